@@ -182,7 +182,7 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # given by keyword
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         *_others: PydanticBaseSettingsSource,
