@@ -142,6 +142,8 @@ class Tracing(Section):
 class Training(Section):
     on_start: bool
     tracking_uri: str | None
+    refit_every: PositiveInt
+    tested: PositiveInt
     processes: NonNegativeInt
     seed: NonNegativeInt
 
