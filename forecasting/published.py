@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from configuration import Settings, bento_folder, bento_store
 from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard, model_name
 
 LATEST_FILE = "latest"
@@ -31,16 +32,10 @@ class Published:
         return self.folder / FOREST_FILE
 
 
-def default_roots(home: Path) -> tuple[Path, ...]:
+def default_roots(settings: Settings) -> tuple[Path, ...]:
     """Where models are: the BentoML store, then what came with the bento or image that this source is part of."""
-    store = Path(os.environ.get("BENTOML_HOME") or home / "bentoml") / "models"
-    source = Path(__file__).resolve().parent.parent
-    roots = [store]
-    if (source.parent / "bento.yaml").exists():
-        roots.append(source.parent / "models")
-        if source.parents[2].name == "bentos":
-            roots.append(source.parents[3] / "models")
-    return tuple(roots)
+    homes = [Path(os.environ.get("BENTOML_HOME") or settings.home / "bentoml"), bento_folder(), bento_store()]
+    return tuple(dict.fromkeys(home / "models" for home in homes if home is not None))
 
 
 def newest_folder(roots: Sequence[Path], ticker: str, horizon: int) -> Path | None:

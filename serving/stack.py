@@ -36,9 +36,7 @@ class Stack:
         market = Market.open(settings)
         gathering = Gathering(call)
         keys = [(ticker, horizon) for horizon in settings.horizons for ticker in settings.tickers]
-        champions = Champions(
-            default_roots(settings.home), keys, lambda published: try_model(published, gathering.predict)
-        )
+        champions = Champions(default_roots(settings), keys, lambda published: try_model(published, gathering.predict))
         wanted = WantedModels(TrainingJobs(settings.home), enabled=settings.training.on_start and can_train())
         predictor = Predictor(settings, market, champions, gathering.predict, wanted.ask)
         return cls(predictor, Status(settings, market, champions, predictor), champions, market)

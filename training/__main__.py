@@ -12,6 +12,9 @@ from training.errors import TrainingError
 
 # The commands import what they need when they run: MLflow and scikit-learn take seconds, `--help` should not.
 
+# Columns of a table that is written to a file.
+WIDTH = 110
+
 
 @click.group(help="Train, register and publish models.")
 def main() -> None:
@@ -40,7 +43,7 @@ def train_command(tickers: list[str], horizons: list[str]) -> None:
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Training", total=len(chosen) * len(sessions))
         outcomes = run(settings, chosen, sessions, lambda _outcome: progress.advance(task))
-    print_outcomes(outcomes, Console())
+    print_outcomes(outcomes, Console() if sys.stdout.isatty() else Console(width=WIDTH))
     problems = [outcome.problem for outcome in outcomes if outcome.problem]
     for problem in problems:
         click.echo(problem, err=True)

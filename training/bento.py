@@ -41,7 +41,7 @@ def build_bento(settings: Settings) -> tuple[str, int]:
 
 
 def _champions(settings: Settings) -> list[str]:
-    roots = default_roots(settings.home)
+    roots = default_roots(settings)
     folders: list[Path | None] = [
         newest_folder(roots, ticker, horizon) for ticker in settings.tickers for horizon in settings.horizons
     ]

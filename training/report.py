@@ -7,7 +7,17 @@ from rich.table import Table
 
 from training.run import Outcome
 
-HEADINGS = ("ticker", "horizon", "version", "error / no change", "direction", "90 % holds", "seconds", "outcome")
+HEADINGS = (
+    "ticker",
+    "horizon",
+    "version",
+    "error/no change",
+    "direction",
+    "90 % holds",
+    "seconds",
+    "prices",
+    "outcome",
+)
 
 
 def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
@@ -20,8 +30,8 @@ def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
     if outcome.metrics is None:
-        blank = ("",) * 5
-        return outcome.ticker, str(outcome.horizon), *blank, "[red]failed, see below"
+        blank = ("",) * 6
+        return outcome.ticker, str(outcome.horizon), *blank, "[red]failed"
     metrics = outcome.metrics
     return (
         outcome.ticker,
@@ -31,5 +41,6 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
         f"{metrics.direction_accuracy:.1%}",
         f"{metrics.coverage:.1%}",
         f"{metrics.training_time:.1f}",
-        "published" + (", on simulated prices" if outcome.simulated else ""),
+        "simulated" if outcome.simulated else "real",
+        "published",
     )

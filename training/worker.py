@@ -54,7 +54,7 @@ def work(job: Job, jobs: TrainingJobs, settings: Settings) -> None:
 def missing(settings: Settings) -> list[tuple[str, int]]:
     """Tickers and horizons without a model for the kind of their prices, the first horizon of all tickers first."""
     kinds = asyncio.run(_kinds(settings))
-    roots = default_roots(settings.home)
+    roots = default_roots(settings)
     found = []
     for horizon in settings.horizons:
         for ticker, simulated in kinds.items():
