@@ -42,7 +42,7 @@ def garman_klass(bars: Bars) -> FloatArray:
     Source: Garman and Klass, "On the Estimation of Security Price Volatilities from Historical Data", 1980, eq. 20.
     """
     span, body = np.log(bars.high / bars.low), np.log(bars.close / bars.open)
-    return np.maximum(0.5 * span**2 - (2 * np.log(2) - 1) * body**2, 0.0)
+    return np.asarray(np.maximum(0.5 * span**2 - (2 * np.log(2) - 1) * body**2, 0.0))
 
 
 def log_range(bars: Bars, sessions: int, level: FloatArray) -> FloatArray:

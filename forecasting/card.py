@@ -9,8 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from forecasting.distribution import PROBABILITIES, Forecast, forecast
 from market.bars import FloatArray
 
-FORMAT = 1
-
 # Names of the files of a published model, side by side in its folder.
 CARD_FILE = "card.json"
 FOREST_FILE = "forest.onnx"
@@ -45,7 +43,7 @@ class ModelCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     ticker: str
     horizon: int
     source: str

@@ -63,5 +63,5 @@ def reference_features(bars: Bars) -> dict[str, "pd.Series[float]"]:
 def _sample_deviation(values: "pd.Series[float]", sessions: int) -> "pd.Series[float]":
     """`ta` has the population deviation only, as the half-width of Bollinger's bands."""
     bands = BollingerBands(values, sessions, window_dev=1)
-    population = bands.bollinger_hband() - bands.bollinger_mavg()
-    return population * np.sqrt(sessions / (sessions - 1))
+    population: pd.Series[float] = bands.bollinger_hband() - bands.bollinger_mavg()
+    return population * float(np.sqrt(sessions / (sessions - 1)))
