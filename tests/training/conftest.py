@@ -1,0 +1,21 @@
+"""Short histories and rare refits, so that tests train real models in little time."""
+
+import numpy as np
+import pytest
+
+from market.bars import Bars
+from market.providers.simulated import FIRST, simulate
+from market.sessions import Sessions
+from training.pipeline import Plan, Trained, train
+
+QUICK = Plan(refit_every=120, tested=240, seed=1)
+
+
+@pytest.fixture(scope="session")
+def short_bars(sessions: Sessions) -> Bars:
+    return simulate("TEST", sessions.between(FIRST, np.datetime64("2021-06-30")))
+
+
+@pytest.fixture(scope="session")
+def trained(short_bars: Bars) -> Trained:
+    return train(short_bars, 1, QUICK)
