@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 
-from sklearn.multioutput import MultiOutputRegressor
-
 from features.matrix import FeatureMatrix
 from forecasting.card import Metrics
 from market.bars import Bars
 from training.dataset import Dataset, make_dataset
 from training.errors import TrainingError
 from training.evaluation import Evaluation, evaluate
-from training.forest import fit_forest
+from training.forest import Fitted, fit
 from training.reference import check_reference
 from training.scores import summary
 from training.walk_forward import Calibration, calibrate, walk_forward
@@ -43,7 +41,7 @@ class Trained:
 
     data: Dataset
     plan: Plan
-    model: MultiOutputRegressor
+    fitted: Fitted
     calibration: Calibration
     evaluation: Evaluation
     metrics: Metrics
@@ -69,11 +67,11 @@ def train(bars: Bars, horizon: int, plan: Plan) -> Trained:
     outputs = walk_forward(data, plan.refit_every, plan.seed, plan.tested)
     evaluation = evaluate(data, outputs)
     known = data.known
-    model = fit_forest(data.inputs[:known], data.actual[:known], data.unit[:known], plan.seed)
+    fitted = fit(data, known, plan.seed)
     scores = summary(evaluation)
-    metrics = Metrics(**scores, training_time=perf_counter() - started, train_samples=known)
+    metrics = Metrics.model_validate(scores | {"training_time": perf_counter() - started, "train_samples": known})
     calibration = calibrate(data, outputs, len(data) - 1)
-    return Trained(data, plan, model, calibration, evaluation, metrics, deviation, datetime.now(UTC))
+    return Trained(data, plan, fitted, calibration, evaluation, metrics, deviation, datetime.now(UTC))
 
 
 def attempt(bars: Bars, horizon: int, plan: Plan) -> Trained | str:

@@ -104,7 +104,7 @@ class Registry:
             version = self._log_model(trained, name, run.info.run_id)
             card = _card(trained, run.info.run_id, version)
             mlflow.log_dict(card.model_dump(mode="json"), CARD)
-        return Registered(version, trained.model, trained.rows, card)
+        return Registered(version, trained.fitted.model, trained.rows, card)
 
     def make_champion(self, ticker: str, horizon: int, version: int) -> None:
         """Point the alias `champion` at `version`.
@@ -153,11 +153,11 @@ class Registry:
     def _log_model(self, trained: Trained, name: str, run_id: str) -> int:
         example = trained.rows[:2]
         logged = mlflow.sklearn.log_model(
-            trained.model,
+            trained.fitted.model,
             name="model",
             serialization_format="skops",
             skops_trusted_types=TRUSTED_TYPES,
-            signature=infer_signature(example, trained.model.predict(example)),
+            signature=infer_signature(example, trained.fitted.model.predict(example)),
             pip_requirements=REQUIREMENTS,
         )
         if not self._client.search_registered_models(f"name = '{name}'"):
@@ -181,6 +181,7 @@ def _card(trained: Trained, run_id: str, version: int) -> ModelCard:
         trained_from=data.session[0].item(),
         trained_to=data.session[data.known - 1].item(),
         shrinkage=trained.calibration.shrinkage,
+        formula=trained.fitted.formula,
         quantiles=tuple(trained.calibration.quantiles.tolist()),
         metrics=trained.metrics,
     )

@@ -55,7 +55,7 @@ def missing(settings: Settings) -> list[tuple[str, int]]:
     """Tickers and horizons without a model for the kind of their prices, the first horizon of all tickers first."""
     kinds = asyncio.run(_kinds(settings))
     roots = default_roots(settings)
-    found = []
+    found: list[tuple[str, int]] = []
     for horizon in settings.horizons:
         for ticker, simulated in kinds.items():
             folder = newest_folder(roots, ticker, horizon)
