@@ -85,7 +85,7 @@ class Sessions:
     @classmethod
     def _read(cls, exchange: str, path: Path) -> "Sessions | None":
         try:
-            with np.load(path, allow_pickle=False) as columns:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as columns:
                 return cls(columns["session"], columns["open_at"], columns["close_at"], (exchange, path))
         except (OSError, KeyError, ValueError, EOFError, BadZipFile):
             return None
