@@ -58,7 +58,13 @@ def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _absolute(path: Path) -> Path:
-    return path.expanduser().resolve()
+    return (_launch_folder() / path.expanduser()).resolve()
+
+
+def _launch_folder() -> Path:
+    """Where the command was given; BentoML changes into a bento before it imports it, the shell's PWD stays."""
+    here = Path.cwd()
+    return Path(os.environ.get("PWD", here)) if here == ROOT and bento_folder() else here
 
 
 def quota_window(window: str) -> tuple[int, int]:
@@ -164,6 +170,8 @@ class Tracing(Section):
 class Training(Section):
     on_start: bool
     tracking_uri: str | None
+    refit_every: PositiveInt
+    tested: PositiveInt
     processes: NonNegativeInt
     seed: NonNegativeInt
 
@@ -220,17 +228,28 @@ def home() -> Path:
 
 
 def anchor() -> None:
-    """Make STOCKS_HOME and BENTOML_HOME absolute and known to every child process, before bentoml is imported.
+    """Make STOCKS_HOME and BENTOML_HOME absolute and known to every child process, best before bentoml is imported.
 
     BentoML starts its workers in another working directory, so relative paths must be resolved once, in the first
     process.
     """
     os.environ["STOCKS_HOME"] = str(home())
-    os.environ.setdefault("BENTOML_HOME", str(home() / "bentoml"))
+    os.environ.setdefault("BENTOML_HOME", str(bento_store() or home() / "bentoml"))
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     for name in ("STOCKS_CONFIGURATION", "STOCKS_MARKET__FILES__DIRECTORY"):
         if os.environ.get(name):
             os.environ[name] = str(_absolute(Path(os.environ[name])))
+
+
+def bento_folder() -> Path | None:
+    """The folder of the bento that this source is part of, if it is part of one."""
+    return ROOT.parent if (ROOT.parent / "bento.yaml").exists() else None
+
+
+def bento_store() -> Path | None:
+    """The BentoML store that holds that bento, if one does: `HOME/bentos/NAME/VERSION`."""
+    folder = bento_folder()
+    return folder.parents[2] if folder is not None and folder.parents[1].name == "bentos" else None
 
 
 def load() -> Settings:

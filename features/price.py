@@ -1,0 +1,56 @@
+"""Indicators of price, volume and momentum: those of the service's first version."""
+
+import numpy as np
+
+from features.windows import exponential_weights, trailing, trailing_mean, weighted_sum
+from market.bars import Bars, FloatArray
+
+RSI_SESSIONS = 14
+_RSI_WEIGHTS = exponential_weights(1 - 1 / RSI_SESSIONS)
+
+
+def change(bars: Bars, sessions: int, rows: int) -> FloatArray:
+    """Simple return of the close over `sessions` sessions, shape (rows,); 0.02 is 2 %."""
+    window = trailing(bars.close, sessions + 1, rows)
+    return np.asarray((window[:, -1] - window[:, 0]) / window[:, 0])
+
+
+def close_to_mean(bars: Bars, sessions: int, rows: int) -> FloatArray:
+    """Close over its mean of the last `sessions` sessions, shape (rows,)."""
+    return np.asarray(bars.close[-rows:] / trailing_mean(bars.close, sessions, rows))
+
+
+def mean_to_mean(bars: Bars, short: int, long: int, rows: int) -> FloatArray:
+    """Mean close of the last `short` sessions over that of the last `long`, shape (rows,)."""
+    return trailing_mean(bars.close, short, rows) / trailing_mean(bars.close, long, rows)
+
+
+def relative_strength(bars: Bars, rows: int) -> FloatArray:
+    """Relative strength index over 14 sessions, 0 to 100, shape (rows,); 100 when there was no fall.
+
+    Source: Wilder, "New Concepts in Technical Trading Systems", 1978, with his smoothing (decay 13/14).
+    """
+    moves = np.diff(bars.close)
+    rises = weighted_sum(np.maximum(moves, 0.0), _RSI_WEIGHTS, rows)
+    falls = weighted_sum(np.maximum(-moves, 0.0), _RSI_WEIGHTS, rows)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        index = np.where(falls == 0, 100.0, 100 - 100 / (1 + rises / falls))
+    return _after(index, RSI_SESSIONS, len(bars))
+
+
+def volume_to_mean(bars: Bars, sessions: int, rows: int) -> FloatArray:
+    """Volume over its mean of the last `sessions` sessions, shape (rows,); 1 where nothing was traded."""
+    mean = trailing_mean(bars.volume, sessions, rows)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(mean == 0, 1.0, bars.volume[-rows:] / mean)
+
+
+def high_low_range(bars: Bars, rows: int) -> FloatArray:
+    """High less low over close, shape (rows,); 0.02 is 2 %."""
+    return np.asarray((bars.high[-rows:] - bars.low[-rows:]) / bars.close[-rows:])
+
+
+def _after(values: FloatArray, first: int, bars: int) -> FloatArray:
+    """NaN for the rows that have fewer than `first` bars up to and with their own."""
+    position = np.arange(bars - values.size, bars)
+    return np.where(position + 1 < first, np.nan, values)

@@ -1,0 +1,67 @@
+"""Published models as files: which one is newest, and its card.
+
+The BentoML model store keeps `NAME/VERSION/` and, in the file `NAME/latest`, the version that was published last.
+Reading that file costs microseconds, so a running service can look every second; the store's interface parses YAML.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from configuration import Settings, bento_folder, bento_store
+from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard, model_name
+
+LATEST_FILE = "latest"
+
+
+class UnreadableModel(Exception):
+    """A published model's files are missing, damaged or of another format; the text is one line that names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published model: its folder and its card."""
+
+    folder: Path
+    card: ModelCard
+
+    @property
+    def forest(self) -> Path:
+        """Its ONNX file."""
+        return self.folder / FOREST_FILE
+
+
+def default_roots(settings: Settings) -> tuple[Path, ...]:
+    """Where models are: the BentoML store, then what came with the bento or image that this source is part of."""
+    homes = [Path(os.environ.get("BENTOML_HOME") or settings.home / "bentoml"), bento_folder(), bento_store()]
+    return tuple(dict.fromkeys(home / "models" for home in homes if home is not None))
+
+
+def newest_folder(roots: Sequence[Path], ticker: str, horizon: int) -> Path | None:
+    """Folder of the model that was published last, from the first of `roots` that has one."""
+    name = model_name(ticker, horizon).lower()
+    for root in roots:
+        try:
+            version = (root / name / LATEST_FILE).read_text(encoding="utf-8").strip()
+        except OSError:
+            continue
+        if version:
+            return root / name / version
+    return None
+
+
+def read_published(folder: Path) -> Published:
+    """The model in `folder`.
+
+    Raises:
+        UnreadableModel: there is no valid card.
+    """
+    path = folder / CARD_FILE
+    try:
+        return Published(folder, ModelCard.model_validate_json(path.read_bytes()))
+    except OSError as error:
+        raise UnreadableModel(f"{path}: {error.strerror}; publish the model again") from None
+    except ValueError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UnreadableModel(f"{path}: not a model card of this release: {reason}; publish the model again") from None

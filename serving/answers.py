@@ -1,0 +1,160 @@
+"""The bodies of the answers, as the API documents them."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from forecasting.card import Metrics
+from forecasting.distribution import INTERVAL_LEVEL, Forecast
+
+# Prices carry more digits than they trade in: most forecasts differ from the current price by less than a cent.
+PRICE_DIGITS = 4
+BULLISH_FROM = 0.5
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[datetime, PlainSerializer(_iso, return_type=str)]
+
+
+class Answer(BaseModel):
+    """Base of all of them."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+
+class Interval(Answer):
+    """Prices between which the close will be with probability `level`."""
+
+    level: float
+    lower: float
+    upper: float
+
+
+class Outlook(Answer):
+    """Where the price is going."""
+
+    price_target: float = Field(description="Median of the forecast close.")
+    change_percent: float = Field(description="From the current price to the target.")
+    direction: Literal["bullish", "bearish"]
+    confidence: float = Field(description="Calibrated probability that the direction is right, 0.5 to 1.")
+    interval: Interval
+    horizon: int = Field(description="Sessions ahead.")
+    made_on: date = Field(description="Session of the last bar used.")
+    target_on: date = Field(description="Session the forecast is for.")
+
+
+class ModelReference(Answer):
+    """What made a forecast."""
+
+    type: Literal["random_forest", "baseline"]
+    version: int | None
+    run_id: str | None
+    trained_at: Moment | None
+
+
+class DataReference(Answer):
+    """What a forecast was made from."""
+
+    source: str = Field(description="Where the current price came from; `simulated` prices are invented.")
+    history_source: str = Field(description="Where the bars came from.")
+    as_of: Moment
+    provisional: bool = Field(description="Whether the running session's price stands for its close.")
+    stale: bool = Field(description="Whether prices are older than the calendar says they should be.")
+
+
+class Prediction(Answer):
+    """The answer of GET /predict/{ticker}."""
+
+    ticker: str
+    current_price: float
+    prediction: Outlook
+    model: ModelReference
+    data: DataReference
+    timestamp: Moment
+
+
+class TickerProblem(Answer):
+    """Why one ticker of several has no prediction."""
+
+    ticker: str
+    status: int
+    title: str
+    detail: str
+
+
+class Predictions(Answer):
+    """The answer of POST /predict."""
+
+    predictions: list[Prediction]
+    problems: list[TickerProblem]
+
+
+class ModelStatus(Answer):
+    """The answer of GET /model/status/{ticker}."""
+
+    ticker: str
+    horizon: int
+    model_loaded: bool
+    service_ready: bool
+    model_type: Literal["random_forest", "baseline"]
+    version: int | None
+    run_id: str | None
+    trained_at: Moment | None
+    stale: bool
+    retrain_recommended: bool
+    reasons: list[str]
+    metrics: Metrics | None
+
+
+class Health(Answer):
+    """The answer of GET /health."""
+
+    status: Literal["healthy", "degraded"]
+    reasons: list[str]
+
+
+class WarmUpStatus(Answer):
+    """The answer of GET /warmup/status; times are Unix seconds, null until known."""
+
+    started_at: float | None
+    completed_at: float | None
+    duration_seconds: float | None
+    models_loaded: int
+    models_trained: int
+    errors: list[str]
+
+
+class TickerInformation(Answer):
+    """A ticker that can be asked for."""
+
+    ticker: str
+    horizons: list[int]
+    currency: str
+    exchange: str
+
+
+def outlook(forecast: Forecast, current_price: float, made_on: date, target_on: date) -> Outlook:
+    """A forecast turned into prices.
+
+    Args:
+        current_price: that the forecast's returns are applied to, in the quote currency.
+    """
+    is_up = forecast.probability_up >= BULLISH_FROM
+    lower, target, upper = (
+        round(current_price * (1 + change), PRICE_DIGITS)
+        for change in (forecast.lower, forecast.median, forecast.upper)
+    )
+    return Outlook(
+        price_target=target,
+        change_percent=round(100 * forecast.median, PRICE_DIGITS),
+        direction="bullish" if is_up else "bearish",
+        confidence=round(forecast.probability_up if is_up else 1 - forecast.probability_up, PRICE_DIGITS),
+        interval=Interval(level=INTERVAL_LEVEL, lower=lower, upper=upper),
+        horizon=forecast.horizon,
+        made_on=made_on,
+        target_on=target_on,
+    )

@@ -1,0 +1,73 @@
+"""Which published model answers for a ticker and horizon right now."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from forecasting.published import Published, UnreadableModel, newest_folder, read_published
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 1.0
+
+Key = tuple[str, int]
+Try = Callable[[Published], Awaitable[None]]
+
+
+class Champions:
+    """Follows the model store; a new model takes over only after it has given an answer.
+
+    One reference is replaced, so a request in flight ends with the model it began with, card and forest alike.
+    """
+
+    def __init__(self, roots: Sequence[Path], keys: Sequence[Key], attempt: Try) -> None:
+        """Follow `keys` in `roots`; `attempt` raises for a model that cannot answer."""
+        self._roots = roots
+        self._keys = keys
+        self._attempt = attempt
+        self._serving: dict[Key, Published] = {}
+        self._refused: dict[Key, tuple[Path, str]] = {}
+
+    def get(self, ticker: str, horizon: int) -> Published | None:
+        """The model that answers, if there is one."""
+        return self._serving.get((ticker, horizon))
+
+    def refusal(self, ticker: str, horizon: int) -> str | None:
+        """Why the newest published model does not serve, when it does not."""
+        refused = self._refused.get((ticker, horizon))
+        return refused[1] if refused else None
+
+    def serving(self) -> list[Published]:
+        """All models that answer."""
+        return list(self._serving.values())
+
+    async def follow(self) -> None:
+        """Look for new models until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def look(self) -> None:
+        """Take over what was published since the last look."""
+        newest = await asyncio.to_thread(lambda: [newest_folder(self._roots, *key) for key in self._keys])
+        for key, folder in zip(self._keys, newest, strict=True):
+            serving, refused = self._serving.get(key), self._refused.get(key)
+            if folder is None or (serving and serving.folder == folder) or (refused and refused[0] == folder):
+                continue
+            await self._take_over(key, folder)
+
+    async def _take_over(self, key: Key, folder: Path) -> None:
+        try:
+            published = read_published(folder)
+            await self._attempt(published)
+        except UnreadableModel as error:
+            log.error("%s at horizon %d keeps its model: %s", *key, error)  # noqa: TRY400  # the line says it all
+            self._refused[key] = (folder, str(error))
+            return
+        except Exception:
+            log.exception("%s at horizon %d: the new model could not be tried; trying again", *key)
+            return
+        self._serving[key] = published
+        self._refused.pop(key, None)
+        log.info("%s at horizon %d is served by version %d", *key, published.card.version)

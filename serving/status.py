@@ -1,0 +1,132 @@
+"""What the service says about itself: its models, its health, its warm-up."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from time import time
+
+import numpy as np
+
+from configuration import Settings
+from forecasting.card import ModelCard
+from market.errors import MarketError
+from market.market import History, Market
+from serving.answers import Health, ModelStatus, WarmUpStatus
+from serving.champions import Champions
+from serving.predictor import Predictor
+from serving.problems import Problem
+from serving.requests import check_horizon, check_ticker
+
+log = logging.getLogger(__name__)
+
+# Sessions after which a model has missed enough to be trained again: a month.
+OLD_AFTER = 21
+
+
+class Status:
+    """Answers about the service rather than about prices."""
+
+    def __init__(self, settings: Settings, market: Market, champions: Champions, predictor: Predictor) -> None:
+        self._settings = settings
+        self._market = market
+        self._champions = champions
+        self._predictor = predictor
+        self._started_at: float | None = None
+        self._completed_at: float | None = None
+        self._errors: list[str] = []
+
+    async def warm_up(self) -> None:
+        """Load every model and answer every ticker once, so that no user waits for it."""
+        self._started_at = time()
+        await self._champions.look()
+        outcomes = await asyncio.gather(*(self._warm(ticker) for ticker in self._settings.tickers))
+        self._errors = [error for error in outcomes if error]
+        self._completed_at = time()
+        log.info(
+            "warm after %.1f s with %d models", self._completed_at - self._started_at, len(self._champions.serving())
+        )
+
+    def warm_up_status(self) -> WarmUpStatus:
+        """How far the warm-up is."""
+        started, completed, serving = self._started_at, self._completed_at, self._champions.serving()
+        return WarmUpStatus(
+            started_at=started,
+            completed_at=completed,
+            duration_seconds=completed - started if started is not None and completed is not None else None,
+            models_loaded=len(serving),
+            models_trained=sum(one.card.trained_at.timestamp() >= (started or np.inf) for one in serving),
+            errors=self._errors,
+        )
+
+    async def model(self, ticker: str, horizon: int) -> ModelStatus:
+        """The model of a ticker and horizon, and whether it should be trained again.
+
+        Raises:
+            Problem: 422 or 404 for what cannot be asked.
+        """
+        ticker = check_ticker(ticker, self._settings)
+        check_horizon(horizon, self._settings)
+        history = await self._history(ticker)
+        published = self._champions.get(ticker, horizon)
+        refusal = self._champions.refusal(ticker, horizon)
+        reasons = [refusal] if refusal else []
+        if published is None:
+            reasons.append("there is no model yet; the baseline answers")
+        card = published.card if published else None
+        served = card is not None and (history is None or history.bars.simulated == card.simulated)
+        if card is not None:
+            reasons += self._reasons(card, history)
+        return ModelStatus(
+            ticker=ticker,
+            horizon=horizon,
+            model_loaded=card is not None,
+            service_ready=True,
+            model_type="random_forest" if served else "baseline",
+            version=card.version if card else None,
+            run_id=card.run_id if card else None,
+            trained_at=card.trained_at if card else None,
+            stale=card is not None and bool(self._reasons(card, history)),
+            retrain_recommended=bool(reasons),
+            reasons=reasons,
+            metrics=card.metrics if card else None,
+        )
+
+    async def health(self) -> Health:
+        """Healthy, or what is configured and broken, or old."""
+        histories = [(ticker, await self._history(ticker)) for ticker in self._settings.tickers]
+        late = [ticker for ticker, history in histories if history is not None and history.stale]
+        missing = [ticker for ticker, history in histories if history is None]
+        reasons = []
+        if late:
+            reasons.append(f"prices are older than the last session: {', '.join(late)}")
+        if missing:
+            reasons.append(f"no prices: {', '.join(missing)}")
+        return Health(status="degraded" if reasons else "healthy", reasons=reasons)
+
+    async def _warm(self, ticker: str) -> str | None:
+        try:
+            await self._predictor.answer(ticker, self._settings.horizons[0])
+        except Problem as problem:
+            return problem.detail
+        except Exception as error:
+            log.exception("%s could not be warmed up", ticker)
+            return f"{ticker}: {type(error).__name__}: {error}"
+        return None
+
+    async def _history(self, ticker: str) -> History | None:
+        try:
+            return await self._market.history(ticker)
+        except MarketError:
+            return None
+
+    def _reasons(self, card: ModelCard, history: History | None) -> list[str]:
+        """Why a model should be trained again."""
+        if history is None:
+            return []
+        bars = history.bars
+        if bars.simulated != card.simulated:
+            kinds = {True: "simulated", False: "real"}
+            return [f"it was trained on {kinds[card.simulated]} prices, but these are {kinds[bars.simulated]}"]
+        new = int(np.sum(bars.session > np.datetime64(card.trained_to))) - card.horizon
+        age = (datetime.now(UTC) - card.trained_at).days
+        return [f"{new} new sessions since it was trained {age} days ago"] if new > OLD_AFTER else []

@@ -1,0 +1,1 @@
+"""From bars to a registered, published model: walk-forward, forest, scores, MLflow, ONNX."""

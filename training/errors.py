@@ -1,0 +1,23 @@
+"""What can go wrong with one model; the others go on.
+
+TrainingError
+  TooFewSessions   the history is too short to learn from and to test on
+  Deviation        two computations that must agree do not
+  RegistryError    MLflow could not do what was asked
+"""
+
+
+class TrainingError(Exception):
+    """Base of all of them; the text is one line that names the ticker and what to do."""
+
+
+class TooFewSessions(TrainingError):
+    """The history is too short to learn from and to test on."""
+
+
+class Deviation(TrainingError):
+    """Two computations that must agree do not: features and their reference, or ONNX and scikit-learn."""
+
+
+class RegistryError(TrainingError):
+    """MLflow could not be reached, or has no such model or version."""
