@@ -6,6 +6,7 @@ Nothing here has a default of its own: `configuration.yaml` beside this file lis
 import json
 import os
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
@@ -43,6 +44,9 @@ WELL_KNOWN = {
 }
 
 
+WINDOW_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "month": 30 * 86400}
+
+
 class ConfigurationError(Exception):
     """A setting is unknown, of the wrong type or impossible; one line that says which and what is allowed."""
 
@@ -63,10 +67,28 @@ def _launch_folder() -> Path:
     return Path(os.environ.get("PWD", here)) if here == ROOT and bento_folder() else here
 
 
+def quota_window(window: str) -> tuple[int, int]:
+    """Requests and seconds of a window such as `25/day`."""
+    limit, _, unit = window.partition("/")
+    return int(limit), WINDOW_SECONDS[unit]
+
+
+def _nested(windows: tuple[str, ...]) -> tuple[str, ...]:
+    """A longer window admits more in all, but no more for each second, than a shorter one; else one of them is idle."""
+    ordered = sorted(map(quota_window, windows), key=lambda window: window[1])
+    for (few, short), (many, long) in pairwise(ordered):
+        if long == short or many <= few or many * short > few * long:
+            raise ValueError("of two windows the longer must admit more in all and no more for each second")
+    return windows
+
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Ticker = Annotated[str, Field(pattern=TICKER_PATTERN)]
 Horizon = Literal[1, 5, 21]
-Quota = tuple[Annotated[str, Field(pattern=r"^[1-9]\d*/(second|minute|hour|day|month)$")], ...]
+Quota = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[1-9]\d*/(second|minute|hour|day|month)$")], ...], AfterValidator(_nested)
+]
+BaseUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 ProviderName = Literal["alpha_vantage", "tiingo", "yahoo", "files", "simulated"]
 
 
@@ -80,18 +102,18 @@ class Files(Section):
     directory: Annotated[Path, AfterValidator(_absolute)] | None
 
 
-class AlphaVantage(Section):
-    base_url: str
+class Tiingo(Section):
+    base_url: BaseUrl
     api_key: SecretStr | None
     quota: Quota
 
 
-class Tiingo(AlphaVantage):
-    pass
+class AlphaVantage(Tiingo):
+    premium: bool
 
 
 class Yahoo(Section):
-    base_url: str
+    base_url: BaseUrl
     enabled: bool
     quota: Quota
 

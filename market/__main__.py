@@ -51,7 +51,7 @@ async def _fetch(settings: configuration.Settings, tickers: tuple[str, ...] | li
 def check(file: Path) -> None:
     """Read the file as the `files` provider would."""
     try:
-        bars = parse_csv(file.read_bytes(), file.stem.upper(), str(file))
+        bars = parse_csv(file.read_bytes(), file.stem.upper(), str(file)).bars
     except MarketError as error:
         click.echo(str(error), err=True)
         sys.exit(1)

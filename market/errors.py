@@ -6,9 +6,18 @@ MarketError
   CalendarExhausted  a session beyond the known calendar was asked for
   ProviderError      one provider could not answer for one ticker
     UnknownTicker    it does not know the ticker
+    NoData           it knows the ticker, but has not what was asked for
+    PremiumOnly      the key does not pay for what was asked for
+    BadKey           it does not accept the key
+    TooFast          too many requests at this moment; in a few seconds it answers again
+    QuotaSpent       no more requests before a known time
     Malformed        it answered something that is not prices
+    HeldBack         it quoted a price that is too old or too far off to be shown
     Unreachable      it did not answer
+    Paused           it failed before and is not asked again yet
 """
+
+from datetime import datetime
 
 
 class MarketError(Exception):
@@ -48,9 +57,43 @@ class UnknownTicker(ProviderError):
     """The provider answers, but has nothing under this name."""
 
 
+class NoData(ProviderError):
+    """The provider knows the ticker, but has not what was asked for."""
+
+
+class PremiumOnly(ProviderError):
+    """The key does not pay for this; asking again never helps."""
+
+
+class BadKey(ProviderError):
+    """The provider does not accept the key."""
+
+
+class TooFast(ProviderError):
+    """Too many requests at this moment; the provider answers again in a few seconds."""
+
+
+class QuotaSpent(ProviderError):
+    """The provider refuses until `resets_at`; asking again before then only wastes the next window."""
+
+    def __init__(self, message: str, resets_at: datetime) -> None:
+        super().__init__(f"{message}; it answers again from {resets_at:%Y-%m-%d %H:%M:%S} UTC")
+        self.resets_at = resets_at
+
+
 class Malformed(ProviderError):
     """The provider's answer is not prices."""
 
 
+class HeldBack(ProviderError):
+    """A quote that must not be shown before another provider says the same."""
+
+    MARK = "held back:"
+
+
 class Unreachable(ProviderError):
     """The provider did not answer in time."""
+
+
+class Paused(ProviderError):
+    """The provider, or its answer for this ticker, failed a short while ago; it is not asked again yet."""

@@ -1,54 +1,70 @@
-"""Bars and quotes of any ticker: memory, history store and provider chain behind two calls."""
+"""Bars and quotes of any ticker: memory, history store and provider chain behind a few calls."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Self, TypeVar
+import time
+from collections.abc import Callable, Sequence
+from typing import Self, TypedDict
+
+from redis import Redis
 
 from configuration import Settings
 from market import providers
-from market.bars import Bars
-from market.errors import InvalidBars, MarketError, NoPrices, ProviderError
+from market.chain import Chain
+from market.histories import Histories, History
 from market.history import HistoryStore
-from market.providers import Provider
+from market.providers import Link
 from market.quote import Quote
-from market.sessions import Sessions
+from market.quotes import Quotes, SharedQuotes
+from market.sessions import Sessions, utc_now
 
-Prices = TypeVar("Prices", Bars, Quote)
+__all__ = ["History", "Market", "ProviderUsage"]
 
-log = logging.getLogger(__name__)
+REDIS_TIMEOUT = 0.5
+RENEWAL = 86400.0  # seconds between two looks at the calendar's end
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """Bars with what is known about their age.
+class ProviderUsage(TypedDict):
+    """Requests of the last 24 hours and how many there may be; None without such a limit."""
 
-    Attributes:
-        bars: complete sessions only.
-        fetched_at: when the provider gave them.
-        stale: whether the last session that has closed is missing.
-    """
-
-    bars: Bars
-    fetched_at: datetime
-    stale: bool
+    used_today: int
+    limit_today: int | None
 
 
 class Market:
-    """Where the rest of the program gets its prices."""
+    """Where the rest of the program gets its prices.
+
+    Known and young answers come from memory, without I/O; concurrent questions about one ticker share one fetch.
+    """
 
     def __init__(
-        self, chain: Sequence[Provider], store: HistoryStore, sessions: Sessions, history_ttl: float, quote_ttl: float
+        self,
+        links: Sequence[Link],
+        store: HistoryStore,
+        sessions: Sessions,
+        *,
+        history_ttl: float,
+        quote_ttl: float,
+        memory_ttl: float = 60.0,
+        tickers: int = 10,
+        redis: Redis | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.sessions = sessions
-        self._chain = chain
-        self._store = store
-        self._history_ttl = timedelta(seconds=history_ttl)
-        self._quote_ttl = timedelta(seconds=quote_ttl)
-        self._histories: dict[str, History] = {}
-        self._quotes: dict[str, tuple[datetime, Quote]] = {}
+        self._redis = redis
+        self._chain = Chain(links)
+        self._histories = Histories(self._chain, store, sessions, history_ttl, now)
+        shared = SharedQuotes(store, redis)
+        self._quotes = Quotes(
+            self._chain,
+            self._histories,
+            shared,
+            sessions,
+            ttl=quote_ttl,
+            memory_ttl=memory_ttl,
+            tickers=tickers,
+            now=now,
+        )
+        self._renewed_at = time.monotonic()
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -58,28 +74,25 @@ class Market:
             CalendarExhausted: the exchange is unknown or its calendar cannot be written.
         """
         sessions = Sessions.open(settings.exchange, settings.home)
-        chain = providers.make(settings.market, sessions)
-        store = HistoryStore(settings.home)
-        return cls(chain, store, sessions, settings.market.history_ttl, settings.market.quote_ttl)
+        redis = connect(settings.cache.redis_url.get_secret_value()) if settings.cache.redis_url else None
+        return cls(
+            providers.make(settings.market, sessions, settings.home, redis),
+            HistoryStore(settings.home),
+            sessions,
+            history_ttl=settings.market.history_ttl,
+            quote_ttl=settings.market.quote_ttl,
+            memory_ttl=settings.cache.memory_ttl,
+            tickers=len(settings.tickers),
+            redis=redis,
+        )
 
     async def history(self, ticker: str) -> History:
-        """The bars of `ticker`: from the store while young enough, else from the chain, else the old ones.
+        """The bars of `ticker`: from memory or the store while young, else from the chain, else the old ones.
 
         Raises:
             NoPrices: no provider answered and none ever did.
         """
-        now = datetime.now(UTC)
-        known = self._histories.get(ticker) or await asyncio.to_thread(self._stored, ticker)
-        if known is not None and self._keeps(known, now):
-            self._histories[ticker] = known
-            return known
-        try:
-            known = await self.fetch(ticker)
-        except NoPrices as error:
-            if known is None:
-                raise
-            log.warning("%s: bars of %s serve on: %s", ticker, known.fetched_at.isoformat(), error)
-        return self._histories.setdefault(ticker, known)
+        return await self._histories.history(ticker)
 
     async def fetch(self, ticker: str) -> History:
         """The newest bars of `ticker`, whatever the age of those that are stored.
@@ -87,63 +100,45 @@ class Market:
         Raises:
             NoPrices: no provider answered.
         """
-        real_known = await asyncio.to_thread(self._store.read, ticker) is not None
-        bars = await self._first(ticker, lambda provider: provider.bars(ticker), real_known=real_known)
-        fetched_at = datetime.now(UTC)
-        known = self._histories.get(ticker)
-        if not bars.simulated and not (known and known.bars is bars):
-            await asyncio.to_thread(self._store.write, bars, fetched_at)
-        self._histories[ticker] = self._aged(bars, fetched_at)
-        return self._histories[ticker]
+        await self._renew_calendar()
+        return await self._histories.fetch(ticker)
+
+    def is_current(self, ticker: str) -> bool:
+        """Whether the stored bars of `ticker` are young enough that `history` would not fetch."""
+        return self._histories.is_current(ticker)
 
     async def quote(self, ticker: str) -> Quote:
-        """The latest price of `ticker`; the last close where no provider has one.
+        """The latest price of `ticker`; the last one known, marked, where no provider has any.
 
         Raises:
-            NoPrices: there is neither.
+            NoPrices: there is none.
         """
-        now = datetime.now(UTC)
-        asked_at, quote = self._quotes.get(ticker, (None, None))
-        if quote is not None and asked_at is not None and now - asked_at < self._quote_ttl:
-            return quote
-        history = await self.history(ticker)
-        try:
-            quote = await self._first(
-                ticker, lambda provider: provider.quote(ticker), real_known=not history.bars.simulated
-            )
-        except NoPrices:
-            closed_at = self.sessions.closes(history.bars.session[-1])
-            quote = Quote(ticker, float(history.bars.close[-1]), closed_at, history.bars.source)
-        self._quotes[ticker] = (now, quote)
-        return quote
+        return await self._quotes.quote(ticker)
+
+    async def usage(self) -> dict[str, ProviderUsage]:
+        """Requests that each provider took, by all processes together."""
+        usage = await self._chain.usage()
+        return {
+            name: ProviderUsage(used_today=used.used_today, limit_today=used.limit_today)
+            for name, used in usage.items()
+        }
+
+    def states(self) -> dict[str, str]:
+        """`closed` for each provider that is asked, `open` for one that is left alone for a while."""
+        return self._chain.states()
 
     async def close(self) -> None:
         """Let go of every provider's connections."""
-        for provider in self._chain:
-            await provider.close()
+        await self._chain.close()
+        if self._redis is not None:
+            self._redis.close()
 
-    async def _first(self, ticker: str, ask: Callable[[Provider], Awaitable[Prices]], *, real_known: bool) -> Prices:
-        reasons = []
-        for provider in self._chain:
-            if provider.name == "simulated" and real_known:
-                continue
-            try:
-                return await ask(provider)
-            except (ProviderError, InvalidBars) as error:
-                reasons.append(str(error))
-        raise NoPrices(ticker, reasons)
+    async def _renew_calendar(self) -> None:
+        if time.monotonic() - self._renewed_at > RENEWAL:
+            self._renewed_at = time.monotonic()
+            await asyncio.to_thread(self.sessions.renew, utc_now())
 
-    def _stored(self, ticker: str) -> History | None:
-        try:
-            stored = self._store.read(ticker)
-        except MarketError:
-            log.exception("%s: the stored bars are not valid and are fetched again", ticker)
-            return None
-        return self._aged(stored.bars, stored.fetched_at) if stored else None
 
-    def _aged(self, bars: Bars, fetched_at: datetime) -> History:
-        return History(bars, fetched_at, bool(bars.session[-1] < self.sessions.last_complete(datetime.now(UTC))))
-
-    def _keeps(self, known: History, now: datetime) -> bool:
-        source = next((provider for provider in self._chain if provider.name == known.bars.source), None)
-        return source is not None and not source.local and now - known.fetched_at < self._history_ttl
+def connect(url: str) -> Redis:
+    """A client that gives up soon: Redis down costs speed, never an answer."""
+    return Redis.from_url(url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT)

@@ -4,11 +4,12 @@
 or soon used up.
 """
 
+import logging
 import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,17 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD_TIMEOUT = 120.0
 # The library knows one year ahead; the longest horizon needs 31 days of it.
 RESERVE = timedelta(days=180)
+LONGEST_HORIZON = timedelta(days=45)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
 class Sessions:
     """All known sessions of one exchange, ascending.
 
@@ -31,33 +40,74 @@ class Sessions:
         open_at, close_at: shape (n,), datetime64[s], UTC; early closes included.
     """
 
-    session: SessionArray
-    open_at: NDArray[np.datetime64]
-    close_at: NDArray[np.datetime64]
+    def __init__(
+        self,
+        session: SessionArray,
+        open_at: NDArray[np.datetime64],
+        close_at: NDArray[np.datetime64],
+        origin: tuple[str, Path] | None = None,
+    ) -> None:
+        self._columns = (session, open_at, close_at)  # replaced as one, so that no reader sees half of a renewal
+        self._origin = origin
+
+    @property
+    def session(self) -> SessionArray:
+        """Dates."""
+        return self._columns[0]
+
+    @property
+    def open_at(self) -> NDArray[np.datetime64]:
+        """Moments of opening."""
+        return self._columns[1]
+
+    @property
+    def close_at(self) -> NDArray[np.datetime64]:
+        """Moments of closing."""
+        return self._columns[2]
 
     @classmethod
     def open(cls, exchange: str, home: Path, now: datetime | None = None) -> "Sessions":
         """Read the exchange's file under `home`, written anew when it ends in less than half a year.
 
         Raises:
-            CalendarExhausted: the file could not be written.
+            CalendarExhausted: the file is missing or used up and could not be written.
         """
         path = home / "calendar" / f"{exchange}.npz"
-        sessions = cls._read(path)
-        if sessions is None or not sessions.reaches((now or datetime.now(UTC)) + RESERVE):
+        sessions = cls._read(exchange, path)
+        if sessions is None:
             _build(exchange, path)
-            sessions = cls._read(path)
+            sessions = cls._read(exchange, path)
         if sessions is None:
             raise CalendarExhausted(f"{path}: the calendar could not be read; delete the file and start again")
+        sessions.renew(now or utc_now())
         return sessions
 
     @classmethod
-    def _read(cls, path: Path) -> "Sessions | None":
+    def _read(cls, exchange: str, path: Path) -> "Sessions | None":
         try:
-            with np.load(path, allow_pickle=False) as columns:
-                return cls(columns["session"], columns["open_at"], columns["close_at"])
-        except (OSError, KeyError, ValueError):
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as columns:
+                return cls(columns["session"], columns["open_at"], columns["close_at"], (exchange, path))
+        except (OSError, KeyError, ValueError, EOFError, BadZipFile):
             return None
+
+    def renew(self, now: datetime) -> None:
+        """Have the file written anew and read it when it ends in less than half a year; for a process that lives long.
+
+        Raises:
+            CalendarExhausted: that failed and the calendar ends within the longest horizon.
+        """
+        if self._origin is None or self.reaches(now + RESERVE):
+            return
+        try:
+            _build(*self._origin)
+            renewed = self._read(*self._origin)
+        except CalendarExhausted as error:
+            if not self.reaches(now + LONGEST_HORIZON):
+                raise
+            log.warning("%s; the old one reaches to %s", error, self.session[-1])
+            return
+        if renewed is not None:
+            self._columns = renewed._columns  # noqa: SLF001  # of the same class
 
     def reaches(self, moment: datetime) -> bool:
         """Whether a session closes after `moment`."""
@@ -76,6 +126,11 @@ class Sessions:
         if index == len(self.session) or _utc(now) < self.open_at[index]:
             return None
         return np.datetime64(self.session[index], "D")
+
+    def begun(self, moment: datetime) -> np.datetime64:
+        """The newest session that has opened by `moment`."""
+        index = int(np.searchsorted(self.open_at, _utc(moment), side="right")) - 1
+        return np.datetime64(self.session[max(index, 0)], "D")
 
     def after(self, session: np.datetime64, count: int) -> np.datetime64:
         """The session `count` sessions after `session`, which need not be one itself.

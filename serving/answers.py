@@ -77,6 +77,16 @@ class Prediction(Answer):
     timestamp: Moment
 
 
+Tickers = Annotated[list[str], Field(min_length=1, max_length=1000)]
+
+
+class Question(Answer):
+    """The body of POST /predict."""
+
+    tickers: Tickers
+    horizon: int = Field(default=1, description="Sessions ahead.")
+
+
 class TickerProblem(Answer):
     """Why one ticker of several has no prediction."""
 

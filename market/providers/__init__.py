@@ -1,15 +1,26 @@
 """Sources of prices, one file each.
 
-A new provider is a file here with a class that keeps `Provider`, its line in `make`, its name in `configuration.py`.
+A new provider is a file here with a class that keeps `Provider`, its line in `make`, and its settings in
+`configuration.py` and `configuration.yaml`.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from redis import Redis
+
 from configuration import Market as MarketSettings
-from market.bars import Bars
+from market.guard import Guard
+from market.providers.alpha_vantage import AlphaVantage
 from market.providers.files import Files
 from market.providers.simulated import Simulated
+from market.providers.tiingo import Tiingo
+from market.quota import Buckets, LocalBuckets, Quota, RedisBuckets
 from market.quote import Quote
+from market.series import Series
 from market.sessions import Sessions
 
 
@@ -22,10 +33,14 @@ class Provider(Protocol):
 
     @property
     def local(self) -> bool:
-        """Whether asking is so cheap that its bars are read anew each time instead of living a day in the store."""
+        """Whether asking is so cheap that it is asked anew every few seconds instead of once a day."""
 
-    async def bars(self, ticker: str) -> Bars:
-        """The whole known history, complete sessions only."""
+    @property
+    def whole(self) -> bool:
+        """Whether it gives whole histories of real bars; one that does not is asked for bars after those that do."""
+
+    async def series(self, ticker: str, since: np.datetime64 | None = None) -> Series:
+        """Bars from `since` on, or all; it may return more than was asked for."""
 
     async def quote(self, ticker: str) -> Quote:
         """The latest price."""
@@ -34,9 +49,31 @@ class Provider(Protocol):
         """Let go of connections."""
 
 
-def make(settings: MarketSettings, sessions: Sessions) -> list[Provider]:
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A provider with what limits it; neither for a local one."""
+
+    provider: Provider
+    guard: Guard | None = None
+    quota: Quota | None = None
+
+
+def make(settings: MarketSettings, sessions: Sessions, home: Path, redis: Redis | None = None) -> list[Link]:
     """The configured providers in their order; those that cannot answer without a key are left out."""
-    available: dict[str, Provider] = {"simulated": Simulated(sessions)}
+    places: list[Buckets] = [LocalBuckets(home)] if redis is None else [RedisBuckets(redis), LocalBuckets(home)]
+
+    def link(windows: tuple[str, ...], build: Callable[[Quota], Provider], name: str) -> Link:
+        quota = Quota(name, windows, places)
+        return Link(build(quota), Guard(name), quota)
+
+    timeout = settings.timeout
+    links: dict[str, Link] = {"simulated": Link(Simulated(sessions))}
     if settings.files.directory is not None:
-        available["files"] = Files(settings.files.directory, sessions)
-    return [available[name] for name in settings.providers if name in available]
+        links["files"] = Link(Files(settings.files.directory, sessions))
+    if (alpha := settings.alpha_vantage).api_key:
+        links["alpha_vantage"] = link(
+            alpha.quota, lambda quota: AlphaVantage(alpha, quota, sessions, timeout), "alpha_vantage"
+        )
+    if (tiingo := settings.tiingo).api_key:
+        links["tiingo"] = link(tiingo.quota, lambda quota: Tiingo(tiingo, quota, timeout), "tiingo")
+    return [links[name] for name in settings.providers if name in links]

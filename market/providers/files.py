@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ import numpy as np
 from market.bars import COLUMNS, Bars, SessionArray
 from market.errors import InvalidBars, UnknownTicker, Unreachable
 from market.quote import Quote
-from market.sessions import Sessions
+from market.series import Adjustment, Series
+from market.sessions import Sessions, utc_now
 
 HEADER = ("date", *COLUMNS)
 FIRST_ROW = 2  # the header is line 1
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class Files:
@@ -21,14 +24,15 @@ class Files:
 
     name = "files"
     local = True
+    whole = True
 
     def __init__(self, directory: Path, sessions: Sessions) -> None:
         self._directory = directory
         self._sessions = sessions
-        self._known: dict[str, tuple[int, Bars]] = {}
+        self._known: dict[str, tuple[tuple[int, int, int], Series]] = {}
 
-    async def bars(self, ticker: str) -> Bars:
-        """All bars of the ticker's file.
+    async def series(self, ticker: str, since: np.datetime64 | None = None) -> Series:  # noqa: ARG002  # always all
+        """All bars of the ticker's file, the same object until the file changes.
 
         Raises:
             UnknownTicker: there is no such file.
@@ -38,32 +42,35 @@ class Files:
 
     async def quote(self, ticker: str) -> Quote:
         """The last close, at the time its session closed."""
-        bars = await self.bars(ticker)
-        return Quote(ticker, float(bars.close[-1]), self._sessions.closes(bars.session[-1]), self.name)
+        bars = (await self.series(ticker)).bars
+        at = min(self._sessions.closes(bars.session[-1]), utc_now())
+        return Quote(ticker, float(bars.close[-1]), at, self.name)
 
     async def close(self) -> None:
         """Nothing is held open."""
 
-    def _read(self, ticker: str) -> Bars:
+    def _read(self, ticker: str) -> Series:
         path = self._directory / f"{ticker}.csv"
         try:
-            changed = path.stat().st_mtime_ns
-            if ticker in self._known and self._known[ticker][0] == changed:
+            status = path.stat()
+            version = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if ticker in self._known and self._known[ticker][0] == version:
                 return self._known[ticker][1]
-            bars = parse_csv(path.read_bytes(), ticker, str(path))
+            series = parse_csv(path.read_bytes(), ticker, str(path))
         except FileNotFoundError:
             raise UnknownTicker(f"{ticker}: no file {path}; put its bars there or leave the ticker out") from None
         except OSError as error:
             raise Unreachable(f"{ticker}: {path}: {error.strerror}") from None
-        self._known[ticker] = (changed, bars)
-        return bars
+        self._known[ticker] = (version, series)
+        return series
 
 
-def parse_csv(content: bytes, ticker: str, name: str) -> Bars:
-    """Bars from the text of a CSV file.
+def parse_csv(content: bytes, ticker: str, name: str) -> Series:
+    """A series from the text of a CSV file.
 
     Args:
-        content: UTF-8, header with at least `date,open,high,low,close,volume` in any order, ISO dates ascending.
+        content: UTF-8, header with at least `date,open,high,low,close,volume` in any order, and `adj_close` if known;
+            ISO dates ascending.
         name: of the file, for errors.
 
     Raises:
@@ -73,6 +80,8 @@ def parse_csv(content: bytes, ticker: str, name: str) -> Bars:
         rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig")), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidBars(ticker, f"{name}: not a CSV file in UTF-8: {error}; export it again") from None
+    while rows and not rows[-1]:
+        rows.pop()  # empty lines at the end
     header = [field.strip().lower() for field in rows[0]] if rows else []
     if not header:
         raise InvalidBars(
@@ -87,30 +96,50 @@ def parse_csv(content: bytes, ticker: str, name: str) -> Bars:
     return _checked(rows[1:], header, ticker, name)
 
 
-def _checked(rows: list[list[str]], header: list[str], ticker: str, name: str) -> Bars:
+def _checked(rows: list[list[str]], header: list[str], ticker: str, name: str) -> Series:
     for index, row in enumerate(rows):
         if len(row) != len(header):
             found = f"{name}:{index + FIRST_ROW}: {len(row)} fields where the header has {len(header)}"
             raise InvalidBars(ticker, f"{found}; complete the line or delete it", index)
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-    session = _dates(columns["date"], ticker, name)
-    numbers = {column: _numbers(columns[column], column, ticker, name) for column in COLUMNS}
+    texts = dict(zip(header, zip(*rows, strict=True), strict=True))
+    session = _dates(texts["date"], ticker, name)
+    given = [column for column in (*COLUMNS, "adj_close") if column in texts]
+    numbers = {column: _numbers(texts[column], column, ticker, name) for column in given}
+    adj_close = numbers.pop("adj_close", None)
     try:
-        return Bars(ticker=ticker, source=Files.name, session=session, **numbers)
+        bars = Bars(ticker=ticker, source=Files.name, session=session, **numbers)
+        return Series(bars, Adjustment.UNKNOWN, adj_close=adj_close)
     except InvalidBars as error:
         line = f":{error.index + FIRST_ROW}" if error.index is not None else ""
-        remedy = "correct the line or delete it"
-        raise InvalidBars(ticker, f"{name}{line}: {error.reason}; {remedy}", error.index) from None
+        raise InvalidBars(ticker, f"{name}{line}: {error.reason}; {_remedy(error.reason)}", error.index) from None
+
+
+def _remedy(reason: str) -> str:
+    if reason.endswith("before the one above it"):
+        return "sort the file by date, oldest first"
+    if reason.endswith("stands there twice"):
+        return "delete one of the two lines"
+    return "correct the line or delete it"
 
 
 def _dates(texts: tuple[str, ...], ticker: str, name: str) -> SessionArray:
-    for index, text in enumerate(texts):
+    stripped = [text.strip() for text in texts]
+    index = next((index for index, text in enumerate(stripped) if not ISO_DATE.fullmatch(text)), None)
+    if index is None:
         try:
-            np.datetime64(text.strip() or "empty", "D")
+            return np.array(stripped, dtype="datetime64[D]")
         except ValueError:
-            found = f"{name}:{index + FIRST_ROW}: date {text!r} is not a date"
-            raise InvalidBars(ticker, f"{found}; write it as 2024-03-08", index) from None
-    return np.array([text.strip() for text in texts], dtype="datetime64[D]")
+            index = next(index for index, text in enumerate(stripped) if not _is_date(text))
+    found = f"{name}:{index + FIRST_ROW}: date {texts[index]!r} is not a date"
+    raise InvalidBars(ticker, f"{found}; write it as 2024-03-08", index)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        np.datetime64(text, "D")
+    except ValueError:
+        return False
+    return True
 
 
 def _numbers(

@@ -7,14 +7,16 @@ Return on Stocks", 1993). The same ticker has the same bar on the same date when
 
 import asyncio
 import hashlib
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 
 import numpy as np
 
 from market.bars import SIMULATED, Bars, FloatArray
 from market.errors import InvalidBars
 from market.quote import Quote
-from market.sessions import Sessions
+from market.series import Adjustment, Series
+from market.sessions import Sessions, utc_now
 
 FIRST = np.datetime64("2018-01-02")
 
@@ -31,23 +33,26 @@ class Simulated:
 
     name = SIMULATED
     local = True
+    whole = False  # invented: asked after every provider of real bars
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, now: Callable[[], datetime] = utc_now) -> None:
         self._sessions = sessions
+        self._now = now
         self._known: dict[str, Bars] = {}
 
-    async def bars(self, ticker: str) -> Bars:
+    async def series(self, ticker: str, since: np.datetime64 | None = None) -> Series:  # noqa: ARG002  # always all
         """All bars up to the last complete session."""
-        return await asyncio.to_thread(self._complete, ticker, datetime.now(UTC))
+        last = self._sessions.last_complete(self._now())
+        return Series(await asyncio.to_thread(self._until, ticker, last), Adjustment.SPLIT)
 
     async def quote(self, ticker: str) -> Quote:
         """The last close; while a session runs, a point on the way from its open to its close."""
-        now = datetime.now(UTC)
+        now = self._now()
         running = self._sessions.running(now)
         if running is None:
-            bars = await self.bars(ticker)
+            bars = (await self.series(ticker)).bars
             return Quote(ticker, float(bars.close[-1]), self._sessions.closes(bars.session[-1]), self.name)
-        today = (await asyncio.to_thread(self._until, ticker, running))[-1:]
+        today = await asyncio.to_thread(lambda: simulate(ticker, self._sessions.between(FIRST, running))[-1:])
         opened = self._sessions.opens(running)
         elapsed = (now - opened) / (self._sessions.closes(running) - opened)
         price = today.open[0] * (today.close[0] / today.open[0]) ** elapsed
@@ -55,9 +60,6 @@ class Simulated:
 
     async def close(self) -> None:
         """Nothing is held open."""
-
-    def _complete(self, ticker: str, now: datetime) -> Bars:
-        return self._until(ticker, self._sessions.last_complete(now))
 
     def _until(self, ticker: str, last: np.datetime64) -> Bars:
         known = self._known.get(ticker)
