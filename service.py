@@ -50,7 +50,7 @@ class ForestRunner:
 
     # The latency is a deadline in BentoML, not a wait; the API gathers rows into few large calls.
     @bentoml.api(batchable=True, max_batch_size=4096, max_latency_ms=10_000)
-    def predict(self, rows: list[tuple[str, bytes]]) -> list[tuple[float, float, str]]:
+    def predict(self, rows: list[tuple[str, bytes]]) -> list[tuple[bytes, str]]:
         """Answer each row of (folder of a published model, its inputs as float32 bytes)."""
         return [*self._forests.predict([Row(*row) for row in rows])]
 

@@ -60,14 +60,14 @@ def log_largest_move(moves: Moves, sessions: int, level: FloatArray) -> FloatArr
 def loss(moves: Moves, sessions: int, level: FloatArray) -> FloatArray:
     """Return over the last `sessions` sessions in units of its usual size where it is a loss, else 0."""
     mean = trailing_mean(moves.returns, sessions, level.size)
-    return np.clip(mean * np.sqrt(sessions) / level, -LARGEST, 0)
+    return np.asarray(np.clip(mean * np.sqrt(sessions) / level, -LARGEST, 0))
 
 
 def _exponential_mean(values: FloatArray, decay: float, rows: int) -> FloatArray:
     """Shape (rows,); NaN where there is no value yet. The weights of the last n values sum to 1 - decay ** n."""
     count = np.minimum(np.arange(values.size - rows, values.size) + 1, WINDOW - 1)
     with np.errstate(invalid="ignore"):
-        return weighted_sum(values, _WEIGHTS[decay], rows) / (1 - decay**count)
+        return np.asarray(weighted_sum(values, _WEIGHTS[decay], rows) / (1 - decay**count))
 
 
 def _last(values: FloatArray, rows: int) -> FloatArray:

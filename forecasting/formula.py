@@ -18,6 +18,8 @@ TRUST = {1: 1.0, 5: 1.0, 21: 0.25}
 ECHO_WEIGHT = {1: 0.3, 5: 0.0, 21: 0.0}
 # Strange inputs widen the interval in proportion, up to this.
 WIDEST = 3.0
+# Stands for the spread of an input that never changed.
+SMALLEST_SCALE = 1e-6
 
 
 class Familiarity(BaseModel):
@@ -79,8 +81,8 @@ class Formula(BaseModel):
 def familiarity(inputs: FeatureMatrix) -> Familiarity:
     """That of the inputs a model is trained on, shape (n, k)."""
     mean, scale = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64)
-    scale = np.maximum(scale, 1e-6)
-    limit = float(distances(inputs, mean, scale).max())
+    scale = np.maximum(scale, SMALLEST_SCALE)
+    limit = max(float(distances(inputs, mean, scale).max()), SMALLEST_SCALE)
     return Familiarity(mean=tuple(mean.tolist()), scale=tuple(scale.tolist()), limit=limit)
 
 

@@ -54,6 +54,11 @@ class ModelReference(Answer):
     version: int | None
     run_id: str | None
     trained_at: Moment | None
+    extrapolating: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="Stands there only when true: the inputs lie beyond everything the model was trained on.",
+    )
 
 
 class DataReference(Answer):

@@ -36,7 +36,7 @@ def real_bars() -> dict[str, Bars]:
     files = sorted(REAL_BARS.glob("*.csv"))
     if not files:
         pytest.skip("STOCKS_TEST_BARS names no directory of real bars")
-    return {path.stem: parse_csv(path.read_bytes(), path.stem, str(path)) for path in files}
+    return {path.stem: parse_csv(path.read_bytes(), path.stem, str(path)).bars for path in files}
 
 
 @pytest.fixture

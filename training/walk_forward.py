@@ -74,9 +74,13 @@ def walk_forward(data: Dataset, refit_every: int, seed: int, tested: int | None 
 def _block(data: Dataset, start: int, length: int, seed: int) -> tuple[FloatArray, FloatArray]:
     """Outputs for the rows from `start` on; as many rows before it as the horizon are left out of the fit."""
     fitted = fit(data, start - data.horizon, seed)
-    inputs = data.inputs[start : start + length]
+    rows = np.arange(start, start + length)
+    # Always `length` rows, the last one repeated where the history ends: linear algebra rounds by the shape it is
+    # given, and a row must not change when bars are added after it.
+    inputs = data.inputs[np.minimum(rows, len(data) - 1)]
     outputs = fitted.model.predict(inputs)
-    return outputs[:, EXPECTED], fitted.formula.log_ratio(outputs, inputs)
+    made = slice(None, len(data) - start)
+    return outputs[made, EXPECTED], fitted.formula.log_ratio(outputs, inputs)[made]
 
 
 def calibrate(data: Dataset, outputs: Outputs, now: int) -> Calibration:

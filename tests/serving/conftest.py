@@ -18,6 +18,7 @@ from configuration import Settings
 from features import NAMES
 from forecasting.card import CARD_FILE, FOREST_FILE, Metrics, ModelCard
 from forecasting.distribution import PROBABILITIES
+from forecasting.formula import Familiarity, Formula
 from forecasting.published import LATEST_FILE, Published
 from market.bars import Bars
 from market.providers.simulated import simulate
@@ -38,6 +39,7 @@ METRICS = Metrics(
 MakeSettings = Callable[..., Settings]
 MakeBars = Callable[..., Bars]
 Publish = Callable[..., Published]
+Outputs = tuple[float, float, float]
 
 
 @pytest.fixture
@@ -85,14 +87,14 @@ def make_bars(weekdays: Sessions) -> MakeBars:
     return make
 
 
-def forest_bytes(below: tuple[float, float], above: tuple[float, float]) -> bytes:
-    """An ONNX forest of one tree: `below` where the first input is at most 0, else `above`; two outputs."""
+def forest_bytes(below: Outputs, above: Outputs) -> bytes:
+    """An ONNX forest of one tree: `below` where the first input is at most 0, else `above`."""
     node = helper.make_node(
         "TreeEnsembleRegressor",
         ["X"],
         ["variable"],
         domain="ai.onnx.ml",
-        n_targets=2,
+        n_targets=3,
         nodes_treeids=[0, 0, 0],
         nodes_nodeids=[0, 1, 2],
         nodes_featureids=[0, 0, 0],
@@ -100,13 +102,13 @@ def forest_bytes(below: tuple[float, float], above: tuple[float, float]) -> byte
         nodes_values=[0.0, 0.0, 0.0],
         nodes_truenodeids=[1, 0, 0],
         nodes_falsenodeids=[2, 0, 0],
-        target_treeids=[0, 0, 0, 0],
-        target_nodeids=[1, 1, 2, 2],
-        target_ids=[0, 1, 0, 1],
+        target_treeids=[0] * 6,
+        target_nodeids=[1, 1, 1, 2, 2, 2],
+        target_ids=[0, 1, 2, 0, 1, 2],
         target_weights=[*below, *above],
     )
     inputs = helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, len(NAMES)])
-    outputs = helper.make_tensor_value_info("variable", TensorProto.FLOAT, [None, 2])
+    outputs = helper.make_tensor_value_info("variable", TensorProto.FLOAT, [None, 3])
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
     graph = helper.make_graph([node], "forest", [inputs], [outputs])
     model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
@@ -138,8 +140,8 @@ class Publisher:
         horizon: int = 1,
         *,
         version: int = 1,
-        below: tuple[float, float] = (0.1, 0.0),
-        above: tuple[float, float] = (0.1, 0.0),
+        below: Outputs = (0.1, 0.0, 0.0),
+        above: Outputs = (0.1, 0.0, 0.0),
         corrupt: bool = False,
         **card_fields: Any,
     ) -> Published:
@@ -167,6 +169,14 @@ def make_card(ticker: str, horizon: int, version: int, **fields: Any) -> ModelCa
         "trained_from": date(2018, 1, 2),
         "trained_to": datetime.now(UTC).date() - timedelta(days=1),
         "shrinkage": 0.5,
+        "formula": Formula(
+            mean=0.0,
+            lowest=-1.0,
+            highest=1.0,
+            trust=1.0,
+            echo_weight=0.0,
+            familiarity=Familiarity(mean=(0.0,) * len(NAMES), scale=(1.0,) * len(NAMES), limit=1e9),
+        ),
         "quantiles": tuple(np.linspace(-2, 2, PROBABILITIES.size)),
         "metrics": METRICS,
     }

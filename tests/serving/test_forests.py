@@ -7,7 +7,7 @@ import pytest
 from features import NAMES
 from forecasting.card import FOREST_FILE
 from forecasting.published import Published
-from serving.forests import Forests, Row
+from serving.forests import Forests, Output, Row
 
 Publish = Callable[..., Published]
 
@@ -18,30 +18,36 @@ def row(published: Published, first: float = 0.0, width: int = len(NAMES)) -> Ro
     return Row(str(published.folder), inputs.tobytes())
 
 
-def test_a_row_gets_the_two_outputs_of_its_forest(publish: Publish) -> None:
-    published = publish(below=(0.25, -0.5), above=(0.75, 0.5))
+def numbers(answer: Output) -> list[float]:
+    assert not answer.problem
+    values: list[float] = np.frombuffer(answer.values, dtype=np.float32).tolist()
+    return values
+
+
+def test_a_row_gets_the_outputs_of_its_forest(publish: Publish) -> None:
+    published = publish(below=(0.25, -0.5, 0.0), above=(0.75, 0.5, 1.0))
 
     below, above = Forests().predict([row(published, -1.0), row(published, 1.0)])
 
-    assert below == (0.25, -0.5, "")
-    assert above == (0.75, 0.5, "")
+    assert numbers(below) == [0.25, -0.5, 0.0]
+    assert numbers(above) == [0.75, 0.5, 1.0]
 
 
 def test_rows_of_many_models_are_answered_in_their_order(publish: Publish) -> None:
-    models = [publish(ticker, below=(number, 0.0)) for number, ticker in enumerate(["AAPL", "MSFT", "TSLA"])]
+    models = [publish(ticker, below=(number, 0.0, 0.0)) for number, ticker in enumerate(["AAPL", "MSFT", "TSLA"])]
     order = [2, 0, 1, 1, 0, 2, 2]
 
     answers = Forests().predict([row(models[number]) for number in order])
 
-    assert [answer.expected for answer in answers] == order
+    assert [numbers(answer)[0] for answer in answers] == order
 
 
 def test_a_corrupt_forest_spoils_only_its_own_rows(publish: Publish) -> None:
-    good, bad = publish("AAPL", below=(0.5, 0.0)), publish("MSFT", corrupt=True)
+    good, bad = publish("AAPL", below=(0.5, 0.0, 0.0)), publish("MSFT", corrupt=True)
 
     answers = Forests().predict([row(good), row(bad), row(good)])
 
-    assert [answer.expected for answer in answers[::2]] == [0.5, 0.5]
+    assert [numbers(answer)[0] for answer in answers[::2]] == [0.5, 0.5]
     assert "not the file its card belongs to" in answers[1].problem
 
 

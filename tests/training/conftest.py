@@ -13,9 +13,11 @@ QUICK = Plan(refit_every=120, tested=240, seed=1)
 
 @pytest.fixture(scope="session")
 def short_bars(sessions: Sessions) -> Bars:
+    """Three and a half years of an invented ticker."""
     return simulate("TEST", sessions.between(FIRST, np.datetime64("2021-06-30")))
 
 
 @pytest.fixture(scope="session")
 def trained(short_bars: Bars) -> Trained:
+    """A model of it."""
     return train(short_bars, 1, QUICK)

@@ -7,7 +7,7 @@ from market.bars import Bars
 from training.dataset import make_dataset
 from training.errors import TooFewSessions
 from training.evaluation import evaluate
-from training.walk_forward import FIRST_TRAINING, calibrate, walk_forward
+from training.walk_forward import FIRST_TRAINING, PRIOR_SHRINKAGE, calibrate, shrinkage_of, walk_forward
 
 
 @pytest.mark.parametrize("horizon", [1, 5, 21])
@@ -36,7 +36,7 @@ def test_change_with_no_later_bar(short_bars: Bars) -> None:
 
 def test_need_a_history_and_say_how_long(short_bars: Bars) -> None:
     data = make_dataset(short_bars[:300], 5)
-    with pytest.raises(TooFewSessions, match=r"TEST: 234 sessions with all inputs, but 530 are needed at horizon 5"):
+    with pytest.raises(TooFewSessions, match=r"TEST: 234 sessions with all inputs, but 322 are needed at horizon 5"):
         walk_forward(data, refit_every=100, seed=1)
 
 
@@ -59,3 +59,28 @@ def test_calibration_uses_only_returns_known_on_its_session(short_bars: Bars) ->
     assert again.shrinkage == found.shrinkage
     np.testing.assert_array_equal(again.quantiles, found.quantiles)
     assert 0 <= found.shrinkage <= 1
+
+
+def test_of_the_last_sessions_alone_share_their_folds_with_those_of_all(short_bars: Bars) -> None:
+    data = make_dataset(short_bars, 1)
+    whole, part = walk_forward(data, 50, 1), walk_forward(data, 50, 1, tested=120)
+    assert (part.first - whole.first) % 50 == 0
+    assert 120 <= len(data) - part.first < 170
+    np.testing.assert_array_equal(part.log_ratio, whole.log_ratio[part.first - whole.first :])
+
+
+def test_an_expected_return_that_says_nothing_is_hardly_believed() -> None:
+    generator = np.random.default_rng(5)
+    expected, units = generator.standard_normal((2, 500))
+    assert shrinkage_of(0.1 * expected, units, horizon=1) < 0.35
+    assert shrinkage_of(expected, units, horizon=1) < 0.15
+
+
+def test_an_expected_return_that_is_right_is_believed_the_more_the_longer_it_is() -> None:
+    generator = np.random.default_rng(5)
+    expected = generator.standard_normal(4000)
+    units = expected + generator.standard_normal(4000)
+    beliefs = [shrinkage_of(expected[:count], units[:count], horizon=1) for count in (30, 200, 4000)]
+    assert beliefs[0] == PRIOR_SHRINKAGE
+    assert beliefs == sorted(beliefs)
+    assert beliefs[-1] > 0.9
