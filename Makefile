@@ -15,7 +15,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 
 	--no-emit-index-url --no-annotate --no-header pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test train ui bento lock clean
+.PHONY: help setup serve test train ui bento scale lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -34,6 +34,8 @@ ui: setup  ## MLflow on UI_PORT: compare runs and versions
 bento: setup  ## a bento with the champions inside, exported to dist/
 	$(RUN) -m training bento
 
+scale: $(VENV)/.scale  ## the packages for training on a Dask cluster
+
 test: $(VENV)/.dev  ## lint, types and every test
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
@@ -43,7 +45,8 @@ test: $(VENV)/.dev  ## lint, types and every test
 lock: $(VENV)/.dev  ## compile requirements/ anew from pyproject.toml
 	$(COMPILE) -o requirements/serving.txt
 	$(COMPILE) --group training -c requirements/serving.txt -o requirements/training.txt
-	$(COMPILE) --group dev -c requirements/training.txt -o requirements/dev.txt
+	$(COMPILE) --group scale -c requirements/training.txt -o requirements/scale.txt
+	$(COMPILE) --group dev -c requirements/scale.txt -o requirements/dev.txt
 
 clean:  ## everything that was made, except prices, runs and models in var/
 	rm -rf $(VENV) dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -41,6 +41,7 @@ class ModelCard(BaseModel):
         shrinkage: share of the expected return that past misses say may be believed, 0 to 1.
         formula: from the model's outputs to a width.
         quantiles: shape (len(PROBABILITIES),), of past misses in units of the forecast width.
+        bars_sha256: of the bars it was trained on.
         forest_sha256: of the ONNX file that belongs to this card.
     """
 
@@ -60,6 +61,7 @@ class ModelCard(BaseModel):
     shrinkage: Annotated[float, Field(ge=0, le=1)]
     formula: Formula
     quantiles: tuple[float, ...]
+    bars_sha256: str = ""
     forest_sha256: str = ""
     metrics: Metrics
 

@@ -1,6 +1,5 @@
 """What a model learns from: one row per session, in the order of time."""
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from features import WARM_UP, Moves, features_and_level
 from features.matrix import FeatureMatrix
 from features.windows import trailing_mean
-from market.bars import COLUMNS, Bars, FloatArray, SessionArray
+from market.bars import Bars, FloatArray, SessionArray
 
 # A move smaller than this share of the level is as good as none.
 SMALLEST_RATIO = 0.02
@@ -75,12 +74,5 @@ def make_dataset(bars: Bars, horizon: int) -> Dataset:
         unit=level[kept] * np.sqrt(horizon),
         actual=actual[kept],
         log_ratio=np.log(np.maximum(ranged[kept] / level[kept], SMALLEST_RATIO)),
-        bars_sha256=_fingerprint(bars),
+        bars_sha256=bars.fingerprint(),
     )
-
-
-def _fingerprint(bars: Bars) -> str:
-    digest = hashlib.sha256(bars.session.astype(np.int64).tobytes())
-    for name in COLUMNS:
-        digest.update(getattr(bars, name).tobytes())
-    return digest.hexdigest()
