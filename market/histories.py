@@ -125,7 +125,7 @@ class Histories:
         except NoPrices as error:
             if known is None:
                 raise
-            log.warning("%s: bars of %s serve on: %s", ticker, known.history.fetched_at.isoformat(), error)
+            log.info("%s: bars of %s serve on: %s", ticker, known.history.fetched_at.isoformat(), error)
             return self._keep(known.series, known.history.fetched_at, known.asked_at, life=RECHECK).history
 
     async def _fetch(self, ticker: str, known: Known | None) -> History:
