@@ -100,14 +100,14 @@ class Histories:
             return known.history
         return await self._flights.join(ticker, lambda: self._find(ticker))
 
-    async def fetch(self, ticker: str) -> History:
-        """From the chain, whatever the age of those that are stored.
+    async def fetch(self, ticker: str, *, real: bool) -> History:
+        """From the chain, whatever the age of those that are stored; with `real`, never simulated ones.
 
         Raises:
             NoPrices: no provider answered.
         """
         known = self._known.get(ticker) or await asyncio.to_thread(self._load, ticker)
-        return await self._flights.join(f"fetch {ticker}", lambda: self._fetch(ticker, known))
+        return await self._flights.join(f"fetch {ticker} {real}", lambda: self._fetch(ticker, known, real=real))
 
     def is_current(self, ticker: str) -> bool:
         """Whether the stored bars need no fetch now."""
@@ -128,11 +128,12 @@ class Histories:
             log.info("%s: bars of %s serve on: %s", ticker, known.history.fetched_at.isoformat(), error)
             return self._keep(known.series, known.history.fetched_at, known.asked_at, life=RECHECK).history
 
-    async def _fetch(self, ticker: str, known: Known | None) -> History:
-        real = known is not None and not known.history.bars.simulated
-        real = real or await asyncio.to_thread(self._was_real, ticker)
-        stored = known.series if known is not None and real else None
-        providers = [provider for provider in self._order() if provider.whole or _may_begin(provider, stored, real)]
+    async def _fetch(self, ticker: str, known: Known | None, *, real: bool = False) -> History:
+        stored = known.series if known is not None and not known.history.bars.simulated else None
+        real = real or stored is not None or await asyncio.to_thread(self._was_real, ticker)
+        providers = [
+            provider for provider in self._order() if provider.whole or _may_begin(provider, stored, real=real)
+        ]
         series, tail = await self._chain.first(
             ticker, "bars", providers, lambda provider: self._ask(provider, ticker, stored)
         )
@@ -234,7 +235,7 @@ class Histories:
         return any(known.asked_at < moment <= now for moment in moments)
 
 
-def _may_begin(provider: Provider, stored: Series | None, real: bool) -> bool:  # noqa: FBT001
+def _may_begin(provider: Provider, stored: Series | None, *, real: bool) -> bool:
     """Whether a provider without whole histories may answer: never in place of longer bars that are known."""
     if provider.name == "simulated":
         return not real

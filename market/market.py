@@ -9,6 +9,7 @@ from redis import Redis
 
 from configuration import Settings
 from market import providers
+from market.bars import SIMULATED
 from market.chain import Chain
 from market.histories import Histories, History
 from market.history import HistoryStore
@@ -94,14 +95,14 @@ class Market:
         """
         return await self._histories.history(ticker)
 
-    async def fetch(self, ticker: str) -> History:
-        """The newest bars of `ticker`, whatever the age of those that are stored.
+    async def fetch(self, ticker: str, *, real: bool = False) -> History:
+        """The newest bars of `ticker`, whatever the age of those that are stored; with `real`, never simulated ones.
 
         Raises:
             NoPrices: no provider answered.
         """
         await self._renew_calendar()
-        return await self._histories.fetch(ticker)
+        return await self._histories.fetch(ticker, real=real)
 
     def is_current(self, ticker: str) -> bool:
         """Whether the stored bars of `ticker` are young enough that `history` would not fetch."""
@@ -114,6 +115,11 @@ class Market:
             NoPrices: there is none.
         """
         return await self._quotes.quote(ticker)
+
+    @property
+    def has_real_providers(self) -> bool:
+        """Whether any configured provider could give prices that are not invented."""
+        return any(provider.name != SIMULATED for provider in self._chain.providers)
 
     async def usage(self) -> dict[str, ProviderUsage]:
         """Requests that each provider took, by all processes together."""
