@@ -23,6 +23,8 @@ from market.sessions import Sessions
 
 CHECK = 2.0  # seconds between two looks at a local provider
 RECHECK = 60.0  # seconds between two looks at the store, and between two tries after a failure
+GRACE = 0.25  # seconds to wait for newer bars where older ones are known
+CALENDAR_CHECK = 86400.0  # seconds between two looks at the calendar's end
 PUBLISHED_AFTER = timedelta(hours=2)  # providers have a session's bar about 90 minutes after its close
 PUBLISHED_LATE = timedelta(hours=6)  # and correct it in the evening
 OVERLAP = 5  # sessions of a tail that are already stored
@@ -88,9 +90,12 @@ class Histories:
         self._now = now
         self._known: dict[str, Known] = {}
         self._flights = Flights[History]()
+        self._calendar_seen_at = now()
 
     async def history(self, ticker: str) -> History:
         """From memory while young, else from the store, else from the chain, else the old ones.
+
+        Old ones also serve while the chain takes its time.
 
         Raises:
             NoPrices: no provider answered and none ever did.
@@ -98,7 +103,14 @@ class Histories:
         known = self._known.get(ticker)
         if known is not None and self._now() < known.until:
             return known.history
-        return await self._flights.join(ticker, lambda: self._find(ticker))
+        if known is None:
+            return await self._flights.join(ticker, lambda: self._find(ticker))
+        try:
+            async with asyncio.timeout(GRACE):
+                return await self._flights.join(ticker, lambda: self._find(ticker))
+        except TimeoutError:
+            # The search goes on; whoever asks in the next second need not wait for it either.
+            return self._keep(known.series, known.history.fetched_at, known.asked_at, life=1.0).history
 
     async def fetch(self, ticker: str, *, real: bool) -> History:
         """From the chain, whatever the age of those that are stored; with `real`, never simulated ones.
@@ -115,6 +127,9 @@ class Histories:
         return known is not None and not self._due(known)
 
     async def _find(self, ticker: str) -> History:
+        if self._now() - self._calendar_seen_at > CALENDAR_CHECK:
+            self._calendar_seen_at = self._now()
+            await asyncio.to_thread(self._renew_calendar)
         known = self._known.get(ticker)
         if known is None or not self._is_local(known.series.source):
             known = await asyncio.to_thread(self._newest_known, ticker)
@@ -217,6 +232,12 @@ class Histories:
 
     def _complete(self) -> np.datetime64:
         return self._sessions.last_complete(datetime.fromtimestamp(self._now(), UTC))
+
+    def _renew_calendar(self) -> None:
+        try:
+            self._sessions.renew(datetime.fromtimestamp(self._now(), UTC))
+        except MarketError as error:
+            log.error("the calendar soon ends at %s: %s", self._sessions.session[-1], error)  # noqa: TRY400  # says all
 
     def _is_local(self, source: str) -> bool:
         link = self._chain.link(source)

@@ -1,6 +1,5 @@
 """Bars and quotes of any ticker: memory, history store and provider chain behind a few calls."""
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Self, TypedDict
@@ -16,12 +15,11 @@ from market.history import HistoryStore
 from market.providers import Link
 from market.quote import Quote
 from market.quotes import Quotes, SharedQuotes
-from market.sessions import Sessions, utc_now
+from market.sessions import Sessions
 
 __all__ = ["History", "Market", "ProviderUsage"]
 
 REDIS_TIMEOUT = 0.5
-RENEWAL = 86400.0  # seconds between two looks at the calendar's end
 
 
 class ProviderUsage(TypedDict):
@@ -65,7 +63,6 @@ class Market:
             tickers=tickers,
             now=now,
         )
-        self._renewed_at = time.monotonic()
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -101,7 +98,6 @@ class Market:
         Raises:
             NoPrices: no provider answered.
         """
-        await self._renew_calendar()
         return await self._histories.fetch(ticker, real=real)
 
     def is_current(self, ticker: str) -> bool:
@@ -138,11 +134,6 @@ class Market:
         await self._chain.close()
         if self._redis is not None:
             self._redis.close()
-
-    async def _renew_calendar(self) -> None:
-        if time.monotonic() - self._renewed_at > RENEWAL:
-            self._renewed_at = time.monotonic()
-            await asyncio.to_thread(self.sessions.renew, utc_now())
 
 
 def connect(url: str) -> Redis:
