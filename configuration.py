@@ -5,6 +5,7 @@ Nothing here has a default of its own: `configuration.yaml` beside this file lis
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -65,6 +66,11 @@ def _launch_folder() -> Path:
     """Where the command was given; BentoML changes into a bento before it imports it, the shell's PWD stays."""
     here = Path.cwd()
     return Path(os.environ.get("PWD", here)) if here == ROOT and bento_folder() else here
+
+
+def is_ticker(text: str) -> bool:
+    """Whether `text` has the form of a ticker."""
+    return re.fullmatch(TICKER_PATTERN, text) is not None
 
 
 def quota_window(window: str) -> tuple[int, int]:

@@ -2,16 +2,21 @@
 
 import asyncio
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
+from rich.text import Text
 
 import configuration
-from market.errors import MarketError
+from market import report
+from market.errors import MarketError, NoPrices
 from market.market import Market
 from market.providers.files import parse_csv
+from market.quality import inspect
+from market.sessions import Sessions
 
 
 @click.group(help="Prices: fill the history store, check files of bars.")
@@ -21,41 +26,77 @@ def main() -> None:
 
 @main.command(help="Fetch the bars of all configured tickers, or of those named, into the history store.")
 @click.option("--tickers", help="Comma separated; all configured ones without it.")
-def fetch(tickers: str | None) -> None:
-    """Exit status 0 only when every ticker was fetched."""
+@click.option(
+    "--again", is_flag=True, help="Fetch also what is stored and young; without it a run goes on where one ended."
+)
+def fetch(tickers: str | None, *, again: bool) -> None:
+    """Exit status 0 only when every ticker has its bars."""
     settings = _settings()
-    names = tickers.upper().split(",") if tickers else settings.tickers
-    failures = asyncio.run(_fetch(settings, names))
-    for failure in failures:
-        click.echo(failure, err=True)
+    names = _names(tickers) or settings.tickers
+    failures = asyncio.run(_fetch(settings, names, again=again))
     sys.exit(1 if failures else 0)
 
 
-async def _fetch(settings: configuration.Settings, tickers: tuple[str, ...] | list[str]) -> list[str]:
-    market = Market.open(settings)
-    failures = []
-    for ticker in track(tickers, "Fetching", console=Console(stderr=True), disable=not sys.stderr.isatty()):
-        try:
-            history = await market.fetch(ticker)
-        except MarketError as error:
-            failures.append(str(error))
-            continue
-        bars = history.bars
-        click.echo(f"{ticker}: {len(bars)} sessions, {bars.session[0]} to {bars.session[-1]}, from {bars.source}")
-    await market.close()
+async def _fetch(settings: configuration.Settings, tickers: tuple[str, ...], *, again: bool) -> int:
+    """How many tickers failed."""
+    output, errors = report.console(), report.console(error=True)
+    market = _open(settings)
+    failures = 0
+    try:
+        with Progress(console=errors, disable=not errors.is_terminal, transient=True) as progress:
+            for ticker in progress.track(tickers, description="Fetching"):
+                failures += not await _fetch_one(market, ticker, output, errors, again=again)
+    finally:
+        await market.close()
     return failures
 
 
-@main.command(help="Say what is wrong with a file of bars; exit status 0 when nothing is.")
+async def _fetch_one(market: Market, ticker: str, output: Console, errors: Console, *, again: bool) -> bool:
+    if not again and await asyncio.to_thread(market.is_current, ticker):
+        output.print(Text(f"{ticker}: stored and young, not fetched"))
+        return True
+    try:
+        history = await market.fetch(ticker, real=market.has_real_providers)
+    except NoPrices as error:
+        errors.print(Text(str(error), style="red"))
+        return False
+    output.print(report.fetched(history))
+    for line in report.lines(ticker, history.findings):
+        output.print(line)
+    return True
+
+
+@main.command(help="Say what is wrong with a file of bars; exit status 0 when it can be used.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def check(file: Path) -> None:
-    """Read the file as the `files` provider would."""
+    """Read the file as the `files` provider would, and say what is unusual about it."""
+    output, errors = report.console(), report.console(error=True)
+    settings = _settings()
     try:
-        bars = parse_csv(file.read_bytes(), file.stem.upper(), str(file)).bars
-    except MarketError as error:
-        click.echo(str(error), err=True)
+        sessions = Sessions.open(settings.exchange, settings.home)
+        series = parse_csv(file.read_bytes(), file.stem.upper(), str(file))
+    except (MarketError, OSError) as error:
+        errors.print(Text(str(error), style="red"))
         sys.exit(1)
-    click.echo(f"{file}: {len(bars)} sessions, {bars.session[0]} to {bars.session[-1]}: nothing wrong")
+    findings = inspect(series, sessions, sessions.last_complete(datetime.now(UTC)))
+    output.print(report.summary(str(file), series.bars, findings))
+    for line in report.lines(str(file), findings):
+        output.print(line)
+
+
+def _names(tickers: str | None) -> tuple[str, ...]:
+    names = tuple(name.strip().upper() for name in (tickers or "").split(",") if name.strip())
+    for name in names:
+        if not configuration.is_ticker(name):
+            raise click.ClickException(f"--tickers {name}: not a ticker; write them as AAPL,MSFT")
+    return names
+
+
+def _open(settings: configuration.Settings) -> Market:
+    try:
+        return Market.open(settings)
+    except MarketError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _settings() -> configuration.Settings:

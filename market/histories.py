@@ -23,6 +23,8 @@ from market.sessions import Sessions
 
 CHECK = 2.0  # seconds between two looks at a local provider
 RECHECK = 60.0  # seconds between two looks at the store, and between two tries after a failure
+GRACE = 0.25  # seconds to wait for newer bars where older ones are known
+CALENDAR_CHECK = 86400.0  # seconds between two looks at the calendar's end
 PUBLISHED_AFTER = timedelta(hours=2)  # providers have a session's bar about 90 minutes after its close
 PUBLISHED_LATE = timedelta(hours=6)  # and correct it in the evening
 OVERLAP = 5  # sessions of a tail that are already stored
@@ -88,9 +90,12 @@ class Histories:
         self._now = now
         self._known: dict[str, Known] = {}
         self._flights = Flights[History]()
+        self._calendar_seen_at = now()
 
     async def history(self, ticker: str) -> History:
         """From memory while young, else from the store, else from the chain, else the old ones.
+
+        Old ones also serve while the chain takes its time.
 
         Raises:
             NoPrices: no provider answered and none ever did.
@@ -98,16 +103,23 @@ class Histories:
         known = self._known.get(ticker)
         if known is not None and self._now() < known.until:
             return known.history
-        return await self._flights.join(ticker, lambda: self._find(ticker))
+        if known is None:
+            return await self._flights.join(ticker, lambda: self._find(ticker))
+        try:
+            async with asyncio.timeout(GRACE):
+                return await self._flights.join(ticker, lambda: self._find(ticker))
+        except TimeoutError:
+            # The search goes on; whoever asks in the next second need not wait for it either.
+            return self._keep(known.series, known.history.fetched_at, known.asked_at, life=1.0).history
 
-    async def fetch(self, ticker: str) -> History:
-        """From the chain, whatever the age of those that are stored.
+    async def fetch(self, ticker: str, *, real: bool) -> History:
+        """From the chain, whatever the age of those that are stored; with `real`, never simulated ones.
 
         Raises:
             NoPrices: no provider answered.
         """
         known = self._known.get(ticker) or await asyncio.to_thread(self._load, ticker)
-        return await self._flights.join(f"fetch {ticker}", lambda: self._fetch(ticker, known))
+        return await self._flights.join(f"fetch {ticker} {real}", lambda: self._fetch(ticker, known, real=real))
 
     def is_current(self, ticker: str) -> bool:
         """Whether the stored bars need no fetch now."""
@@ -115,6 +127,9 @@ class Histories:
         return known is not None and not self._due(known)
 
     async def _find(self, ticker: str) -> History:
+        if self._now() - self._calendar_seen_at > CALENDAR_CHECK:
+            self._calendar_seen_at = self._now()
+            await asyncio.to_thread(self._renew_calendar)
         known = self._known.get(ticker)
         if known is None or not self._is_local(known.series.source):
             known = await asyncio.to_thread(self._newest_known, ticker)
@@ -125,14 +140,15 @@ class Histories:
         except NoPrices as error:
             if known is None:
                 raise
-            log.warning("%s: bars of %s serve on: %s", ticker, known.history.fetched_at.isoformat(), error)
+            log.info("%s: bars of %s serve on: %s", ticker, known.history.fetched_at.isoformat(), error)
             return self._keep(known.series, known.history.fetched_at, known.asked_at, life=RECHECK).history
 
-    async def _fetch(self, ticker: str, known: Known | None) -> History:
-        real = known is not None and not known.history.bars.simulated
-        real = real or await asyncio.to_thread(self._was_real, ticker)
-        stored = known.series if known is not None and real else None
-        providers = [provider for provider in self._order() if provider.whole or _may_begin(provider, stored, real)]
+    async def _fetch(self, ticker: str, known: Known | None, *, real: bool = False) -> History:
+        stored = known.series if known is not None and not known.history.bars.simulated else None
+        real = real or stored is not None or await asyncio.to_thread(self._was_real, ticker)
+        providers = [
+            provider for provider in self._order() if provider.whole or _may_begin(provider, stored, real=real)
+        ]
         series, tail = await self._chain.first(
             ticker, "bars", providers, lambda provider: self._ask(provider, ticker, stored)
         )
@@ -217,6 +233,12 @@ class Histories:
     def _complete(self) -> np.datetime64:
         return self._sessions.last_complete(datetime.fromtimestamp(self._now(), UTC))
 
+    def _renew_calendar(self) -> None:
+        try:
+            self._sessions.renew(datetime.fromtimestamp(self._now(), UTC))
+        except MarketError as error:
+            log.error("the calendar soon ends at %s: %s", self._sessions.session[-1], error)  # noqa: TRY400  # says all
+
     def _is_local(self, source: str) -> bool:
         link = self._chain.link(source)
         return link is not None and link.provider.local
@@ -234,7 +256,7 @@ class Histories:
         return any(known.asked_at < moment <= now for moment in moments)
 
 
-def _may_begin(provider: Provider, stored: Series | None, real: bool) -> bool:  # noqa: FBT001
+def _may_begin(provider: Provider, stored: Series | None, *, real: bool) -> bool:
     """Whether a provider without whole histories may answer: never in place of longer bars that are known."""
     if provider.name == "simulated":
         return not real

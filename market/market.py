@@ -1,6 +1,5 @@
 """Bars and quotes of any ticker: memory, history store and provider chain behind a few calls."""
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Self, TypedDict
@@ -9,18 +8,18 @@ from redis import Redis
 
 from configuration import Settings
 from market import providers
+from market.bars import SIMULATED
 from market.chain import Chain
 from market.histories import Histories, History
 from market.history import HistoryStore
 from market.providers import Link
 from market.quote import Quote
 from market.quotes import Quotes, SharedQuotes
-from market.sessions import Sessions, utc_now
+from market.sessions import Sessions
 
 __all__ = ["History", "Market", "ProviderUsage"]
 
 REDIS_TIMEOUT = 0.5
-RENEWAL = 86400.0  # seconds between two looks at the calendar's end
 
 
 class ProviderUsage(TypedDict):
@@ -64,7 +63,6 @@ class Market:
             tickers=tickers,
             now=now,
         )
-        self._renewed_at = time.monotonic()
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -94,14 +92,13 @@ class Market:
         """
         return await self._histories.history(ticker)
 
-    async def fetch(self, ticker: str) -> History:
-        """The newest bars of `ticker`, whatever the age of those that are stored.
+    async def fetch(self, ticker: str, *, real: bool = False) -> History:
+        """The newest bars of `ticker`, whatever the age of those that are stored; with `real`, never simulated ones.
 
         Raises:
             NoPrices: no provider answered.
         """
-        await self._renew_calendar()
-        return await self._histories.fetch(ticker)
+        return await self._histories.fetch(ticker, real=real)
 
     def is_current(self, ticker: str) -> bool:
         """Whether the stored bars of `ticker` are young enough that `history` would not fetch."""
@@ -114,6 +111,11 @@ class Market:
             NoPrices: there is none.
         """
         return await self._quotes.quote(ticker)
+
+    @property
+    def has_real_providers(self) -> bool:
+        """Whether any configured provider could give prices that are not invented."""
+        return any(provider.name != SIMULATED for provider in self._chain.providers)
 
     async def usage(self) -> dict[str, ProviderUsage]:
         """Requests that each provider took, by all processes together."""
@@ -132,11 +134,6 @@ class Market:
         await self._chain.close()
         if self._redis is not None:
             self._redis.close()
-
-    async def _renew_calendar(self) -> None:
-        if time.monotonic() - self._renewed_at > RENEWAL:
-            self._renewed_at = time.monotonic()
-            await asyncio.to_thread(self.sessions.renew, utc_now())
 
 
 def connect(url: str) -> Redis:

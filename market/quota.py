@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
@@ -122,7 +122,7 @@ class Quota:
                 raise TooFast(f"{self._provider}: the queue for its quota is longer than {self._patience:g} s")
             else:
                 spent = f"{self._provider}: its quota is spent"
-                raise QuotaSpent(spent, datetime.now(UTC) + timedelta(seconds=wait))
+                raise QuotaSpent(spent, datetime.fromtimestamp(until, UTC))
 
     async def usage(self) -> Usage:
         """What the last 24 hours took."""

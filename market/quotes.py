@@ -20,7 +20,7 @@ from market.bars import SIMULATED
 from market.chain import Chain
 from market.errors import HeldBack, MarketError, NoPrices
 from market.flights import Flights
-from market.histories import CHECK, RECHECK, Histories, History
+from market.histories import CHECK, GRACE, RECHECK, Histories, History
 from market.history import HistoryStore, quote_from_json, quote_to_json
 from market.providers import Provider
 from market.quota import DAY, Usage
@@ -88,10 +88,16 @@ class SharedQuotes:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A quote in memory and the Unix time up to which it is answered without a further look."""
+    """A quote in memory.
+
+    Attributes:
+        until: Unix seconds up to which it is answered without a further look.
+        makeshift: whether it stands in for one that no provider gave.
+    """
 
     quote: Quote
     until: float
+    makeshift: bool
 
 
 class Quotes:
@@ -136,7 +142,14 @@ class Quotes:
         known = self._known.get(ticker)
         if known is not None and self._now() < known.until:
             return known.quote
-        return await self._flights.join(ticker, lambda: self._find(ticker))
+        if known is None or not known.makeshift:
+            return await self._flights.join(ticker, lambda: self._find(ticker))
+        try:
+            async with asyncio.timeout(GRACE):
+                return await self._flights.join(ticker, lambda: self._find(ticker))
+        except TimeoutError:
+            # The search goes on; whoever asks in the next second need not wait for it either.
+            return self._remember(known.quote, 1.0, makeshift=True)
 
     async def _find(self, ticker: str) -> Quote:
         history = await self._histories.history(ticker)
@@ -147,7 +160,8 @@ class Quotes:
             fresh = await self._fetch(ticker, history)
         except NoPrices as error:
             log.info("%s: the last price known serves: %s", ticker, error)
-            return self._remember(self._last_known(shared, history, error), min(self._memory_ttl, RECHECK))
+            last_known = self._last_known(shared, history, error)
+            return self._remember(last_known, min(self._memory_ttl, RECHECK), makeshift=True)
         return self._remember(fresh, CHECK if self._is_local(fresh.source) else self._memory_ttl)
 
     async def _fetch(self, ticker: str, history: History) -> Quote:
@@ -211,11 +225,11 @@ class Quotes:
         link = self._chain.link(source)
         return link is not None and link.provider.local
 
-    def _remember(self, quote: Quote, seconds: float) -> Quote:
+    def _remember(self, quote: Quote, seconds: float, *, makeshift: bool = False) -> Quote:
         until = self._now() + seconds
         if quote.expires_at is not None and not quote.stale:
             until = min(until, quote.expires_at.timestamp())
-        self._known[quote.ticker] = Remembered(quote, until)
+        self._known[quote.ticker] = Remembered(quote, until, makeshift)
         return quote
 
     def _moment(self) -> datetime:

@@ -18,6 +18,7 @@ from market.providers.alpha_vantage import AlphaVantage
 from market.providers.files import Files
 from market.providers.simulated import Simulated
 from market.providers.tiingo import Tiingo
+from market.providers.yahoo import Yahoo
 from market.quota import Buckets, LocalBuckets, Quota, RedisBuckets
 from market.quote import Quote
 from market.series import Series
@@ -76,4 +77,10 @@ def make(settings: MarketSettings, sessions: Sessions, home: Path, redis: Redis 
         )
     if (tiingo := settings.tiingo).api_key:
         links["tiingo"] = link(tiingo.quota, lambda quota: Tiingo(tiingo, quota, timeout), "tiingo")
+    if (yahoo := settings.yahoo).enabled and Yahoo.installed():
+        links["yahoo"] = link(
+            yahoo.quota,
+            lambda quota: Yahoo(yahoo.base_url, quota, sessions, timeout=timeout, home=home),
+            "yahoo",
+        )
     return [links[name] for name in settings.providers if name in links]

@@ -183,6 +183,7 @@ class ProviderServer:
 
     def __init__(self) -> None:
         self.answers: list[Played] = []
+        self.routes: dict[str, Played] = {}
         self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
         self._released = threading.Event()
@@ -215,7 +216,8 @@ class ProviderServer:
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         self.paths.append(handler.path)
         self.headers.append(dict(handler.headers))
-        played = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        route = next((answer for part, answer in self.routes.items() if part in handler.path), None)
+        played = route or (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
         self._released.wait(played.delay)
         try:
             if played.raw is not None:

@@ -10,6 +10,8 @@ import pytest
 from market.errors import MarketError, NoPrices, Unreachable
 from market.histories import continued
 from market.history import HistoryStore
+from market.market import Market
+from market.providers import Link
 from market.providers.files import Files
 from market.quality import Kind
 from market.series import Adjustment, Series
@@ -157,6 +159,26 @@ async def test_simulated_bars_answer_only_where_nothing_real_is_known_and_are_no
     assert not (await restarted.history("AAPL")).bars.simulated
 
 
+async def test_known_bars_and_quotes_do_not_wait_for_a_provider_that_takes_its_time(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    tiingo = provider("tiingo", {"AAPL": make_series()}, {"AAPL": DOWN})
+    market = make_market(tiingo)
+    old, close = await market.history("AAPL"), await market.quote("AAPL")
+    release = asyncio.Event()
+    tiingo.before = release.wait
+    tiingo.bars_of["AAPL"] = make_series(last="2024-03-12", count=301)
+    clock.forward(86401)
+    assert len((await market.history("AAPL")).bars) == len(old.bars)
+    assert (await market.history("AAPL")).stale  # and it says so
+    assert (await market.quote("AAPL")).price == close.price
+    release.set()
+    await asyncio.sleep(0.1)
+    clock.forward(1.1)
+    assert len((await market.history("AAPL")).bars) == 301
+    assert tiingo.count("bars") == 2
+
+
 async def test_nothing_from_anywhere_is_an_error_with_every_reason(make_market: Any, provider: Any) -> None:
     market = make_market(provider("tiingo", {"AAPL": DOWN}), provider("yahoo"))
     with pytest.raises(NoPrices, match=r"AAPL: no prices from any provider: no answer; yahoo: does not know it"):
@@ -272,7 +294,6 @@ async def test_what_another_process_stored_is_found_within_a_minute(
     await other.fetch("AAPL")
     assert len((await market.history("AAPL")).bars) == 300
     clock.forward(31)
-    HistoryStore  # noqa: B018  # read by the market itself
     assert (await market.history("AAPL")).fetched_at == clock.moment - timedelta(seconds=31)
     assert tiingo.count("bars") == 1
 
@@ -355,6 +376,25 @@ async def test_a_broken_file_leaves_the_last_good_bars(
     assert (await market.history("AAPL")).bars.close[-1] == 12
     with pytest.raises(MarketError, match=r"AAPL\.csv:1: column"):
         await market.fetch("AAPL")
+
+
+async def test_a_market_that_lives_long_gets_a_new_calendar_and_survives_without(
+    provider: Any, make_series: Any, sessions: Sessions, clock: Any, tmp_path: Path
+) -> None:
+    kept = int((sessions.session <= np.datetime64("2024-10-01")).sum())
+    columns = (sessions.session[:kept], sessions.open_at[:kept], sessions.close_at[:kept])
+    for exchange, end in (("XNYS", sessions.session[-1]), ("NOWHERE", sessions.session[kept - 1])):
+        old = Sessions(*columns, origin=(exchange, tmp_path / f"{exchange}.npz"))
+        tiingo = provider("tiingo", {"AAPL": make_series()})
+        market = Market([Link(tiingo)], HistoryStore(tmp_path), old, history_ttl=1e9, quote_ttl=300, now=clock)
+        await market.history("AAPL")
+        assert old.session[-1] == columns[0][-1]
+        clock.forward(190 * 86400)
+        await market.history("AAPL")  # it does not wait for the new calendar
+        async with asyncio.timeout(60):
+            while old.session[-1] != end:
+                await asyncio.sleep(0.01)
+        clock.forward(-190 * 86400)
 
 
 def test_what_does_not_overlap_does_not_continue(make_series: Any) -> None:

@@ -1,0 +1,1 @@
+"""Measurements; each file runs alone with `python -m benchmarks.NAME`."""

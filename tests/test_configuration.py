@@ -1,0 +1,163 @@
+"""Settings: every default once, later sources win, and what is wrong is said in one line."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+import configuration
+from configuration import ConfigurationError, load
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in list(os.environ):
+        if name.startswith("STOCKS_") or name in configuration.WELL_KNOWN:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("STOCKS_HOME", str(tmp_path / "home"))
+    return monkeypatch
+
+
+def test_the_file_holds_every_default(tmp_path: Path) -> None:
+    settings = load()
+    assert settings.tickers[:2] == ("AAPL", "GOOGL")
+    assert settings.market.providers == ("alpha_vantage", "tiingo", "yahoo", "simulated")
+    assert settings.market.alpha_vantage.base_url == "https://www.alphavantage.co/query"
+    assert settings.market.alpha_vantage.quota == ("1/second", "25/day")
+    assert not settings.market.alpha_vantage.premium
+    assert (settings.market.timeout, settings.market.history_ttl, settings.market.quote_ttl) == (3, 86400, 300)
+    assert (settings.cache.memory_ttl, settings.cache.redis_ttl, settings.cache.prediction_ttl) == (60, 300, 1800)
+    assert settings.home == tmp_path / "home"
+    assert settings.tracking_uri == f"sqlite:///{tmp_path}/home/mlflow/mlflow.db"
+
+
+def test_a_file_is_laid_over_the_defaults_and_the_environment_over_both(
+    tmp_path: Path, environment: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("market: {timeout: 1, quote_ttl: 60}\ntickers: [AAPL]\n")
+    environment.setenv("STOCKS_CONFIGURATION", str(path))
+    environment.setenv("STOCKS_MARKET__TIMEOUT", "2.5")
+    environment.setenv("STOCKS_MARKET__TIINGO__QUOTA", '["10/hour"]')
+    settings = load()
+    assert (settings.market.timeout, settings.market.quote_ttl) == (2.5, 60)
+    assert settings.tickers == ("AAPL",)
+    assert settings.market.tiingo.quota == ("10/hour",)
+    assert settings.market.history_ttl == 86400
+
+
+def test_well_known_names_work_and_keys_are_never_shown(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("ALPHA_VANTAGE_API_KEY", "SECRET1")
+    environment.setenv("TIINGO_API_KEY", "SECRET2")
+    environment.setenv("REDIS_URL", "redis://:SECRET3@localhost")
+    environment.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
+    settings = load()
+    assert settings.market.alpha_vantage.api_key is not None
+    assert settings.market.alpha_vantage.api_key.get_secret_value() == "SECRET1"
+    assert settings.tracking_uri == "http://localhost:5000"
+    assert "SECRET" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        load().tickers = ("AAPL",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("STOCKS_MARKT__TIMEOUT", "3", "STOCKS_MARKT__TIMEOUT: no such setting"),
+        ("STOCKS_MARKET__TIMEOUT", "0", "market.timeout"),
+        ("STOCKS_MARKET__TIMEOUT", "soon", 'market.timeout = "soon"'),
+        ("STOCKS_MARKET__PROVIDERS", "files", "STOCKS_MARKET__PROVIDERS = files: must be JSON"),
+        ("STOCKS_MARKET__PROVIDERS", '["files"]', "market.files.directory must name a directory"),
+        ("STOCKS_MARKET__PROVIDERS", '["stooq"]', 'market.providers.0 = "stooq"'),
+        ("STOCKS_MARKET__PROVIDERS", '["simulated", "simulated"]', "each value may stand there once"),
+        ("STOCKS_MARKET__PROVIDERS", "[]", "market.providers"),
+        ("STOCKS_MARKET__TIINGO__QUOTA", '["50/fortnight"]', 'market.tiingo.quota.0 = "50/fortnight"'),
+        ("STOCKS_MARKET__TIINGO__QUOTA", '["50/hour", "50/day"]', "the longer must admit more in all"),
+        ("STOCKS_MARKET__TIINGO__QUOTA", '["1/second", "90000/day"]', "no more for each second"),
+        ("STOCKS_MARKET__TIINGO__QUOTA", '["5/day", "7/day"]', "the longer must admit more in all"),
+        ("STOCKS_MARKET__ALPHA_VANTAGE__BASE_URL", "localhost", "market.alpha_vantage.base_url"),
+        ("STOCKS_TICKERS", '["aapl"]', 'tickers.0 = "aapl"'),
+        ("STOCKS_HORIZONS", "[2]", "horizons.0"),
+        ("STOCKS_PERFORMANCE__HIT_RATE", "1.5", "performance.hit_rate"),
+        ("STOCKS_SERVING__RUNNER", "thread", "serving.runner"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    environment: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        load()
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_key_is_not_repeated(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("STOCKS_SECURITY__API_KEYS", "SECRET")
+    with pytest.raises(ConfigurationError, match="must be JSON") as caught:
+        load()
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("market: {speed: 9}", "market.speed"),
+        ("market: [", ":1: not valid YAML"),
+        ("- a\n- b\n", "must hold `key: value` lines"),
+        ("tickers: AAPL\n", "tickers"),
+    ],
+)
+def test_a_wrong_file_is_named(tmp_path: Path, environment: pytest.MonkeyPatch, text: str, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    environment.setenv("STOCKS_CONFIGURATION", str(path))
+    with pytest.raises(ConfigurationError) as caught:
+        load()
+    assert message in str(caught.value)
+
+
+def test_a_missing_file_is_named(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("STOCKS_CONFIGURATION", "/nowhere.yaml")
+    with pytest.raises(ConfigurationError, match=r"/nowhere\.yaml: No such file"):
+        load()
+
+
+def test_an_empty_file_changes_nothing(tmp_path: Path, environment: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.yaml").write_text("")
+    before = load()
+    environment.setenv("STOCKS_CONFIGURATION", str(tmp_path / "mine.yaml"))
+    assert load() == before
+
+
+def test_paths_become_absolute_for_child_processes(tmp_path: Path, environment: pytest.MonkeyPatch) -> None:
+    environment.chdir(tmp_path)
+    environment.setenv("STOCKS_HOME", "home")
+    environment.setenv("STOCKS_MARKET__FILES__DIRECTORY", "bars")
+    environment.delenv("BENTOML_HOME", raising=False)
+    environment.setenv("BENTOML_DO_NOT_TRACK", "True")
+    configuration.anchor()
+    assert os.environ["STOCKS_HOME"] == str(tmp_path / "home")
+    assert os.environ["BENTOML_HOME"] == str(tmp_path / "home" / "bentoml")
+    assert load().market.files.directory == tmp_path / "bars"
+
+
+@pytest.mark.parametrize("ticker", ["AAPL", "BRK.B", "BF-B", "A", "T2"])
+def test_tickers(ticker: str) -> None:
+    assert configuration.is_ticker(ticker)
+
+
+@pytest.mark.parametrize("ticker", ["", "aapl", "AAPL\n", "../AAPL", "AAPL ", "TOOLONGNAME", ".A"])
+def test_what_is_no_ticker(ticker: str) -> None:
+    assert not configuration.is_ticker(ticker)
+
+
+@given(limit=st.integers(1, 10**6), unit=st.sampled_from(sorted(configuration.WINDOW_SECONDS)))
+def test_a_window_of_a_quota(limit: int, unit: str) -> None:
+    assert configuration.quota_window(f"{limit}/{unit}") == (limit, configuration.WINDOW_SECONDS[unit])
