@@ -1,14 +1,19 @@
 """What tests of every package share."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-# Before anything imports bentoml or prometheus_client: tests never touch the user's own store.
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+# Before anything imports bentoml, which decides once where its stores are: tests never touch the user's own.
+os.environ["BENTOML_DO_NOT_TRACK"] = "True"
+os.environ["BENTOML_HOME"] = tempfile.mkdtemp(prefix="stocks-test-bentoml-")
+atexit.register(shutil.rmtree, os.environ["BENTOML_HOME"], ignore_errors=True)
 
 from market.bars import Bars
 from market.providers.files import parse_csv

@@ -8,9 +8,12 @@ from features import WARM_UP, Moves, features_and_level
 from features.matrix import FeatureMatrix
 from features.windows import trailing_mean
 from market.bars import Bars, FloatArray, SessionArray
+from training.errors import NothingMoves
 
 # A move smaller than this share of the level is as good as none.
 SMALLEST_RATIO = 0.02
+# Share of the sessions in which a price that trades moves.
+FEWEST_MOVES = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +59,15 @@ def make_dataset(bars: Bars, horizon: int) -> Dataset:
     Args:
         bars: split-adjusted, complete sessions only.
         horizon: sessions ahead.
+
+    Raises:
+        NothingMoves: half of the returns or more are exactly zero.
     """
+    moving = np.count_nonzero(np.diff(bars.close))
+    if len(bars) > 1 and moving < (len(bars) - 1) * FEWEST_MOVES:
+        raise NothingMoves(
+            f"{bars.ticker}: the close moved in {moving} of {len(bars) - 1} sessions; check whether it still trades"
+        )
     kept = slice(WARM_UP, None)
     inputs, level = features_and_level(bars, horizon)
     actual, ranged = np.full(len(bars), np.nan), np.full(len(bars), np.nan)

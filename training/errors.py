@@ -2,6 +2,7 @@
 
 TrainingError
   TooFewSessions   the history is too short to learn from and to test on
+  NothingMoves     the price stands still
   Deviation        two computations that must agree do not
   RegistryError    MLflow could not do what was asked
 """
@@ -13,6 +14,10 @@ class TrainingError(Exception):
 
 class TooFewSessions(TrainingError):
     """The history is too short to learn from and to test on."""
+
+
+class NothingMoves(TrainingError):
+    """The price stands still, so there is nothing to learn and nothing to score."""
 
 
 class Deviation(TrainingError):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ from training.promotion import Candidate
 from training.reference import check_reference
 from training.scores import comparison, summary
 from training.walk_forward import Calibration, calibrate, walk_forward
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ def train(bars: Bars, horizon: int, plan: Plan) -> Trained:
 
     Raises:
         TooFewSessions: the history is too short.
+        NothingMoves: the price stands still.
         Deviation: the features of these bars differ from their reference.
     """
     started = perf_counter()
@@ -119,3 +123,6 @@ def attempt(bars: Bars, horizon: int, plan: Plan) -> Trained | str:
         return train(bars, horizon, plan)
     except TrainingError as error:
         return str(error)
+    except Exception as error:
+        log.exception("%s at horizon %d", bars.ticker, horizon)
+        return f"{bars.ticker}: {type(error).__name__}: {error}; the log has the traceback"

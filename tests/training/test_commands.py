@@ -1,0 +1,187 @@
+"""The command line as a user has it: real processes, real files, a real MLflow store."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configuration import ROOT
+from market.bars import COLUMNS, Bars
+from market.providers.simulated import FIRST, simulate
+from market.sessions import Sessions
+
+TIMEOUT = 240
+TICKERS = '["GOOD", "ALSO", "SHORT", "BROKEN", "FLAT"]'
+
+
+def write_csv(bars: Bars, folder: Path) -> Path:
+    path = folder / f"{bars.ticker}.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["date", *COLUMNS])
+        columns = (getattr(bars, name).tolist() for name in COLUMNS)
+        writer.writerows(zip(bars.session.astype(str), *columns, strict=True))
+    return path
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory, sessions: Sessions) -> Path:
+    """Two good tickers, one with thirty bars, one with a line that cannot be, one whose price never moves."""
+    folder = tmp_path_factory.mktemp("bars")
+    session = sessions.between(FIRST, np.datetime64("2020-12-31"))
+    for ticker in ("GOOD", "ALSO", "BROKEN"):
+        write_csv(simulate(ticker, session), folder)
+    write_csv(simulate("SHORT", session[:30]), folder)
+    still = np.full(session.size, 10.0)
+    write_csv(Bars("FLAT", "files", session, still, still, still, still, still), folder)
+    broken = folder / "BROKEN.csv"
+    lines = broken.read_text(encoding="utf-8").splitlines()
+    lines[41] = re.sub(r"^([^,]+),[^,]+", r"\1,-5", lines[41])
+    broken.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+def command(home: Path, files: Path, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("STOCKS_")}
+    environ |= {
+        "STOCKS_HOME": str(home),
+        "BENTOML_HOME": str(home / "bentoml"),
+        "STOCKS_TICKERS": TICKERS,
+        "STOCKS_MARKET__PROVIDERS": '["files"]',
+        "STOCKS_MARKET__FILES__DIRECTORY": str(files),
+        "STOCKS_TRAINING__EVALUATION_REFIT_EVERY": "100",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "training", *words],
+        cwd=ROOT,
+        env=environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(home: Path, files: Path) -> "subprocess.CompletedProcess[str]":
+    return command(home, files, "train", "--horizons", "1")
+
+
+@pytest.mark.slow
+def test_train_publishes_what_it_can_and_says_what_it_cannot(trained: "subprocess.CompletedProcess[str]") -> None:
+    assert trained.returncode == 1
+    lines = trained.stdout.splitlines()
+    for ticker in ("GOOD", "ALSO"):
+        assert any(ticker in line and "promoted" in line for line in lines)
+    assert (
+        "SHORT: 0 sessions with all inputs, but 314 are needed at horizon 1; fetch a longer history" in trained.stderr
+    )
+    (broken,) = [line for line in trained.stderr.splitlines() if "BROKEN.csv" in line]
+    assert "BROKEN.csv:42: " in broken
+    assert "FLAT: the close moved in 0 of" in trained.stderr
+    assert "Traceback" not in trained.stderr
+
+
+@pytest.mark.slow
+def test_train_can_resume(trained: "subprocess.CompletedProcess[str]", home: Path, files: Path) -> None:
+    assert trained.stdout
+    again = command(home, files, "train", "--horizons", "1", "--tickers", "GOOD", "--resume")
+    assert again.returncode == 0
+    assert "GOOD" not in again.stdout
+
+
+@pytest.mark.slow
+def test_status_tells_where_every_model_stands(
+    trained: "subprocess.CompletedProcess[str]", home: Path, files: Path
+) -> None:
+    assert trained.stdout
+    done = command(home, files, "status")
+    (line,) = [line for line in done.stdout.splitlines() if "GOOD" in line and "│ 1 " in line]
+    assert "promoted" in line
+    assert done.returncode == 0
+
+
+@pytest.mark.slow
+def test_a_rollback_without_an_earlier_champion_fails_in_one_line(
+    trained: "subprocess.CompletedProcess[str]", home: Path, files: Path
+) -> None:
+    assert trained.stdout
+    done = command(home, files, "rollback", "GOOD")
+    assert done.returncode == 1
+    assert done.stderr.strip() == "forest-GOOD-1: version 1 is the only champion there ever was"
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.slow
+def test_evaluate_writes_a_row_for_every_session_and_the_same_for_a_cut_file(
+    home: Path, files: Path, tmp_path: Path
+) -> None:
+    whole = command(home, files, "evaluate", "--out", str(tmp_path / "whole.csv"), "--tickers", "GOOD")
+    assert whole.returncode == 0, whole.stderr
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    lines = (files / "GOOD.csv").read_text(encoding="utf-8").splitlines()
+    (cut / "GOOD.csv").write_text("\n".join(lines[:600]) + "\n", encoding="utf-8")
+    part = command(home, cut, "evaluate", "--out", str(tmp_path / "part.csv"), "--tickers", "GOOD")
+    assert part.returncode == 0, part.stderr
+
+    all_rows, earlier = rows(tmp_path / "whole.csv"), rows(tmp_path / "part.csv")
+    sessions = [line.split(",")[0] for line in lines[1:]]
+    assert [row["made_on"] for row in all_rows] == sessions[-len(all_rows) :]
+    assert sessions.index(all_rows[0]["made_on"]) < 1000
+    assert all_rows[-1]["actual_return"] == ""
+    known = [{**row, "actual_return": ""} for row in all_rows]
+    assert [{**row, "actual_return": ""} for row in earlier] == known[: len(earlier)]
+    assert len(earlier) == len(all_rows) - (len(lines) - 600)
+
+
+@pytest.mark.slow
+def test_evaluate_says_which_ticker_is_missing_and_writes_the_others(home: Path, files: Path, tmp_path: Path) -> None:
+    done = command(home, files, "evaluate", "--out", str(tmp_path / "out.csv"), "--tickers", "GOOD,SHORT,NONE")
+    assert done.returncode == 1
+    assert {row["ticker"] for row in rows(tmp_path / "out.csv")} == {"GOOD"}
+    assert len(done.stderr.strip().splitlines()) == 2
+    assert "NONE" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("train", "--horizons", "3"), "horizon 3: not among the configured `horizons` 1, 5, 21"),
+        (("train", "--tickers", "A B"), "A B: not a ticker; they look like AAPL or BRK.B"),
+        (("train", "--engine", "dask"), "--engine dask and --scheduler tcp://HOST:PORT go together"),
+        (("promote", "GOOD", "x"), "'x' is not a valid integer"),
+        (("evaluate",), "Missing option '--out'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(home: Path, files: Path, words: tuple[str, ...], message: str) -> None:
+    done = command(home, files, *words)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_is_refused_in_one_line(home: Path, files: Path) -> None:
+    done = command(home, files, "status", STOCKS_TRAINING__TESTED="-1")
+    assert done.returncode == 1
+    assert done.stderr.strip() == 'Error: configuration: training.tested = "-1": Input should be greater than 0'
+
+
+def test_help_lists_every_command(home: Path, files: Path) -> None:
+    done = command(home, files, "--help")
+    for name in ("train", "evaluate", "publish", "promote", "rollback", "status", "bento", "ui", "work"):
+        assert f"\n  {name}" in done.stdout

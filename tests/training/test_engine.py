@@ -1,0 +1,78 @@
+"""The same numbers on this machine and on a Dask cluster."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configuration import ROOT
+from market.bars import Bars
+from training.engine import Engine, NoScheduler
+from training.pipeline import Plan, Trained, attempt
+
+PLAN = Plan(refit_every=200, tested=200, seed=1)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def start(*words: str, folder: Path) -> "subprocess.Popen[bytes]":
+    environ = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    log = (folder / f"{words[0]}-{time.monotonic_ns()}.log").open("wb")
+    return subprocess.Popen([sys.executable, "-m", "dask", *words], env=environ, stdout=log, stderr=log)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> "Iterator[tuple[str, list[subprocess.Popen[bytes]]]]":
+    """A scheduler and two workers, each a process on loopback."""
+    address = f"tcp://127.0.0.1:{(port := free_port())}"
+    scheduler = start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", folder=tmp_path)
+    options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path))
+    workers = [start("worker", address, "--host", "127.0.0.1", *options, folder=tmp_path) for _ in range(2)]
+    yield address, workers
+    for process in [*workers, scheduler]:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+    for process in [*workers, scheduler]:
+        process.wait(timeout=30)
+
+
+def numbers(trained: Trained | str) -> tuple[float, ...]:
+    assert isinstance(trained, Trained)
+    return (*trained.calibration.quantiles, *trained.evaluation.lower, trained.calibration.shrinkage)
+
+
+def test_results_come_in_the_order_of_the_calls() -> None:
+    assert list(Engine(processes=2).map(pow, [(2, power) for power in range(10)])) == [2**power for power in range(10)]
+
+
+@pytest.mark.slow
+def test_a_cluster_computes_the_same_and_outlives_a_worker(
+    short_bars: Bars, cluster: "tuple[str, list[subprocess.Popen[bytes]]]"
+) -> None:
+    address, workers = cluster
+    calls = [(short_bars[: len(short_bars) - cut], horizon, PLAN) for cut in range(4) for horizon in (1, 5)]
+    local = [numbers(one) for one in Engine(processes=2).map(attempt, calls)]
+    remote = []
+    for done in Engine(scheduler=address).map(attempt, calls):
+        remote.append(numbers(done))
+        if len(remote) == 1:
+            workers[0].kill()
+    np.testing.assert_array_equal(remote, local)
+
+
+def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.engine.CONNECT_TIMEOUT", 0.5)
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with pytest.raises(NoScheduler, match=f"--scheduler {address}: no Dask scheduler answers there"):
+        list(Engine(scheduler=address).map(pow, [(2, 3)]))

@@ -1,0 +1,238 @@
+"""Runs, versions and aliases in a real MLflow store."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow.tracking import MlflowClient
+
+import configuration
+from configuration import Settings
+from forecasting.published import default_roots, newest_folder, read_published
+from market.sessions import Sessions
+from training.errors import RegistryError
+from training.forest import fit
+from training.pipeline import Trained
+from training.promotion import decide
+from training.registry import Registered, Registry
+from training.release import (
+    newest_card,
+    only_with_champion,
+    promote,
+    publish_champions,
+    published_version,
+    release,
+    roll_back,
+    standings,
+)
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database that has been migrated once, which takes seconds."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name in ("STOCKS_MARKET__PROVIDERS", "STOCKS_MARKET__FILES__DIRECTORY", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("STOCKS_HOME", str(tmp_path))
+    shutil.copytree(empty_store, tmp_path / "mlflow")
+    return configuration.load()
+
+
+@pytest.fixture
+def model_store() -> Path:
+    """The BentoML model store of this process, emptied; bentoml decides once where it is."""
+    store = Path(os.environ["BENTOML_HOME"]) / "models"
+    shutil.rmtree(store, ignore_errors=True)
+    store.mkdir(parents=True)
+    return store
+
+
+@pytest.fixture
+def registry(settings: Settings, sessions: Sessions, model_store: Path) -> Iterator[Registry]:
+    assert not any(model_store.iterdir())
+    registry = Registry(settings, sessions)
+    with registry.pipeline_run("test", {}):
+        yield registry
+    while mlflow.active_run():
+        mlflow.end_run()
+
+
+def test_a_recorded_model_is_the_challenger_with_everything_a_person_looks_for(
+    registry: Registry, settings: Settings, trained: Trained
+) -> None:
+    registered = registry.record(trained)
+    client = MlflowClient(settings.tracking_uri)
+    version = client.get_model_version_by_alias("forest-TEST-1", "challenger")
+    assert int(version.version) == registered.version == 1
+    run = client.get_run(str(version.run_id))
+    assert run.data.tags["ticker"] == "TEST"
+    assert run.data.tags["simulated"] == "true"
+    assert run.data.tags["bars_sha256"] == trained.data.bars_sha256
+    assert run.data.metrics["coverage"] == pytest.approx(trained.metrics.coverage)
+    assert {"skill_over_last_252", "skill_over_ewma", "skill_over_baseline"} <= set(run.data.metrics)
+    assert run.data.params["seed"] == "1"
+    assert run.inputs is not None
+    assert run.inputs.dataset_inputs[0].dataset.name == "TEST bars"
+    artifacts = {file.path for folder in ("plots", "evaluation", "publish") for file in _files(client, run, folder)}
+    assert {"plots/forecasts.png", "plots/quality.png", "evaluation/forecasts.csv", "publish/card.json"} <= artifacts
+
+
+def _files(client: MlflowClient, run: mlflow.entities.Run, folder: str) -> list[mlflow.entities.FileInfo]:
+    return list(client.list_artifacts(run.info.run_id, folder))
+
+
+def test_a_version_comes_back_as_it_was_recorded(registry: Registry, trained: Trained) -> None:
+    registered = registry.record(trained)
+    again = registry.get("TEST", 1, 1)
+    assert again.card == registered.card
+    np.testing.assert_array_equal(again.rows, registered.rows)
+    np.testing.assert_array_equal(again.model.predict(again.rows), registered.model.predict(registered.rows))
+
+
+def test_a_released_version_is_champion_and_published(registry: Registry, settings: Settings, trained: Trained) -> None:
+    release(registry, registry.record(trained))
+    assert registry.champion("TEST", 1) == 1
+    folder = newest_folder(default_roots(settings), "TEST", 1)
+    assert folder is not None
+    published = read_published(folder)
+    assert published.card.version == 1
+    assert published.card.forest_sha256
+    assert published.forest.stat().st_size < 200_000
+
+
+def test_there_is_no_champion_of_what_was_never_trained(registry: Registry) -> None:
+    assert registry.champion("TEST", 1) is None
+    with pytest.raises(RegistryError, match="TEST: there is no champion"):
+        only_with_champion(registry, [("TEST", 1)])
+    with pytest.raises(RegistryError, match="there is no champion to roll back from"):
+        registry.roll_back("TEST", 1)
+
+
+def test_a_champion_is_compared_by_the_forecasts_it_was_recorded_with(registry: Registry, trained: Trained) -> None:
+    release(registry, registry.record(trained))
+    champion = registry.champion_candidate("TEST", 1, simulated=True)
+    assert champion is not None
+    np.testing.assert_array_equal(champion.scores(), trained.candidate.scores())
+    assert champion.recipe == trained.candidate.recipe
+
+
+def test_a_champion_of_the_other_kind_of_prices_is_no_rival(registry: Registry, trained: Trained) -> None:
+    release(registry, registry.record(trained))
+    assert registry.champion_candidate("TEST", 1, simulated=False) is None
+
+
+def test_a_version_can_be_promoted_by_hand_and_rolled_back(
+    registry: Registry, settings: Settings, trained: Trained
+) -> None:
+    release(registry, registry.record(trained))
+    registry.record(trained)
+    assert published_version(settings, "TEST", 1) == "1"
+    promote(registry, "TEST", 1, 2)
+    assert published_version(settings, "TEST", 1) == "2"
+    assert roll_back(registry, "TEST", 1) == 1
+    assert registry.champion("TEST", 1) == 1
+    assert published_version(settings, "TEST", 1) == "1"
+    with pytest.raises(RegistryError, match="version 1 is the only champion there ever was"):
+        registry.roll_back("TEST", 1)
+
+
+def test_a_rolled_back_version_can_be_promoted_again(registry: Registry, trained: Trained) -> None:
+    for _ in range(2):
+        release(registry, registry.record(trained))
+    assert registry.roll_back("TEST", 1) == 1
+    promote(registry, "TEST", 1, 2)
+    assert registry.roll_back("TEST", 1) == 1
+
+
+def test_a_version_that_does_not_exist_is_named(registry: Registry) -> None:
+    with pytest.raises(RegistryError, match="forest-TEST-1 version 7: MLflow failed"):
+        promote(registry, "TEST", 1, 7)
+
+
+def test_publishing_puts_back_what_the_store_lost(
+    registry: Registry, settings: Settings, model_store: Path, trained: Trained
+) -> None:
+    release(registry, registry.record(trained))
+    shutil.rmtree(model_store / "forest-test-1")
+    assert newest_card(settings, "TEST", 1) is None
+    assert len(publish_champions(settings, registry, [("TEST", 1), ("TEST", 5)])) == 1
+    assert published_version(settings, "TEST", 1) == "1"
+    assert publish_champions(settings, registry, [("TEST", 1)]) == []
+
+
+def test_decisions_stand_on_the_version(registry: Registry, settings: Settings, trained: Trained) -> None:
+    registered = registry.record(trained)
+    decision = decide(trained.candidate, trained.baselines["baseline"], None, 1, 0.002)
+    registry.write_decision("TEST", 1, registered.version, decision)
+    ((_, _, standing, published),) = standings(settings, registry, [("TEST", 1)])
+    assert (standing.decision, standing.reason) == (decision.tags()["decision"], decision.reason)
+    assert (standing.champion, standing.newest, published) == (None, 1, "")
+
+
+def test_a_challenger_trained_on_shuffled_labels_is_not_promoted(registry: Registry, trained: Trained) -> None:
+    bad = shuffled(trained)
+    decision = decide(bad.candidate, bad.baselines["baseline"], trained.candidate, 1, 0.002)
+    registered = registry.record(bad)
+    registry.write_decision("TEST", 1, registered.version, decision)
+    assert not decision.promoted
+    assert registry.standing("TEST", 1).decision == "kept"
+
+
+def shuffled(trained: Trained) -> Trained:
+    """The same pipeline, its widths learnt from labels in random order, and forecast as they would have been."""
+    from training.evaluation import evaluate  # noqa: PLC0415
+    from training.walk_forward import walk_forward  # noqa: PLC0415
+
+    data = trained.data
+    order = np.random.default_rng(0).permutation(data.known)
+    labels = data.log_ratio.copy()
+    labels[: data.known] = 3 * labels[order]
+    tampered = replace(data, log_ratio=labels)
+    outputs = walk_forward(tampered, trained.plan.refit_every, trained.plan.seed, trained.plan.tested)
+    return replace(trained, evaluation=evaluate(data, outputs), fitted=fit(tampered, data.known, trained.plan.seed))
+
+
+def test_a_damaged_artifact_is_an_error_and_the_champion_stays(
+    registry: Registry, settings: Settings, trained: Trained
+) -> None:
+    release(registry, registry.record(trained))
+    second = registry.record(trained)
+    for path in (settings.home / "mlflow" / "artifacts").rglob("card.json"):
+        path.write_text("{", encoding="utf-8")
+    with pytest.raises(RegistryError, match=f"forest-TEST-1 version {second.version}: MLflow failed"):
+        promote(registry, "TEST", 1, second.version)
+    assert registry.champion("TEST", 1) == 1
+    assert published_version(settings, "TEST", 1) == "1"
+
+
+def test_a_forest_that_onnx_cannot_match_is_not_released(
+    registry: Registry, settings: Settings, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered: Registered = registry.record(trained)
+    monkeypatch.setattr("training.onnx_export.TOLERANCE", -1.0)
+    with pytest.raises(Exception, match="ONNX differs"):
+        release(registry, registered)
+    assert registry.champion("TEST", 1) is None
+    assert published_version(settings, "TEST", 1) == ""
+
+
+def test_a_server_that_is_gone_is_named(
+    settings: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    training = settings.training.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
+    registry = Registry(settings.model_copy(update={"training": training}), sessions)
+    with pytest.raises(RegistryError, match="MLflow"), registry.pipeline_run("test", {}):
+        pass
