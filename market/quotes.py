@@ -30,6 +30,7 @@ from market.sessions import Sessions
 OUTLIER = 0.40  # relative distance from the last close beyond which one provider's word is not enough
 AGREEMENT = 0.05  # relative distance within which a second provider confirms
 COMPARABLE = 5  # sessions after which the last close says nothing about a quote any more
+REFETCH = 3600.0  # seconds between two fetches of bars that might explain a quote
 REDIS_COOL_DOWN = 5.0
 REDIS_KEY = "stocks:quote:"
 KEPT = 7 * DAY  # seconds in Redis; every machine's store keeps its own for ever
@@ -131,6 +132,7 @@ class Quotes:
         self._tickers = tickers
         self._now = now
         self._known: dict[str, Remembered] = {}
+        self._refetched_at: dict[str, float] = {}
         self._flights = Flights[Quote]()
 
     async def quote(self, ticker: str) -> Quote:
@@ -176,12 +178,29 @@ class Quotes:
                 raise HeldBack(reason)
             return quote
 
-        quote = await self._chain.first(ticker, "quote", providers, ask)
+        try:
+            quote = await self._chain.first(ticker, "quote", providers, ask)
+        except NoPrices:
+            explained = await self._explained(ticker, held)
+            if explained is None:
+                raise
+            quote = explained
         moment = self._moment()
         quote = replace(quote, fetched_at=moment)
         if not self._is_local(quote.source):
             await asyncio.to_thread(self._shared.write, quote, moment)
         return self._aged(quote, await self._life(quote))
+
+    async def _explained(self, ticker: str, held: list[Quote]) -> Quote | None:
+        """One of the quotes held back that newer bars explain: a split may have come since they were fetched."""
+        if not held or self._now() - self._refetched_at.get(ticker, 0.0) < REFETCH:
+            return None
+        self._refetched_at[ticker] = self._now()
+        try:
+            history = await self._histories.fetch(ticker, real=True)
+        except NoPrices:
+            return None
+        return next((quote for quote in held if not doubt(quote, history, self._sessions, [])), None)
 
     async def _alive(self, shared: Quote, history: History) -> Quote | None:
         """`shared` while its life lasts and its provider is still configured."""
