@@ -10,22 +10,50 @@ export BENTOML_DO_NOT_TRACK ?= True
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes
+INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes
+COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test train ui bento lock clean
+.PHONY: help setup serve test train ui bento scale lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 10
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
 setup: $(VENV)/.training  ## .venv, from the locks
 
-serve: setup  ## BentoML on HOST:PORT, models training in the background
+serve: setup  ## BentoML on HOST:PORT, predictions at once, models training in the background
 	$(VENV)/bin/bentoml serve service:StockPrediction --host $(HOST) --port $(PORT)
 
-$(VENV)/bin/python:
+train: setup  ## the pipeline for all configured tickers and horizons
+	$(RUN) -m training train
+
+ui: setup  ## MLflow on UI_PORT: compare runs and versions
+	$(RUN) -m training ui --port $(UI_PORT)
+
+bento: setup  ## a bento with the champions inside, exported to dist/
+	$(RUN) -m training bento
+
+scale: $(VENV)/.scale  ## the packages for training on a Dask cluster
+
+test: $(VENV)/.dev  ## lint, types and every test
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 2 --cov
+
+lock: $(VENV)/.dev  ## compile requirements/ anew from pyproject.toml
+	$(COMPILE) -o requirements/serving.txt
+	$(COMPILE) --group training -c requirements/serving.txt -o requirements/training.txt
+	$(COMPILE) --group scale -c requirements/training.txt -o requirements/scale.txt
+	$(COMPILE) --group dev -c requirements/scale.txt -o requirements/dev.txt
+
+clean:  ## everything that was made, except prices, runs and models in var/
+	rm -rf $(VENV) dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(RUN):
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.training: requirements/training.txt | $(VENV)/bin/python
-	$(PIP) -r $<
+$(VENV)/.%: requirements/%.txt | $(RUN)
+	$(INSTALL) -r $<
 	@touch $@

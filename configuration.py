@@ -178,6 +178,8 @@ class Training(Section):
     tracking_uri: str | None
     refit_every: PositiveInt
     tested: PositiveInt
+    evaluation_refit_every: PositiveInt
+    promotion_margin: float
     processes: NonNegativeInt
     seed: NonNegativeInt
 

@@ -7,14 +7,15 @@ configuration.anchor()
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import bentoml
-from pydantic import Field
+from bentoml.exceptions import InvalidArgument
 
-from serving.answers import Predictions
+from serving.answers import Predictions, Tickers
 from serving.forests import Forests, Output, Row
 from serving.middleware import Envelope
+from serving.problems import Problem
 from serving.routes import make_app
 from serving.stack import Stack, can_train, embedded_forests
 from serving.trainer import start_trainer
@@ -49,9 +50,9 @@ class ForestRunner:
 
     # The latency is a deadline in BentoML, not a wait; the API gathers rows into few large calls.
     @bentoml.api(batchable=True, max_batch_size=4096, max_latency_ms=10_000)
-    def predict(self, rows: list[tuple[str, bytes]]) -> list[tuple[float, float, str]]:
+    def predict(self, rows: list[tuple[str, bytes]]) -> list[tuple[bytes, str]]:
         """Answer each row of (folder of a published model, its inputs as float32 bytes)."""
-        return [tuple(output) for output in self._forests.predict([Row(*row) for row in rows])]
+        return [*self._forests.predict([Row(*row) for row in rows])]
 
 
 app = make_app(settings, lambda: bentoml.get_current_service().stack)
@@ -85,11 +86,12 @@ class StockPrediction:
             start_trainer()
 
     @bentoml.api(route="/predict")
-    async def predict(
-        self, tickers: Annotated[list[str], Field(min_length=1, max_length=1000)], horizon: int = 1
-    ) -> Predictions:
+    async def predict(self, tickers: Tickers, horizon: int = 1) -> Predictions:
         """Predictions for several tickers; one that fails spoils no other."""
-        return await self.stack.predictor.predict_many(tickers, horizon)
+        try:
+            return await self.stack.predictor.predict_many(tickers, horizon)
+        except Problem as problem:
+            raise InvalidArgument(problem.detail) from None
 
 
 StockPrediction.add_asgi_middleware(Envelope)

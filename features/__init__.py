@@ -1,7 +1,19 @@
 """Bars to numbers: the only place where an indicator is computed, for training and serving alike."""
 
-from features.matrix import NAMES, WARM_UP, features
+from features.matrix import ECHO, NAMES, PRICE_INPUTS, WARM_UP, WIDTH_INPUTS, features, features_and_level
+from features.moves import Moves
 from features.volatility import volatility_level
 from features.windows import WINDOW
 
-__all__ = ["NAMES", "WARM_UP", "WINDOW", "features", "volatility_level"]
+__all__ = [
+    "ECHO",
+    "NAMES",
+    "PRICE_INPUTS",
+    "WARM_UP",
+    "WIDTH_INPUTS",
+    "WINDOW",
+    "Moves",
+    "features",
+    "features_and_level",
+    "volatility_level",
+]

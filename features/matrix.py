@@ -5,56 +5,76 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from features import price, volatility
+from features import calendar, price, volatility
+from features.moves import Moves
 from features.windows import WINDOW
 from market.bars import Bars, FloatArray
 
 FeatureMatrix = NDArray[np.float32]
-Column = Callable[[Bars, FloatArray], FloatArray]
+Column = Callable[[Moves, FloatArray], FloatArray]
 
 # Each is given the bars and the volatility level of the wanted rows. The order is the models' input order.
-COLUMNS: dict[str, Column] = {
-    "change_1": lambda bars, level: price.change(bars, 1, level.size),
-    "change_5": lambda bars, level: price.change(bars, 5, level.size),
-    "close_to_mean_5": lambda bars, level: price.close_to_mean(bars, 5, level.size),
-    "close_to_mean_20": lambda bars, level: price.close_to_mean(bars, 20, level.size),
-    "mean_5_to_mean_20": lambda bars, level: price.mean_to_mean(bars, 5, 20, level.size),
-    "rsi_14": lambda bars, level: price.relative_strength(bars, level.size),
-    "volume_to_mean_20": lambda bars, level: price.volume_to_mean(bars, 20, level.size),
-    "volatility_20": lambda bars, level: volatility.volatility(bars, 20, level.size),
-    "high_low_range": lambda bars, level: price.high_low_range(bars, level.size),
-    "log_range_1": lambda bars, level: volatility.log_range(bars, 1, level),
-    "log_range_5": lambda bars, level: volatility.log_range(bars, 5, level),
-    "log_range_22": lambda bars, level: volatility.log_range(bars, 22, level),
-    "log_absolute_return_1": lambda bars, level: volatility.log_absolute_return(bars, 1, level),
-    "log_absolute_return_5": lambda bars, level: volatility.log_absolute_return(bars, 5, level),
-    "log_absolute_return_22": lambda bars, level: volatility.log_absolute_return(bars, 22, level),
-    "log_absolute_return_66": lambda bars, level: volatility.log_absolute_return(bars, 66, level),
-    "overnight_gap_1": lambda bars, level: volatility.overnight_gap(bars, 1, level),
-    "overnight_gap_22": lambda bars, level: volatility.overnight_gap(bars, 22, level),
-    "recent_loss_5": lambda bars, level: volatility.recent_loss(bars, 5, level),
-    "recent_loss_22": lambda bars, level: volatility.recent_loss(bars, 22, level),
+_PRICE: dict[str, Column] = {
+    "change_1": lambda moves, level: price.change(moves, 1, level.size),
+    "change_5": lambda moves, level: price.change(moves, 5, level.size),
+    "close_to_mean_5": lambda moves, level: price.close_to_mean(moves, 5, level.size),
+    "close_to_mean_20": lambda moves, level: price.close_to_mean(moves, 20, level.size),
+    "mean_5_to_mean_20": lambda moves, level: price.mean_to_mean(moves, 5, 20, level.size),
+    "rsi_14": lambda moves, level: price.relative_strength(moves, level.size),
+    "volume_to_mean_20": lambda moves, level: price.volume_to_mean(moves, 20, level.size),
+    "volatility_20": lambda moves, level: volatility.volatility(moves, 20, level.size),
+    "high_low_range": lambda moves, level: price.high_low_range(moves, level.size),
 }
+_WIDTH: dict[str, Column] = {
+    "log_range_1": lambda moves, level: volatility.log_range(moves, 1, level),
+    "log_range_5": lambda moves, level: volatility.log_range(moves, 5, level),
+    "log_range_22": lambda moves, level: volatility.log_range(moves, 22, level),
+    "last_move": volatility.last_move,
+    "log_move_5": lambda moves, level: volatility.log_move(moves, 5, level),
+    "log_move_22": lambda moves, level: volatility.log_move(moves, 22, level),
+    "log_move_66": lambda moves, level: volatility.log_move(moves, 66, level),
+    "log_gap_5": lambda moves, level: volatility.log_gap(moves, 5, level),
+    "log_gap_22": lambda moves, level: volatility.log_gap(moves, 22, level),
+    "loss_1": lambda moves, level: volatility.loss(moves, 1, level),
+    "loss_5": lambda moves, level: volatility.loss(moves, 5, level),
+    "log_volume_surge": lambda moves, level: price.log_volume_surge(moves, 20, level.size),
+    "log_largest_move_22": lambda moves, level: volatility.log_largest_move(moves, 22, level),
+    "days_ahead": lambda moves, level: calendar.days_ahead(moves, level.size),
+    "echo": lambda moves, level: calendar.echo(moves, level.size),
+}
+COLUMNS = _PRICE | _WIDTH
 NAMES = tuple(COLUMNS)
+# What the expected return is learnt from, and what the width is: positions in NAMES.
+PRICE_INPUTS = tuple(range(len(_PRICE)))
+WIDTH_INPUTS = tuple(range(len(_PRICE), len(COLUMNS)))
+ECHO = NAMES.index("echo")
 
 # The longest input looks at 66 returns, so the first row without a gap is the 67th.
 WARM_UP = 66
 
 
-def features(bars: Bars, rows: int | None = None) -> FeatureMatrix:
-    """Inputs of the models for the last `rows` sessions of `bars`; all of them without `rows`.
+def features(bars: Bars, horizon: int, rows: int | None = None) -> FeatureMatrix:
+    """The inputs of `features_and_level` alone, shape (rows, len(NAMES))."""
+    return features_and_level(bars, horizon, rows)[0]
 
-    Row t depends on the bars t - WINDOW + 1 to t and on nothing else, so `features(bars, 1)` on the last WINDOW bars is
-    the last row of the matrix of a whole history, bit for bit.
+
+def features_and_level(bars: Bars, horizon: int, rows: int | None = None) -> tuple[FeatureMatrix, FloatArray]:
+    """Inputs of the models for the last `rows` sessions of `bars`, and the level they are relative to.
+
+    Row t depends on the bars t - WINDOW + 1 to t and on nothing else, so the last row of the last WINDOW bars is the
+    last row of a whole history, bit for bit.
 
     Args:
         bars: split-adjusted, n sessions.
-        rows: at least 1, at most n.
+        horizon: sessions ahead, which decides the level.
+        rows: at least 1, at most n; all n without it.
 
     Returns:
-        Shape (rows, len(NAMES)), float32; NaN where a row among the first WARM_UP of a series has too short a past.
+        Inputs of shape (rows, len(NAMES)), float32, and the daily volatility level of shape (rows,), 0.02 is 2 %. NaN
+        where a row among the first WARM_UP of a series has too short a past.
     """
     rows = len(bars) if rows is None else rows
-    bars = bars[-(rows + WINDOW - 1) :]
-    level = volatility.volatility_level(bars, rows)
-    return np.stack([column(bars, level) for column in COLUMNS.values()], axis=1).astype(np.float32)
+    moves = Moves(bars[-(rows + WINDOW - 1) :])
+    level = volatility.volatility_level(moves, horizon, rows)
+    matrix = np.stack([column(moves, level) for column in COLUMNS.values()], axis=1).astype(np.float32)
+    return matrix, level

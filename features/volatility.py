@@ -1,70 +1,77 @@
-"""Indicators of how far the price moves, most of them relative to one level so that they have no units."""
+"""Indicators of how far the price moves, relative to one level so that they have no units.
+
+The level comes from a formula; a model learns only the correction to it, because a forest cannot extrapolate.
+"""
 
 import numpy as np
 
-from features.windows import exponential_weights, trailing, trailing_mean, weighted_sum
-from market.bars import Bars, FloatArray
+from features.moves import STILLNESS, Moves
+from features.windows import WINDOW, exponential_weights, trailing, trailing_mean, weighted_sum
+from market.bars import FloatArray
 
-DECAY = 0.94
-_WEIGHTS = exponential_weights(DECAY)
-# Standard deviation of a session that did not move at all: a twentieth of a cent on a 5 dollar share.
-STILLNESS = 1e-4
+# Decay of the fast and the slow mean whose geometric mean is the level, by horizon: the farther, the slower.
+DECAYS = {1: (0.85, 0.97), 5: (0.90, 0.985), 21: (0.94, 0.993)}
+_WEIGHTS = {decay: exponential_weights(decay) for decays in DECAYS.values() for decay in decays}
 
-
-def returns(bars: Bars) -> FloatArray:
-    """Simple returns from close to close, shape (n - 1,)."""
-    return np.asarray(np.diff(bars.close) / bars.close[:-1])
+# Moves beyond this many levels are all alike: very large.
+LARGEST = 5.0
 
 
-def volatility_level(bars: Bars, rows: int) -> FloatArray:
-    """Exponentially weighted standard deviation of daily returns around zero, shape (rows,); 0.02 is 2 %.
+def volatility_level(moves: Moves, horizon: int, rows: int) -> FloatArray:
+    """Daily volatility expected over `horizon` sessions by formula, shape (rows,); 0.02 is 2 %.
 
-    NaN for a first bar, which has no return; never below `STILLNESS`.
-
-    Source: J.P. Morgan, "RiskMetrics Technical Document", 1996, section 5.2, decay 0.94.
+    The geometric mean of a fast and a slow exponential mean of the sessions' variances, as a standard deviation. NaN
+    for a first bar, which has no night before it; never below STILLNESS.
     """
-    squares = returns(bars) ** 2
-    weight = weighted_sum(np.ones_like(squares), _WEIGHTS, rows)
-    with np.errstate(invalid="ignore"):
-        variance = weighted_sum(squares, _WEIGHTS, rows) / weight
-    return np.maximum(np.sqrt(variance), STILLNESS)
+    means = [_exponential_mean(moves.day_variance, decay, rows) for decay in DECAYS[horizon]]
+    return np.asarray(np.maximum(np.sqrt(np.sqrt(means[0] * means[1])), STILLNESS))
 
 
-def volatility(bars: Bars, sessions: int, rows: int) -> FloatArray:
+def volatility(moves: Moves, sessions: int, rows: int) -> FloatArray:
     """Sample standard deviation of the last `sessions` daily returns, shape (rows,)."""
-    window = trailing(returns(bars), sessions, rows)
-    return np.asarray(np.std(window, axis=1, ddof=1))
+    return np.asarray(np.std(trailing(moves.returns, sessions, rows), axis=1, ddof=1))
 
 
-def garman_klass(bars: Bars) -> FloatArray:
-    """Variance of one session from its open, high, low and close, shape (n,), not negative.
-
-    Source: Garman and Klass, "On the Estimation of Security Price Volatilities from Historical Data", 1980, eq. 20.
-    """
-    span, body = np.log(bars.high / bars.low), np.log(bars.close / bars.open)
-    return np.maximum(0.5 * span**2 - (2 * np.log(2) - 1) * body**2, 0.0)
-
-
-def log_range(bars: Bars, sessions: int, level: FloatArray) -> FloatArray:
+def log_range(moves: Moves, sessions: int, level: FloatArray) -> FloatArray:
     """Log of the Garman-Klass volatility of the last `sessions` sessions over `level`, shape of `level`."""
-    mean = trailing_mean(garman_klass(bars), sessions, level.size)
-    return _log_ratio(np.sqrt(mean), level)
+    return _log_ratio(np.sqrt(trailing_mean(moves.garman_klass, sessions, level.size)), level)
 
 
-def log_absolute_return(bars: Bars, sessions: int, level: FloatArray) -> FloatArray:
-    """Log of the mean absolute return of the last `sessions` sessions over `level`, shape of `level`."""
-    return _log_ratio(trailing_mean(np.abs(returns(bars)), sessions, level.size), level)
+def last_move(moves: Moves, level: FloatArray) -> FloatArray:
+    """Size of the last return over `level`, shape of `level`, at most LARGEST."""
+    return np.minimum(_last(moves.sizes, level.size) / level, LARGEST)
 
 
-def overnight_gap(bars: Bars, sessions: int, level: FloatArray) -> FloatArray:
-    """Mean absolute move from close to next open over the last `sessions` sessions over `level`, shape of `level`."""
-    gaps = np.abs(bars.open[1:] / bars.close[:-1] - 1)
-    return trailing_mean(gaps, sessions, level.size) / level
+def log_move(moves: Moves, sessions: int, level: FloatArray) -> FloatArray:
+    """Log of the mean size of the last `sessions` returns over `level`, shape of `level`."""
+    return _log_ratio(trailing_mean(moves.sizes, sessions, level.size), level)
 
 
-def recent_loss(bars: Bars, sessions: int, level: FloatArray) -> FloatArray:
-    """Mean of the negative returns of the last `sessions` sessions (rises count as zero) over `level`."""
-    return trailing_mean(np.minimum(returns(bars), 0.0), sessions, level.size) / level
+def log_gap(moves: Moves, sessions: int, level: FloatArray) -> FloatArray:
+    """Log of the mean size of the last `sessions` overnight gaps over `level`, shape of `level`."""
+    return _log_ratio(trailing_mean(moves.gap_sizes, sessions, level.size), level)
+
+
+def log_largest_move(moves: Moves, sessions: int, level: FloatArray) -> FloatArray:
+    """Log of the largest of the last `sessions` returns' sizes over `level`, shape of `level`."""
+    return _log_ratio(np.max(trailing(moves.sizes, sessions, level.size), axis=1), level)
+
+
+def loss(moves: Moves, sessions: int, level: FloatArray) -> FloatArray:
+    """Return over the last `sessions` sessions in units of its usual size where it is a loss, else 0."""
+    mean = trailing_mean(moves.returns, sessions, level.size)
+    return np.asarray(np.clip(mean * np.sqrt(sessions) / level, -LARGEST, 0))
+
+
+def _exponential_mean(values: FloatArray, decay: float, rows: int) -> FloatArray:
+    """Shape (rows,); NaN where there is no value yet. The weights of the last n values sum to 1 - decay ** n."""
+    count = np.minimum(np.arange(values.size - rows, values.size) + 1, WINDOW - 1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(weighted_sum(values, _WEIGHTS[decay], rows) / (1 - decay**count))
+
+
+def _last(values: FloatArray, rows: int) -> FloatArray:
+    return trailing(values, 1, rows)[:, 0]
 
 
 def _log_ratio(size: FloatArray, level: FloatArray) -> FloatArray:

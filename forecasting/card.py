@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from features.matrix import FeatureMatrix
 from forecasting.distribution import PROBABILITIES, Forecast, forecast
+from forecasting.formula import EXPECTED, Formula
 from market.bars import FloatArray
-
-FORMAT = 1
 
 # Names of the files of a published model, side by side in its folder.
 CARD_FILE = "card.json"
@@ -38,14 +38,16 @@ class ModelCard(BaseModel):
     Attributes:
         simulated: whether it was trained on invented prices; it never serves the other kind.
         features: names of the inputs, in their order.
-        shrinkage: share of the expected return that past errors say may be believed, 0 to 1.
+        shrinkage: share of the expected return that past misses say may be believed, 0 to 1.
+        formula: from the model's outputs to a width.
         quantiles: shape (len(PROBABILITIES),), of past misses in units of the forecast width.
+        bars_sha256: of the bars it was trained on.
         forest_sha256: of the ONNX file that belongs to this card.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     ticker: str
     horizon: int
     source: str
@@ -57,7 +59,9 @@ class ModelCard(BaseModel):
     trained_from: date
     trained_to: date
     shrinkage: Annotated[float, Field(ge=0, le=1)]
+    formula: Formula
     quantiles: tuple[float, ...]
+    bars_sha256: str = ""
     forest_sha256: str = ""
     metrics: Metrics
 
@@ -67,20 +71,22 @@ class ModelCard(BaseModel):
             raise ValueError(f"quantiles must be {PROBABILITIES.size} ascending numbers")
         return self
 
-    def forecast(self, expected: float, log_ratio: float, level: float) -> Forecast:
-        """The forecast from the model's two outputs.
+    def forecast(self, outputs: FloatArray, inputs: FeatureMatrix, level: float) -> Forecast:
+        """The forecast from one row.
 
         Args:
-            expected: return over the horizon in units of `level * sqrt(horizon)`.
-            log_ratio: log of the forecast width over `level * sqrt(horizon)`.
+            outputs: shape (1, 3), of the model.
+            inputs: shape (1, k), given to it.
             level: volatility level of the same bars, daily.
         """
         unit = level * float(np.sqrt(self.horizon))
-        return forecast(self.horizon, self.shrinkage * expected * unit, unit * float(np.exp(log_ratio)), self._table)
+        width = unit * float(np.exp(self.formula.log_ratio(outputs, inputs)[0]))
+        centre = self.shrinkage * float(outputs[0, EXPECTED]) * unit
+        return forecast(self.horizon, centre, width, np.array(self.quantiles))
 
-    @property
-    def _table(self) -> FloatArray:
-        return np.array(self.quantiles)
+    def is_strange(self, inputs: FeatureMatrix) -> bool:
+        """Whether the inputs, shape (1, k), lie beyond everything the model was trained on."""
+        return bool(self.formula.familiarity.strangeness(inputs)[0] > 1)
 
 
 def model_name(ticker: str, horizon: int) -> str:

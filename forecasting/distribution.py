@@ -1,6 +1,7 @@
 """The distribution that every forecast is read from: a centre, a width, and a table of quantiles."""
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -9,10 +10,20 @@ from market.bars import FloatArray
 INTERVAL_LEVEL = 0.9
 
 # Where the quantiles of a table stand: every percent, and finer towards the ends, which carry the interval.
-PROBABILITIES: FloatArray = np.concatenate(
-    ([0.0025, 0.005], np.arange(1, 100) / 100, [0.995, 0.9975]),
-)
+PROBABILITIES: FloatArray = np.concatenate(([0.0025, 0.005], np.arange(1, 100) / 100, [0.995, 0.9975]))
 PROBABILITIES.setflags(write=False)
+
+# How much of the past share of rises beyond one half is believed to go on, by horizon; a farther horizon has fewer
+# independent misses to tell it from.
+SIGN_TRUST = {1: 0.5, 5: 0.25, 21: 0.25}
+LEAST_RISES = 0.3
+# Overlapping misses over h sessions tell as much as a share of 1 / h of them; a quarter of that correction suffices.
+OVERLAP_WIDENING = 0.25
+SMALLEST_MISS = 1e-6
+
+_SIZES: FloatArray = np.concatenate((np.arange(100) / 100, [0.995]))
+# Quantiles of the absolute value of a normal variable, in units of its mean.
+_HALF_NORMAL: FloatArray = np.array([NormalDist().inv_cdf(0.5 + size / 2) for size in _SIZES]) * np.sqrt(np.pi / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +57,36 @@ def forecast(horizon: int, centre: float, width: float, quantiles: FloatArray) -
     return Forecast(horizon, float(median), float(lower), float(upper), _agreeing(probability_up, float(median)))
 
 
-def table(samples: FloatArray) -> FloatArray:
-    """Quantiles of Z from observed values of it, widened for their small number as conformal prediction asks.
+def table(misses: FloatArray, horizon: int) -> FloatArray:
+    """Quantiles of Z from past misses, with sizes alike on both sides.
+
+    The sizes of the misses are taken together, above and below, which doubles what the tails are told from, and
+    averaged in logs with those of a normal variable of the same mean size; then the sizes are given signs, rises as
+    often as SIGN_TRUST says. An interval from the empirical part alone is that of split conformal prediction with a
+    symmetric score, widened for the finite number of misses.
 
     Args:
-        samples: shape (n,), n at least 1, finite.
+        misses: shape (n,), n at least 1, finite: (actual - centre) / width.
+        horizon: sessions over which each miss arose.
 
     Returns:
-        Shape (len(PROBABILITIES),), ascending. With n samples the quantile at p below one half is the one at
-        p - (1 - 2 p) / (2 n), mirrored above it, so that an interval holds the next value with at least its level.
+        Shape (len(PROBABILITIES),), ascending.
 
-    Source: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005, section 2.2.
+    Source: Lei et al., "Distribution-Free Predictive Inference for Regression", 2018, section 2.2.
     """
-    widened = PROBABILITIES + (2 * PROBABILITIES - 1) / (2 * samples.size)
-    return np.asarray(np.quantile(samples, np.clip(widened, 0, 1)))
+    sizes = np.abs(misses)
+    widening = 1 + OVERLAP_WIDENING * horizon / sizes.size
+    observed = np.quantile(sizes, np.minimum(_SIZES * widening, 1))
+    normal = sizes.mean() * _HALF_NORMAL
+    size = np.sqrt(np.maximum(observed, SMALLEST_MISS) * np.maximum(normal, SMALLEST_MISS))
+    rises = 0.5 + SIGN_TRUST[horizon] * (float(np.mean(misses > 0)) - 0.5)
+    rises = float(np.clip(rises, LEAST_RISES, 1 - LEAST_RISES))
+    falls = 1 - rises
+    below = -np.interp(1 - PROBABILITIES / falls, _SIZES, size)
+    above = np.interp(1 - (1 - PROBABILITIES) / rises, _SIZES, size)
+    return np.asarray(np.where(falls > PROBABILITIES, below, above))
 
 
 def _agreeing(probability_up: float, median: float) -> float:
     """The probability, kept on the side of one half that the median is on when rounding says otherwise."""
-    return max(probability_up, 0.5) if median >= 0 else min(probability_up, np.nextafter(0.5, 0))
+    return max(probability_up, 0.5) if median >= 0 else min(probability_up, float(np.nextafter(0.5, 0)))

@@ -1,5 +1,6 @@
 """Daily bars of one ticker, as columns."""
 
+import hashlib
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -74,6 +75,13 @@ class Bars:
     def simulated(self) -> bool:
         """Whether the prices are invented."""
         return self.source == SIMULATED
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all columns, in hexadecimal."""
+        digest = hashlib.sha256(self.session.astype(np.int64).tobytes())
+        for name in COLUMNS:
+            digest.update(getattr(self, name).tobytes())
+        return digest.hexdigest()
 
     def _freeze(self) -> None:
         kinds: dict[str, Any] = dict.fromkeys(COLUMNS, np.float64) | {"session": "datetime64[D]"}

@@ -54,6 +54,11 @@ class ModelReference(Answer):
     version: int | None
     run_id: str | None
     trained_at: Moment | None
+    extrapolating: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="Stands there only when true: the inputs lie beyond everything the model was trained on.",
+    )
 
 
 class DataReference(Answer):
@@ -75,6 +80,16 @@ class Prediction(Answer):
     model: ModelReference
     data: DataReference
     timestamp: Moment
+
+
+Tickers = Annotated[list[str], Field(min_length=1, max_length=1000)]
+
+
+class Question(Answer):
+    """The body of POST /predict."""
+
+    tickers: Tickers
+    horizon: int = Field(default=1, description="Sessions ahead.")
 
 
 class TickerProblem(Answer):

@@ -32,9 +32,11 @@ class Envelope:
         try:
             await self._app(scope, receive, answer.send)
         except Exception:
-            if answer.started:
+            if answer.started and not answer.finished:
                 raise
             log.exception("%s %s failed", scope["method"], scope["path"])
+            if answer.finished:
+                return
             await answer.problem(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This request failed; the log says why."))
         finally:
             stages.reset(token)
@@ -44,7 +46,7 @@ class _Answer:
     """One answer on its way out."""
 
     def __init__(self, path: str, send: Send) -> None:
-        self.started = False
+        self.started = self.finished = False
         self.seconds: dict[str, float] = {}
         self._path = path
         self._send = send
@@ -64,6 +66,7 @@ class _Answer:
                 self.started = True
                 message["headers"] = [*message["headers"], *self._timing()]
             await self._send(message)
+            self.finished = message["type"] == "http.response.body" and not message.get("more_body")
 
     async def problem(self, problem: Problem) -> None:
         body = problem.render(self._path)
@@ -73,6 +76,7 @@ class _Answer:
         self.started = True
         await self._send(start)
         await self._send({"type": "http.response.body", "body": body})
+        self.finished = True
 
     def _timing(self) -> list[tuple[bytes, bytes]]:
         total = perf_counter() - self._since

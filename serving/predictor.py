@@ -3,14 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from http import HTTPStatus
+from typing import cast
 
 import numpy as np
 
 from configuration import Settings
-from features import NAMES, WARM_UP, WINDOW, features, volatility_level
-from forecasting.baseline import baseline_forecast
+from features import NAMES, WARM_UP, WINDOW, features_and_level
+from forecasting.baseline import FEWEST_BARS, baseline_forecast
+from forecasting.card import ModelCard
 from forecasting.distribution import Forecast
 from forecasting.published import Published, UnreadableModel
 from market.bars import Bars
@@ -26,7 +28,6 @@ from serving.timing import stage
 log = logging.getLogger(__name__)
 
 RETRY_AFTER = 30
-FEWEST_BARS = 2
 BASELINE = ModelReference(type="baseline", version=None, run_id=None, trained_at=None)
 
 Ask = Callable[[Row], Awaitable[Output]]
@@ -82,7 +83,7 @@ class Predictor:
         return Prediction(
             ticker=ticker,
             current_price=quote.price,
-            prediction=outlook(forecast, quote.price, bars.session[-1].item(), target_on.item()),
+            prediction=outlook(forecast, quote.price, _date(bars.session[-1]), _date(target_on)),
             model=model,
             data=DataReference(
                 source=quote.source, history_source=bars.source, as_of=quote.at, provisional=False, stale=history.stale
@@ -117,22 +118,23 @@ class Predictor:
         published = self._champions.get(bars.ticker, horizon)
         if published is not None and published.card.simulated == bars.simulated and len(bars) > WARM_UP:
             try:
-                return await self._by_model(published, bars), _reference(published)
+                return await self._by_model(published, bars)
             except Exception:
                 log.exception("%s at horizon %d: the model fails, the baseline answers", bars.ticker, horizon)
         with stage("baseline"):
             return baseline_forecast(bars, horizon), BASELINE
 
-    async def _by_model(self, published: Published, bars: Bars) -> Forecast:
-        recent = bars[-WINDOW:]
+    async def _by_model(self, published: Published, bars: Bars) -> tuple[Forecast, ModelReference]:
+        card = published.card
         with stage("features"):
-            inputs = features(recent, rows=1)
-            level = float(volatility_level(recent, rows=1)[0])
+            inputs, level = features_and_level(bars[-WINDOW:], card.horizon, rows=1)
         with stage("model"):
             output = await self._ask(Row(str(published.folder), inputs.tobytes()))
         if output.problem:
             raise UnreadableModel(output.problem)
-        return published.card.forecast(output.expected, output.log_ratio, level)
+        values = np.frombuffer(output.values, dtype=np.float32).astype(np.float64)
+        forecast = card.forecast(values[np.newaxis], inputs, float(level[0]))
+        return forecast, _reference(card, is_strange=card.is_strange(inputs))
 
 
 async def try_model(published: Published, ask: Ask) -> None:
@@ -148,6 +150,15 @@ async def try_model(published: Published, ask: Ask) -> None:
         raise UnreadableModel(output.problem)
 
 
-def _reference(published: Published) -> ModelReference:
-    card = published.card
-    return ModelReference(type="random_forest", version=card.version, run_id=card.run_id, trained_at=card.trained_at)
+def _date(session: np.datetime64) -> date:
+    return cast(date, session.item())
+
+
+def _reference(card: ModelCard, *, is_strange: bool) -> ModelReference:
+    return ModelReference(
+        type="random_forest",
+        version=card.version,
+        run_id=card.run_id,
+        trained_at=card.trained_at,
+        extrapolating=is_strange,
+    )

@@ -15,7 +15,7 @@ def check_ticker(text: str, settings: Settings) -> str:
         Problem: 422 when it cannot be a ticker, 404 when it is none of the configured ones.
     """
     ticker = text.upper()
-    if not _TICKER.match(ticker):
+    if not _TICKER.fullmatch(ticker):
         raise unprocessable(f"{text[:40]!r} is not a ticker; they look like AAPL or BRK.B")
     if ticker not in settings.tickers:
         raise not_found(f"{ticker} is not served here; GET /tickers lists those that are")

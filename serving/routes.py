@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import JSONResponse
 
 from configuration import Settings
@@ -13,6 +14,8 @@ from serving.answers import (
     Health,
     ModelStatus,
     Prediction,
+    Predictions,
+    Question,
     TickerInformation,
     WarmUpStatus,
 )
@@ -41,8 +44,16 @@ def make_app(settings: Settings, stack: Callable[[], Stack]) -> FastAPI:
         async with stack().running():
             yield
 
-    app = FastAPI(title="Stock prediction", description=DISCLAIMER, version="0.1.0", lifespan=lifespan)
+    app = FastAPI(
+        title="Stock prediction",
+        description=DISCLAIMER,
+        version="0.1.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.include_router(_predictions(stack))
+    app.include_router(_documentation(app))
     app.include_router(_service(settings, stack))
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
@@ -58,6 +69,29 @@ def _predictions(stack: Callable[[], Stack]) -> APIRouter:
         response.headers["X-Cache"] = "miss"
         return await stack().predictor.predict(ticker, horizon)
 
+    # BentoML answers this path itself, before any route here, with the same predictor; here it is documented.
+    @router.post("/predict", responses=PROBLEMS)
+    async def predict_many(question: Question) -> Predictions:
+        """Predictions for several tickers; one that fails becomes a problem and spoils no other."""
+        return await stack().predictor.predict_many(question.tickers, question.horizon)
+
+    return router
+
+
+def _documentation(app: FastAPI) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/docs")
+    async def docs() -> Response:
+        """The page comes from BentoML's own copy, so that it works without the internet."""
+        return get_swagger_ui_html(
+            openapi_url=app.openapi_url or "",
+            title=app.title,
+            swagger_js_url="/static_content/swagger-ui-bundle.js",
+            swagger_css_url="/static_content/swagger-ui.css",
+            swagger_favicon_url="/static_content/favicon-light-32x32.png",
+        )
+
     return router
 
 
@@ -72,8 +106,15 @@ def _service(settings: Settings, stack: Callable[[], Stack]) -> APIRouter:
     @router.get("/tickers")
     async def tickers() -> list[TickerInformation]:
         """Everything that can be asked for."""
-        shared = {"horizons": list(settings.horizons), "currency": settings.currency, "exchange": settings.exchange}
-        return [TickerInformation(ticker=ticker, **shared) for ticker in settings.tickers]
+        return [
+            TickerInformation(
+                ticker=ticker,
+                horizons=list(settings.horizons),
+                currency=settings.currency,
+                exchange=settings.exchange,
+            )
+            for ticker in settings.tickers
+        ]
 
     @router.get("/health")
     async def health() -> Health:

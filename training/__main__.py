@@ -1,24 +1,46 @@
 """Command line: `python -m training --help`."""
 
+import logging
+import os
+import re
+import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.progress import Progress
 
 import configuration
+from configuration import Settings
+from market.errors import MarketError
 from training.errors import TrainingError
 
 # The commands import what they need when they run: MLflow and scikit-learn take seconds, `--help` should not.
+# ruff: noqa: PLC0415
 
 # Columns of a table that is written to a file.
-WIDTH = 110
+WIDTH = 120
 
 
-@click.group(help="Train, register and publish models.")
+class Failing(click.Group):
+    """Commands whose own errors are one line and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (TrainingError, MarketError, configuration.ConfigurationError) as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=Failing, help="Train, score, register, publish and roll back models.")
 def main() -> None:
     """Group of the commands below."""
+    # MLflow announces every migration of its own database.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _listed(_context: click.Context, _parameter: click.Parameter, text: str | None) -> list[str]:
@@ -27,73 +49,187 @@ def _listed(_context: click.Context, _parameter: click.Parameter, text: str | No
 
 tickers_option = click.option("--tickers", callback=_listed, help="Comma separated; all configured ones without it.")
 horizons_option = click.option("--horizons", callback=_listed, help="Comma separated; all configured ones without it.")
+horizon_option = click.option("--horizon", type=int, default=1, show_default=True, help="Sessions ahead.")
 
 
-@main.command(name="train", help="Load bars, walk forward, fit, calibrate, log, register and publish.")
+@main.command(
+    name="train", help="The pipeline: load bars, walk forward, fit, calibrate, log, register, promote if better."
+)
 @tickers_option
 @horizons_option
-def train_command(tickers: list[str], horizons: list[str]) -> None:
-    """Exit status 0 only when every model was published."""
+@click.option("--engine", type=click.Choice(["local", "dask"]), default="local", show_default=True)
+@click.option("--scheduler", help="Address of the Dask scheduler, such as tcp://127.0.0.1:8786.")
+@click.option("--resume", is_flag=True, help="Leave out models that were already trained on the same bars.")
+def train_command(tickers: list[str], horizons: list[str], engine: str, scheduler: str | None, resume: bool) -> None:  # noqa: FBT001
+    """Exit status 0 only when every model was trained, promoted or not."""
+    if (engine == "dask") != (scheduler is not None):
+        raise click.UsageError("--engine dask and --scheduler tcp://HOST:PORT go together")
     settings = prepare()
-    chosen = tickers or list(settings.tickers)
-    sessions = _horizons(horizons, settings)
-    from training.report import print_outcomes  # noqa: PLC0415
-    from training.run import run  # noqa: PLC0415
+    chosen, sessions = _tickers(tickers, settings), _horizons(horizons, settings)
+    from training.engine import Engine
+    from training.report import print_outcomes
+    from training.run import Order, run
 
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Training", total=len(chosen) * len(sessions))
-        outcomes = run(settings, chosen, sessions, lambda _outcome: progress.advance(task))
-    print_outcomes(outcomes, Console() if sys.stdout.isatty() else Console(width=WIDTH))
-    problems = [outcome.problem for outcome in outcomes if outcome.problem]
-    for problem in problems:
-        click.echo(problem, err=True)
-    sys.exit(1 if problems else 0)
+        order = Order(
+            tickers=chosen,
+            horizons=sessions,
+            engine=Engine(scheduler, settings.training.processes),
+            resume=resume,
+            on_outcome=lambda _outcome: progress.advance(task),
+        )
+        outcomes = run(settings, order)
+    print_outcomes(outcomes, _console())
+    for outcome in outcomes:
+        if not outcome.promoted:
+            click.echo(f"{outcome.ticker} at horizon {outcome.horizon}: {outcome.reason}", err=True)
+    sys.exit(1 if any(outcome.failed for outcome in outcomes) else 0)
 
 
-@main.command(help="Work the list of trainings until the process that started this one ends.")
-def work() -> None:
-    """What the service starts beside itself."""
+@main.command(help="Write out-of-sample walk-forward forecasts of the past, one row each; trains nothing that lasts.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="CSV file to write.")
+@tickers_option
+@click.option("--horizons", callback=_listed, default="1", show_default=True, help="Comma separated.")
+def evaluate(out: Path, tickers: list[str], horizons: list[str]) -> None:
+    """Exit status 0 only when every ticker is in the file."""
     settings = prepare()
-    from training.worker import work_forever  # noqa: PLC0415
+    chosen, sessions = _tickers(tickers, settings), _horizons(horizons, settings)
+    from training.out_of_sample import evaluate_to_file
 
-    work_forever(settings)
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("Evaluating", total=len(chosen) * len(sessions))
+        failures = evaluate_to_file(settings, chosen, sessions, out, lambda: progress.advance(task))
+    for reason in failures.values():
+        click.echo(reason, err=True)
+    sys.exit(1 if failures else 0)
+
+
+@main.command(help="Put every champion into the model store that is not what serves already.")
+def publish() -> None:
+    """Exit status 0 only when every champion is published."""
+    settings = prepare()
+    from training.registry import Registry
+    from training.release import publish_champions
+
+    for tag in publish_champions(settings, Registry(settings), _models(settings)):
+        click.echo(f"published {tag}")
+
+
+@main.command(help="Make VERSION the champion of TICKER by hand, and publish it.")
+@click.argument("ticker")
+@click.argument("version", type=int)
+@horizon_option
+def promote(ticker: str, version: int, horizon: int) -> None:
+    """Exit status 0 only when it serves."""
+    settings = prepare()
+    (ticker,), (horizon,) = _tickers([ticker.upper()], settings), _horizons([str(horizon)], settings)
+    from training.registry import Registry
+    from training.release import promote as make_champion
+
+    tag = make_champion(Registry(settings), ticker, horizon, version)
+    click.echo(f"{ticker} at horizon {horizon}: version {version} is champion, published as {tag}")
+
+
+@main.command(help="Make the champion before this one champion again, at all horizons without --horizon.")
+@click.argument("ticker")
+@click.option("--horizon", type=int, help="Sessions ahead.")
+def rollback(ticker: str, horizon: int | None) -> None:
+    """Exit status 0 only when the earlier versions serve."""
+    settings = prepare()
+    (ticker,) = _tickers([ticker.upper()], settings)
+    horizons = _horizons([str(horizon)] if horizon is not None else [], settings)
+    from training.registry import Registry
+    from training.release import only_with_champion, roll_back
+
+    registry = Registry(settings)
+    failed = False
+    for _, each in only_with_champion(registry, [(ticker, each) for each in horizons]):
+        try:
+            version = roll_back(registry, ticker, each)
+        except TrainingError as error:
+            click.echo(str(error), err=True)
+            failed = True
+        else:
+            click.echo(f"{ticker} at horizon {each}: version {version} is champion again and published")
+    sys.exit(1 if failed else 0)
+
+
+@main.command(help="Champion, published version and last decision of every model.")
+def status() -> None:
+    """Print a table."""
+    settings = prepare()
+    from training.registry import Registry
+    from training.release import standings
+    from training.report import print_standings
+
+    print_standings(standings(settings, Registry(settings), _models(settings)), _console())
 
 
 @main.command(help="Pack the service and the champions into a bento, exported as dist/stock_prediction.bento.")
 def bento() -> None:
     """Exit status 0 only when it was built."""
     settings = prepare()
-    from training.bento import EXPORT, build_bento  # noqa: PLC0415
+    from training.bento import EXPORT, build_bento
 
     tag, models = build_bento(settings)
     click.echo(f"{tag} with {models} models, exported to {EXPORT}")
 
 
-def prepare() -> configuration.Settings:
+@main.command(help="Open MLflow on this machine: compare runs and versions.")
+@click.option("--port", type=int, default=5000, show_default=True)
+def ui(port: int) -> None:
+    """Serve until interrupted."""
+    settings = prepare()
+    if settings.training.tracking_uri:
+        click.echo(f"MLflow runs at {settings.training.tracking_uri}")
+        return
+    (settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
+    command += ["--default-artifact-root", (settings.home / "mlflow" / "artifacts").as_uri()]
+    sys.exit(subprocess.run(command, check=False).returncode)
+
+
+@main.command(help="Work the list of trainings until the process that started this one ends.")
+def work() -> None:
+    """What the service starts beside itself."""
+    settings = prepare()
+    from training.worker import work_forever
+
+    work_forever(settings)
+
+
+def prepare() -> Settings:
     """Settings, with the environment in place that the libraries read when they are imported."""
     configuration.anchor()
-    try:
-        return configuration.load()
-    except configuration.ConfigurationError as error:
-        raise click.ClickException(str(error)) from None
+    # Git is asked for the commit by us; MLflow's own look fails loudly where there is none.
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    return configuration.load()
 
 
-def _horizons(texts: Sequence[str], settings: configuration.Settings) -> list[int]:
+def _tickers(chosen: Sequence[str], settings: Settings) -> list[str]:
+    for ticker in chosen:
+        if not re.fullmatch(configuration.TICKER_PATTERN, ticker):
+            raise click.ClickException(f"{ticker}: not a ticker; they look like AAPL or BRK.B")
+    return list(chosen or settings.tickers)
+
+
+def _horizons(texts: Sequence[str], settings: Settings) -> list[int]:
     allowed = [str(horizon) for horizon in settings.horizons]
     for text in texts:
         if text not in allowed:
-            raise click.ClickException(f"--horizons {text}: not among the configured horizons {', '.join(allowed)}")
+            raise click.ClickException(f"horizon {text}: not among the configured `horizons` {', '.join(allowed)}")
     return [int(text) for text in texts] or list(settings.horizons)
 
 
-def cli() -> None:
-    """Run a command; what goes wrong is said in one line."""
-    try:
-        main(prog_name="python -m training")
-    except TrainingError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+def _models(settings: Settings) -> list[tuple[str, int]]:
+    return [(ticker, horizon) for ticker in settings.tickers for horizon in settings.horizons]
+
+
+def _console() -> Console:
+    return Console() if sys.stdout.isatty() else Console(width=WIDTH)
 
 
 if __name__ == "__main__":
-    cli()
+    main(prog_name="python -m training")

@@ -1,13 +1,16 @@
 """What a model learns from: one row per session, in the order of time."""
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
-from features import WARM_UP, features, volatility_level
+from features import WARM_UP, Moves, features_and_level
 from features.matrix import FeatureMatrix
-from market.bars import COLUMNS, Bars, FloatArray, SessionArray
+from features.windows import trailing_mean
+from market.bars import Bars, FloatArray, SessionArray
+
+# A move smaller than this share of the level is as good as none.
+SMALLEST_RATIO = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,6 +24,8 @@ class Dataset:
         inputs: shape (n, k), float32, without gaps.
         unit: shape (n,), volatility level times the square root of the horizon: one return of usual size.
         actual: shape (n,), simple return over the next `horizon` sessions; NaN for the last `horizon` rows.
+        log_ratio: shape (n,), log of the root mean squared true range of those sessions over the level; NaN likewise.
+            The range says more about how wide the next return may be than the one return that happened.
         bars_sha256: of the bars they were made from.
     """
 
@@ -33,6 +38,7 @@ class Dataset:
     inputs: FeatureMatrix
     unit: FloatArray
     actual: FloatArray
+    log_ratio: FloatArray
     bars_sha256: str
 
     def __len__(self) -> int:
@@ -52,9 +58,11 @@ def make_dataset(bars: Bars, horizon: int) -> Dataset:
         horizon: sessions ahead.
     """
     kept = slice(WARM_UP, None)
-    actual = np.full(len(bars), np.nan)
-    actual[:-horizon] = bars.close[horizon:] / bars.close[:-horizon] - 1
-    level = volatility_level(bars, len(bars))
+    inputs, level = features_and_level(bars, horizon)
+    actual, ranged = np.full(len(bars), np.nan), np.full(len(bars), np.nan)
+    if len(bars) > horizon + 1:
+        actual[:-horizon] = bars.close[horizon:] / bars.close[:-horizon] - 1
+        ranged[:-horizon] = np.sqrt(trailing_mean(Moves(bars).true_range ** 2, horizon, len(bars) - horizon))
     return Dataset(
         ticker=bars.ticker,
         horizon=horizon,
@@ -62,15 +70,9 @@ def make_dataset(bars: Bars, horizon: int) -> Dataset:
         simulated=bars.simulated,
         session=bars.session[kept],
         close=bars.close[kept],
-        inputs=features(bars)[kept],
+        inputs=inputs[kept],
         unit=level[kept] * np.sqrt(horizon),
         actual=actual[kept],
-        bars_sha256=_fingerprint(bars),
+        log_ratio=np.log(np.maximum(ranged[kept] / level[kept], SMALLEST_RATIO)),
+        bars_sha256=bars.fingerprint(),
     )
-
-
-def _fingerprint(bars: Bars) -> str:
-    digest = hashlib.sha256(bars.session.astype(np.int64).tobytes())
-    for name in COLUMNS:
-        digest.update(getattr(bars, name).tobytes())
-    return digest.hexdigest()

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecasting.baseline import ENOUGH
 from forecasting.distribution import Forecast, forecast
 from market.bars import FloatArray
 from training.dataset import Dataset
-from training.walk_forward import FIRST_MISSES, Outputs, calibrate
+from training.walk_forward import Outputs, calibrate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,4 +61,4 @@ def collect(data: Dataset, first: int, made_at: Callable[[int], Forecast]) -> Ev
 
 def first_evaluated(data: Dataset, outputs: Outputs) -> int:
     """The first row at which enough misses are known for an interval."""
-    return outputs.first + FIRST_MISSES + data.horizon - 1
+    return outputs.first + ENOUGH + data.horizon - 1

@@ -13,7 +13,7 @@ TOLERANCE = 1e-6
 
 
 def export_onnx(model: MultiOutputRegressor, rows: FeatureMatrix, name: str) -> bytes:
-    """The model as an ONNX file with input `X` (rows, inputs) and output `variable` (rows, 2), both float32.
+    """The model as an ONNX file with input `X` (rows, inputs) and output `variable` (rows, 3), both float32.
 
     The same model gives the same bytes.
 

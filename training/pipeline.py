@@ -1,35 +1,41 @@
 """From bars to a trained and scored model; touches neither MLflow nor any store."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 
-from sklearn.multioutput import MultiOutputRegressor
-
+from features import NAMES
 from features.matrix import FeatureMatrix
 from forecasting.card import Metrics
+from forecasting.formula import ECHO_WEIGHT, TRUST
 from market.bars import Bars
+from training.baselines import evaluate_baselines
 from training.dataset import Dataset, make_dataset
 from training.errors import TrainingError
 from training.evaluation import Evaluation, evaluate
-from training.forest import fit_forest
+from training.forest import PARAMETERS, Fitted, fit
+from training.plots import plots
+from training.promotion import Candidate
 from training.reference import check_reference
-from training.scores import summary
+from training.scores import comparison, summary
 from training.walk_forward import Calibration, calibrate, walk_forward
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How to train.
 
     Attributes:
         refit_every: sessions between two refits of the walk-forward.
-        tested: last sessions that the walk-forward scores and calibrates on.
+        tested: last sessions that the walk-forward scores and calibrates on; null for all it can.
         seed: of every forest.
     """
 
     refit_every: int
-    tested: int
+    tested: int | None
     seed: int
 
 
@@ -38,15 +44,21 @@ class Trained:
     """A model that is neither registered nor published yet.
 
     Attributes:
+        baselines: their forecasts for the rows of `evaluation`, by name.
+        comparison: scores beside those of the baselines.
+        plots: PNG files by name.
         deviation: largest relative difference between the features and `ta`'s.
     """
 
     data: Dataset
     plan: Plan
-    model: MultiOutputRegressor
+    fitted: Fitted
     calibration: Calibration
     evaluation: Evaluation
+    baselines: Mapping[str, Evaluation]
     metrics: Metrics
+    comparison: Mapping[str, float]
+    plots: Mapping[str, bytes]
     deviation: float
     trained_at: datetime
 
@@ -54,6 +66,18 @@ class Trained:
     def rows(self) -> FeatureMatrix:
         """Inputs the model was fitted on, shape (n, k)."""
         return self.data.inputs[: self.data.known]
+
+    @property
+    def candidate(self) -> Candidate:
+        """What promotion looks at."""
+        sessions = self.data.session[self.evaluation.row]
+        return Candidate(recipe(self.plan), self.data.simulated, sessions, self.evaluation)
+
+
+def recipe(plan: Plan) -> str:
+    """Fingerprint of everything but the bars that decides what is learnt."""
+    ingredients = [NAMES, PARAMETERS, TRUST, ECHO_WEIGHT, asdict(plan)]
+    return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def train(bars: Bars, horizon: int, plan: Plan) -> Trained:
@@ -68,12 +92,25 @@ def train(bars: Bars, horizon: int, plan: Plan) -> Trained:
     data = make_dataset(bars, horizon)
     outputs = walk_forward(data, plan.refit_every, plan.seed, plan.tested)
     evaluation = evaluate(data, outputs)
-    known = data.known
-    model = fit_forest(data.inputs[:known], data.actual[:known], data.unit[:known], plan.seed)
-    scores = summary(evaluation)
-    metrics = Metrics(**scores, training_time=perf_counter() - started, train_samples=known)
+    fitted = fit(data, data.known, plan.seed)
     calibration = calibrate(data, outputs, len(data) - 1)
-    return Trained(data, plan, model, calibration, evaluation, metrics, deviation, datetime.now(UTC))
+    baselines = evaluate_baselines(bars, data, evaluation)
+    scores = comparison(evaluation, baselines, data.unit[evaluation.row])
+    spent = {"training_time": perf_counter() - started, "train_samples": data.known}
+    metrics = Metrics.model_validate(summary(evaluation) | spent)
+    return Trained(
+        data=data,
+        plan=plan,
+        fitted=fitted,
+        calibration=calibration,
+        evaluation=evaluation,
+        baselines=baselines,
+        metrics=metrics,
+        comparison=scores,
+        plots=plots(data, fitted, evaluation, baselines),
+        deviation=deviation,
+        trained_at=datetime.now(UTC),
+    )
 
 
 def attempt(bars: Bars, horizon: int, plan: Plan) -> Trained | str:

@@ -18,7 +18,8 @@ _SMALLEST = {"change_1": 1e-3, "change_5": 1e-3, "volatility_20": 1e-3}
 
 def largest_deviation(bars: Bars) -> float:
     """The largest relative difference between our features and `ta`'s, over all rows after the warm-up."""
-    ours = features(bars)[WARM_UP:].astype(np.float64)
+    # The inputs that `ta` defines are the same at every horizon.
+    ours = features(bars, horizon=1)[WARM_UP:].astype(np.float64)
     differences = [0.0]
     for name, reference in reference_features(bars).items():
         expected = reference.to_numpy()[WARM_UP:]
@@ -63,5 +64,5 @@ def reference_features(bars: Bars) -> dict[str, "pd.Series[float]"]:
 def _sample_deviation(values: "pd.Series[float]", sessions: int) -> "pd.Series[float]":
     """`ta` has the population deviation only, as the half-width of Bollinger's bands."""
     bands = BollingerBands(values, sessions, window_dev=1)
-    population = bands.bollinger_hband() - bands.bollinger_mavg()
-    return population * np.sqrt(sessions / (sessions - 1))
+    population: pd.Series[float] = bands.bollinger_hband() - bands.bollinger_mavg()
+    return population * float(np.sqrt(sessions / (sessions - 1)))

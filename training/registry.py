@@ -1,39 +1,50 @@
 """MLflow: the lab book of runs, and the register of versions with their aliases."""
 
+import platform
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
+import pandas as pd
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
-from sklearn.multioutput import MultiOutputRegressor
 
 from configuration import Settings
 from features import NAMES
 from features.matrix import FeatureMatrix
 from forecasting.card import ModelCard, model_name
+from market.sessions import Sessions
+from training import forecast_file
+from training.code_version import code_version
 from training.errors import RegistryError
-from training.forest import PARAMETERS
-from training.pipeline import Trained
-from training.plots import predicted_against_actual
+from training.forest import PARAMETERS, Fitted
+from training.pipeline import Trained, recipe
+from training.promotion import Candidate, Decision
 
 EXPERIMENT = "stock-prediction"
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
 
 # What a run holds beside the model itself.
-CARD, ROWS, PLOT = "publish/card.json", "publish/rows.npz", "plots/forecasts.png"
+CARD, ROWS, FORECASTS = "publish/card.json", "publish/rows.npz", "evaluation/forecasts.csv"
 
 # The only type in a forest that skops does not know to be harmless; it is a plain array of nodes.
 TRUSTED_TYPES = ["sklearn.tree._tree.Tree"]
-REQUIREMENTS = ["mlflow", "scikit-learn", "skops", "numpy"]
+LIBRARIES = ("mlflow", "scikit-learn", "skops", "numpy")
+
+# Tags of a version: when it became champion, and when it was taken back.
+CHAMPION_AT, ROLLED_BACK_AT = "champion_at", "rolled_back_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +52,34 @@ class Registered:
     """A version in the register, with all that is needed to publish it."""
 
     version: int
-    model: MultiOutputRegressor
+    model: Any
     rows: FeatureMatrix
     card: ModelCard
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a registered model stands.
+
+    Attributes:
+        champion, newest: versions, null when there is none.
+        decision: on the newest version, and why.
+    """
+
+    champion: int | None
+    newest: int | None
+    decision: str
+    reason: str
 
 
 class Registry:
     """Runs and versions of one MLflow server or file."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sessions: Sessions | None = None) -> None:
         self._uri = settings.tracking_uri
         self._artifacts = settings.home / "mlflow" / "artifacts"
         self._local = settings.training.tracking_uri is None
+        self._sessions = sessions or Sessions.open(settings.exchange, settings.home)
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -78,33 +105,44 @@ class Registry:
         """
         with _translated("MLflow"):
             _ = self._client
-            run = mlflow.start_run(experiment_id=self._experiment_id, run_name=name, tags=tags)
+            run = mlflow.start_run(experiment_id=self._experiment_id, run_name=name, tags=tags | _environment())
         with run:
             yield str(run.info.run_id)
 
     def record(self, trained: Trained) -> Registered:
-        """Log a trained model in a run of its own below the open one, and register it as a new version.
+        """Log a trained model in a run of its own below the open one, and register it as the new challenger.
 
         Raises:
-            RegistryError: MLflow failed; no version was made champion.
+            RegistryError: MLflow failed; there is no new version, or one that nothing points at.
         """
         data = trained.data
         name = model_name(data.ticker, data.horizon)
-        with (
-            _translated(name),
-            mlflow.start_run(
-                experiment_id=self._experiment_id, run_name=f"{data.ticker}-{data.horizon}", nested=True
-            ) as run,
-        ):
-            mlflow.set_tags(_tags(trained))
+        with _translated(name), self._model_run(f"{data.ticker}-{data.horizon}") as run:
+            mlflow.set_tags(_tags(trained) | _environment())
             mlflow.log_params(_parameters(trained))
-            mlflow.log_metrics(trained.metrics.model_dump() | {"ta_deviation": trained.deviation})
-            mlflow.log_figure(predicted_against_actual(trained), PLOT)
-            self._log_rows(trained.rows)
-            version = self._log_model(trained, name, run.info.run_id)
-            card = _card(trained, run.info.run_id, version)
+            mlflow.log_metrics(
+                {**trained.metrics.model_dump(), **trained.comparison, "ta_deviation": trained.deviation}
+            )
+            mlflow.log_input(_dataset(trained), context="training")
+            self._log_files(trained)
+            logged = _log_model(trained.fitted, trained.rows)
+            card = _card(trained, run.info.run_id, self._next_version(name))
             mlflow.log_dict(card.model_dump(mode="json"), CARD)
-        return Registered(version, trained.model, trained.rows, card)
+            version = self._register(name, run.info.run_id, logged, _tags(trained))
+        return Registered(version, trained.fitted.model, trained.rows, card.model_copy(update={"version": version}))
+
+    def write_decision(self, ticker: str, horizon: int, version: int, decision: Decision) -> None:
+        """Write a decision and its numbers on the version and on its run.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        name = model_name(ticker, horizon)
+        with _translated(name):
+            run_id = str(self._client.get_model_version(name, str(version)).run_id)
+            for key, value in decision.tags().items():
+                self._client.set_model_version_tag(name, str(version), key, value)
+                self._client.set_tag(run_id, key, value)
 
     def make_champion(self, ticker: str, horizon: int, version: int) -> None:
         """Point the alias `champion` at `version`.
@@ -115,9 +153,42 @@ class Registry:
         name = model_name(ticker, horizon)
         with _translated(name):
             self._client.set_registered_model_alias(name, CHAMPION, str(version))
+            self._client.set_model_version_tag(name, str(version), CHAMPION_AT, _now())
+            self._client.delete_model_version_tag(name, str(version), ROLLED_BACK_AT)
+
+    def roll_back(self, ticker: str, horizon: int) -> int:
+        """Point the alias `champion` at the version that had it before.
+
+        Returns:
+            That version.
+
+        Raises:
+            RegistryError: there is no champion, or none before it.
+        """
+        name = model_name(ticker, horizon)
+        current = self.champion(ticker, horizon)
+        if current is None:
+            raise RegistryError(f"{name}: there is no champion to roll back from")
+        with _translated(name):
+            since = str(self._client.get_model_version(name, str(current)).tags.get(CHAMPION_AT, ""))
+            before = [
+                (str(one.tags[CHAMPION_AT]), int(one.version))
+                for one in self._versions(name)
+                if CHAMPION_AT in one.tags and ROLLED_BACK_AT not in one.tags and int(one.version) != current
+            ]
+            earlier = [version for at, version in sorted(before) if at < since]
+            if not earlier:
+                raise RegistryError(f"{name}: version {current} is the only champion there ever was")
+            self._client.set_registered_model_alias(name, CHAMPION, str(earlier[-1]))
+            self._client.set_model_version_tag(name, str(current), ROLLED_BACK_AT, _now())
+        return earlier[-1]
 
     def champion(self, ticker: str, horizon: int) -> int | None:
-        """Version of the champion, if there is one."""
+        """Version of the champion, if there is one.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
         name = model_name(ticker, horizon)
         try:
             return int(self._client.get_model_version_by_alias(name, CHAMPION).version)
@@ -125,6 +196,24 @@ class Registry:
             if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                 return None
             raise RegistryError(f"{name}: MLflow at {self._uri} failed: {_first_line(error)}") from None
+
+    def champion_candidate(self, ticker: str, horizon: int, *, simulated: bool) -> Candidate | None:
+        """The champion as promotion looks at it; none when its prices are of the other kind.
+
+        Raises:
+            RegistryError: MLflow failed, or the champion's artifacts are missing or damaged.
+        """
+        version = self.champion(ticker, horizon)
+        if version is None:
+            return None
+        name = model_name(ticker, horizon)
+        with _translated(f"{name} version {version}"), tempfile.TemporaryDirectory() as folder:
+            found = self._client.get_model_version(name, str(version))
+            if found.tags.get("simulated") != str(simulated).lower():
+                return None
+            path = Path(self._client.download_artifacts(str(found.run_id), FORECASTS, folder))
+            sessions, evaluation = forecast_file.read(path.read_text(encoding="utf-8"))
+        return Candidate(str(found.tags.get("recipe")), simulated, sessions, evaluation)
 
     def get(self, ticker: str, horizon: int, version: int) -> Registered:
         """A version with everything that publishing it takes.
@@ -142,29 +231,65 @@ class Registry:
             with np.load(self._client.download_artifacts(run_id, ROWS, folder), allow_pickle=False) as file:
                 rows = file["rows"]
             model = mlflow.sklearn.load_model(f"models:/{name}/{version}")
-        return Registered(version, model, rows, card)
+        return Registered(version, model, rows, card.model_copy(update={"version": version}))
 
-    def _log_rows(self, rows: FeatureMatrix) -> None:
+    def standing(self, ticker: str, horizon: int) -> Standing:
+        """Champion, newest version and the decision on it.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        name = model_name(ticker, horizon)
+        with _translated(name):
+            versions = self._versions(name)
+        newest = max(versions, key=lambda one: int(one.version), default=None)
+        tags = newest.tags if newest is not None else {}
+        return Standing(
+            champion=self.champion(ticker, horizon),
+            newest=int(newest.version) if newest is not None else None,
+            decision=str(tags.get("decision", "")),
+            reason=str(tags.get("decision_reason", "")),
+        )
+
+    def _model_run(self, name: str) -> mlflow.ActiveRun:
+        return mlflow.start_run(experiment_id=self._experiment_id, run_name=name, nested=True)
+
+    def _versions(self, name: str) -> list[ModelVersion]:
+        return list(self._client.search_model_versions(f"name = '{name}'"))
+
+    def _next_version(self, name: str) -> int:
+        return max((int(one.version) for one in self._versions(name)), default=0) + 1
+
+    def _log_files(self, trained: Trained) -> None:
+        forecasts = forecast_file.write(trained.data, trained.evaluation, self._sessions)
+        mlflow.log_text(forecasts, FORECASTS)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / Path(ROWS).name
-            np.savez_compressed(path, rows=rows)
+            np.savez_compressed(path, rows=trained.rows)
             mlflow.log_artifact(str(path), str(Path(ROWS).parent))
+            for name, content in trained.plots.items():
+                (Path(folder) / name).write_bytes(content)
+                mlflow.log_artifact(str(Path(folder) / name), "plots")
 
-    def _log_model(self, trained: Trained, name: str, run_id: str) -> int:
-        example = trained.rows[:2]
-        logged = mlflow.sklearn.log_model(
-            trained.model,
-            name="model",
-            serialization_format="skops",
-            skops_trusted_types=TRUSTED_TYPES,
-            signature=infer_signature(example, trained.model.predict(example)),
-            pip_requirements=REQUIREMENTS,
-        )
+    def _register(self, name: str, run_id: str, logged: Any, tags: dict[str, str]) -> int:
         if not self._client.search_registered_models(f"name = '{name}'"):
             self._client.create_registered_model(name)
         source = f"models:/{logged.model_id}"
-        version = self._client.create_model_version(name, source, run_id, model_id=logged.model_id)
-        return int(version.version)
+        made = self._client.create_model_version(name, source, run_id, tags=tags, model_id=logged.model_id)
+        self._client.set_registered_model_alias(name, CHALLENGER, str(made.version))
+        return int(made.version)
+
+
+def _log_model(fitted: Fitted, rows: FeatureMatrix) -> Any:
+    example = rows[:2]
+    return mlflow.sklearn.log_model(
+        fitted.model,
+        name="model",
+        serialization_format="skops",
+        skops_trusted_types=TRUSTED_TYPES,
+        signature=infer_signature(example, fitted.model.predict(example)),
+        pip_requirements=[f"{library}=={installed(library)}" for library in LIBRARIES],
+    )
 
 
 def _card(trained: Trained, run_id: str, version: int) -> ModelCard:
@@ -181,9 +306,19 @@ def _card(trained: Trained, run_id: str, version: int) -> ModelCard:
         trained_from=data.session[0].item(),
         trained_to=data.session[data.known - 1].item(),
         shrinkage=trained.calibration.shrinkage,
+        formula=trained.fitted.formula,
         quantiles=tuple(trained.calibration.quantiles.tolist()),
+        bars_sha256=data.bars_sha256,
         metrics=trained.metrics,
     )
+
+
+def _dataset(trained: Trained) -> Any:
+    """The bars' closes as MLflow shows a data set: name, source, digest, columns and size."""
+    data = trained.data
+    frame = pd.DataFrame({"session": data.session.astype("datetime64[s]"), "close": data.close})
+    source = CodeDatasetSource({"provider": data.source, "bars_sha256": data.bars_sha256})
+    return from_pandas(frame, source=source, name=f"{data.ticker} bars", digest=data.bars_sha256[:8])
 
 
 def _tags(trained: Trained) -> dict[str, str]:
@@ -194,29 +329,44 @@ def _tags(trained: Trained) -> dict[str, str]:
         "source": data.source,
         "simulated": str(data.simulated).lower(),
         "bars_sha256": data.bars_sha256,
-        "made_on": str(data.session[-1]),
+        "bars_from": str(data.session[0]),
+        "bars_to": str(data.session[-1]),
+        "recipe": recipe(trained.plan),
     }
 
 
+def _environment() -> dict[str, str]:
+    versions = {f"version.{library}": installed(library) for library in LIBRARIES}
+    return versions | {"version.python": platform.python_version(), "version.code": code_version()}
+
+
 def _parameters(trained: Trained) -> dict[str, Any]:
-    forests = {f"{name}.{key}": value for name, given in PARAMETERS.items() for key, value in given.items()}
-    return forests | {
+    models = {f"{name}.{key}": value for name, given in PARAMETERS.items() for key, value in given.items()}
+    return models | {
         "seed": trained.plan.seed,
         "refit_every": trained.plan.refit_every,
         "tested": trained.plan.tested,
         "shrinkage": trained.calibration.shrinkage,
+        "trust": trained.fitted.formula.trust,
+        "echo_weight": trained.fitted.formula.echo_weight,
         "inputs": len(NAMES),
     }
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
 @contextmanager
 def _translated(subject: str) -> Iterator[None]:
-    """MLflow's errors as ours, in one line."""
+    """What MLflow and its files raise as ours, in one line."""
     try:
         yield
-    except (MlflowException, OSError) as error:
+    except RegistryError:
+        raise
+    except (MlflowException, OSError, ValueError, KeyError, TypeError) as error:
         raise RegistryError(f"{subject}: MLflow failed: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -1,20 +1,18 @@
-"""One execution of the pipeline over many models: train side by side, then register and publish one by one."""
+"""One execution of the pipeline over many models: train side by side, then decide, register and publish one by one."""
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-
-import joblib
+from dataclasses import dataclass, field
 
 from configuration import Settings
 from forecasting.card import Metrics
 from market.bars import Bars
-from market.errors import MarketError
-from market.market import Market
+from training.engine import Engine
 from training.errors import TrainingError
+from training.loading import chunks, load
 from training.pipeline import Plan, Trained, attempt
-from training.publish import prepare, publish
+from training.promotion import decide
 from training.registry import Registry
+from training.release import newest_card, release
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +20,67 @@ class Outcome:
     """What became of one model.
 
     Attributes:
-        problem: why there is no new model; null when there is.
+        promoted: whether it serves now.
+        reason: of the decision, or of the failure.
+        version: null when it failed.
     """
 
     ticker: str
     horizon: int
+    promoted: bool
+    reason: str
     version: int | None = None
     metrics: Metrics | None = None
+    skill: float | None = None
     simulated: bool = False
-    problem: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no new version at all."""
+        return self.version is None
 
 
-Task = tuple[Bars, int]
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to train.
+
+    Attributes:
+        resume: leave out the models that are published and were trained on these very bars.
+        on_outcome: called after each model.
+    """
+
+    tickers: Sequence[str]
+    horizons: Sequence[int]
+    engine: Engine = field(default_factory=Engine)
+    resume: bool = False
+    on_outcome: Callable[[Outcome], None] = lambda _outcome: None
+
+
+def run(settings: Settings, order: Order) -> list[Outcome]:
+    """Train, register, decide on and publish every ticker at every horizon; a failure concerns its own model alone.
+
+    Raises:
+        RegistryError: MLflow could not be reached at all.
+        NoScheduler: the cluster could not be reached.
+    """
+    registry = Registry(settings)
+    outcomes = []
+    with registry.pipeline_run("pipeline", {"tickers": ",".join(order.tickers)[:5000]}):
+        for tickers in chunks(order.tickers):
+            for outcome in _chunk(settings, registry, order, tickers):
+                outcomes.append(outcome)
+                order.on_outcome(outcome)
+    return outcomes
+
+
+def run_one(settings: Settings, ticker: str, horizon: int) -> Outcome:
+    """The same for one model, within this process: what a retraining does."""
+    bars, failures = load(settings, [ticker])
+    if ticker in failures:
+        return Outcome(ticker, horizon, promoted=False, reason=failures[ticker])
+    registry = Registry(settings)
+    with registry.pipeline_run(f"refit {ticker}", {"tickers": ticker}):
+        return _finish(settings, registry, bars[ticker], horizon, attempt(bars[ticker], horizon, plan_of(settings)))
 
 
 def plan_of(settings: Settings) -> Plan:
@@ -41,83 +88,46 @@ def plan_of(settings: Settings) -> Plan:
     return Plan(settings.training.refit_every, settings.training.tested, settings.training.seed)
 
 
-def run(
-    settings: Settings,
-    tickers: Sequence[str],
-    horizons: Sequence[int],
-    on_outcome: Callable[[Outcome], None],
-) -> list[Outcome]:
-    """Train, register and publish every ticker at every horizon; a failure concerns its own model alone.
-
-    Args:
-        on_outcome: called after each model.
-
-    Raises:
-        RegistryError: MLflow could not be reached at all.
-    """
-    registry = Registry(settings)
-    bars, outcomes = _load(settings, tickers, horizons)
-    for outcome in outcomes:
-        on_outcome(outcome)
-    with registry.pipeline_run("pipeline", {"tickers": ",".join(tickers)}):
-        tasks = [(bars[ticker], horizon) for horizon in horizons for ticker in bars]
-        for (series, horizon), trained in _train_all(tasks, settings):
-            outcome = _finish(registry, series, horizon, trained)
-            outcomes.append(outcome)
-            on_outcome(outcome)
-    return outcomes
-
-
-def run_one(settings: Settings, ticker: str, horizon: int) -> Outcome:
-    """The same for one model, within this process: what a retraining does."""
-    bars, outcomes = _load(settings, [ticker], [horizon])
-    if outcomes:
-        return outcomes[0]
-    registry = Registry(settings)
-    with registry.pipeline_run(f"refit {ticker}", {"tickers": ticker}):
-        return _finish(registry, bars[ticker], horizon, attempt(bars[ticker], horizon, plan_of(settings)))
-
-
-def _load(settings: Settings, tickers: Sequence[str], horizons: Sequence[int]) -> tuple[dict[str, Bars], list[Outcome]]:
-    """The newest bars of each ticker, and an outcome for each model that must do without."""
-
-    async def load_all() -> dict[str, Bars | MarketError]:
-        market = Market.open(settings)
-        found: dict[str, Bars | MarketError] = {}
-        for ticker in tickers:
-            try:
-                found[ticker] = (await market.fetch(ticker)).bars
-            except MarketError as error:
-                found[ticker] = error
-        await market.close()
-        return found
-
-    found = asyncio.run(load_all())
-    bars = {ticker: series for ticker, series in found.items() if isinstance(series, Bars)}
-    failed = [
-        Outcome(ticker, horizon, problem=str(error))
-        for ticker, error in found.items()
-        if isinstance(error, MarketError)
-        for horizon in horizons
-    ]
-    return bars, failed
-
-
-def _train_all(tasks: Sequence[Task], settings: Settings) -> Iterator[tuple[Task, Trained | str]]:
-    processes = settings.training.processes or joblib.cpu_count()
+def _chunk(settings: Settings, registry: Registry, order: Order, tickers: Sequence[str]) -> Iterator[Outcome]:
+    bars, failures = load(settings, tickers)
+    for ticker, reason in failures.items():
+        yield from (Outcome(ticker, horizon, promoted=False, reason=reason) for horizon in order.horizons)
     plan = plan_of(settings)
-    work = joblib.Parallel(n_jobs=min(processes, max(len(tasks), 1)), return_as="generator")
-    yield from zip(tasks, work(joblib.delayed(attempt)(bars, horizon, plan) for bars, horizon in tasks), strict=True)
+    calls = [(series, horizon, plan) for horizon in order.horizons for series in bars.values()]
+    if order.resume:
+        calls = [call for call in calls if not _is_done(settings, *call[:2])]
+    results = order.engine.map(attempt, calls)
+    for (series, horizon, _), trained in zip(calls, results, strict=True):
+        yield _finish(settings, registry, series, horizon, trained)
 
 
-def _finish(registry: Registry, bars: Bars, horizon: int, trained: Trained | str) -> Outcome:
+def _is_done(settings: Settings, bars: Bars, horizon: int) -> bool:
+    card = newest_card(settings, bars.ticker, horizon)
+    return card is not None and card.bars_sha256 == bars.fingerprint()
+
+
+def _finish(settings: Settings, registry: Registry, bars: Bars, horizon: int, trained: Trained | str) -> Outcome:
+    """Register, decide, and publish what is promoted; until the last step the old champion serves."""
+    ticker = bars.ticker
     if isinstance(trained, str):
-        return Outcome(bars.ticker, horizon, problem=trained)
+        return Outcome(ticker, horizon, promoted=False, reason=trained)
     try:
+        champion = registry.champion_candidate(ticker, horizon, simulated=bars.simulated)
+        margin = settings.training.promotion_margin
+        decision = decide(trained.candidate, trained.baselines["baseline"], champion, horizon, margin)
         registered = registry.record(trained)
-        card, forest = prepare(registered)
-        registry.make_champion(bars.ticker, horizon, registered.version)
-        publish(card, forest)
+        registry.write_decision(ticker, horizon, registered.version, decision)
+        if decision.promoted:
+            release(registry, registered)
     except TrainingError as error:
-        return Outcome(bars.ticker, horizon, problem=str(error))
-    return Outcome(bars.ticker, horizon, registered.version, trained.metrics, bars.simulated)
+        return Outcome(ticker, horizon, promoted=False, reason=str(error))
+    return Outcome(
+        ticker,
+        horizon,
+        decision.promoted,
+        decision.reason,
+        registered.version,
+        trained.metrics,
+        trained.comparison["skill_over_last_252"],
+        bars.simulated,
+    )

@@ -1,10 +1,17 @@
 """How good forecasts were."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from forecasting.distribution import INTERVAL_LEVEL
 from market.bars import FloatArray
 from training.evaluation import Evaluation
+
+EVEN = 0.5
+BINS = 5
+# The share of sessions that counts as turbulent.
+TURBULENT = 0.2
 
 
 def mean_absolute_error(forecast: FloatArray, actual: FloatArray) -> float:
@@ -19,7 +26,23 @@ def root_mean_squared_error(forecast: FloatArray, actual: FloatArray) -> float:
 
 def direction_accuracy(probability_up: FloatArray, actual: FloatArray) -> float:
     """Share of sessions on which the more probable direction was right; no move at all counts as a fall."""
-    return float(np.mean((probability_up >= 0.5) == (actual > 0)))  # noqa: PLR2004  # the coin's edge
+    return float(np.mean((probability_up >= EVEN) == (actual > 0)))
+
+
+def brier_score(probability_up: FloatArray, actual: FloatArray) -> float:
+    """Mean squared difference between the probability of a rise and whether there was one; 0.25 is a coin.
+
+    Source: Brier, "Verification of Forecasts Expressed in Terms of Probability", 1950.
+    """
+    return float(np.mean((probability_up - (actual > 0)) ** 2))
+
+
+def calibration_error(probability_up: FloatArray, actual: FloatArray) -> float:
+    """Mean difference between the stated probability and the share of rises, over five bins of equal count."""
+    order = np.argsort(probability_up, kind="stable")
+    bins = [part for part in np.array_split(order, BINS) if part.size]
+    gaps = [abs(float(np.mean(probability_up[part]) - np.mean(actual[part] > 0))) * part.size for part in bins]
+    return sum(gaps) / order.size
 
 
 def coverage(lower: FloatArray, upper: FloatArray, actual: FloatArray) -> float:
@@ -36,8 +59,13 @@ def interval_scores(lower: FloatArray, upper: FloatArray, actual: FloatArray) ->
     return np.asarray(upper - lower + 2 / (1 - INTERVAL_LEVEL) * missed)
 
 
+def turbulent(level: FloatArray) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """The fifth of the sessions with the highest `level`, which must be known beforehand, shape (n,)."""
+    return np.asarray(level >= np.quantile(level, 1 - TURBULENT))
+
+
 def summary(evaluation: Evaluation) -> dict[str, float]:
-    """All scores of the known rows of `evaluation`, by the names they are logged under."""
+    """The scores that stand on a model card."""
     known = evaluation.known()
     actual = known.actual
     return {
@@ -49,3 +77,33 @@ def summary(evaluation: Evaluation) -> dict[str, float]:
         "interval_score": float(np.mean(interval_scores(known.lower, known.upper, actual))),
         "val_samples": actual.size,
     }
+
+
+def comparison(evaluation: Evaluation, baselines: Mapping[str, Evaluation], level: FloatArray) -> dict[str, float]:
+    """Further scores for the lab book, the baselines beside each.
+
+    Args:
+        level: shape (m,), volatility known on the rows of `evaluation`.
+    """
+    known = evaluation.known()
+    actual = known.actual
+    chosen = turbulent(level[np.isfinite(evaluation.actual)])
+    accuracy = direction_accuracy(known.probability_up, actual)
+    own = float(np.mean(interval_scores(known.lower, known.upper, actual)))
+    rises = baselines["last_252"].known().probability_up
+    scores = {
+        "mae_ratio": mean_absolute_error(known.median, actual) / mean_absolute_error(np.zeros_like(actual), actual),
+        "direction_standard_error": float(np.sqrt(accuracy * (1 - accuracy) / actual.size)),
+        "always_up_accuracy": float(np.mean(actual > 0)),
+        "brier_score": brier_score(known.probability_up, actual),
+        "base_rate_brier_score": brier_score(rises, actual),
+        "calibration_error": calibration_error(known.probability_up, actual),
+        "turbulent_coverage": coverage(known.lower[chosen], known.upper[chosen], actual[chosen]),
+        "days": actual.size,
+    }
+    for name, baseline in baselines.items():
+        other = baseline.known()
+        score = float(np.mean(interval_scores(other.lower, other.upper, actual)))
+        scores |= {f"{name}_interval_score": score, f"skill_over_{name}": 1 - own / score}
+        scores[f"{name}_coverage"] = coverage(other.lower, other.upper, actual)
+    return scores

@@ -7,7 +7,7 @@ import time
 
 from configuration import Settings
 from forecasting.published import UnreadableModel, default_roots, newest_folder, read_published
-from forecasting.training_jobs import MISSING, Job, TrainingJobs
+from forecasting.training_jobs import MISSING, Job, Status, TrainingJobs
 from market.errors import MarketError
 from market.market import Market
 from training.run import run_one
@@ -43,19 +43,22 @@ def work(job: Job, jobs: TrainingJobs, settings: Settings) -> None:
         log.exception("%s at horizon %d: training failed", job.ticker, job.horizon)
         jobs.finish(job, "failed", f"{type(error).__name__}: {error}")
         return
-    if outcome.problem:
-        log.error("%s at horizon %d: %s", job.ticker, job.horizon, outcome.problem)
-        jobs.finish(job, "failed", outcome.problem)
+    if outcome.failed:
+        log.error("%s at horizon %d: %s", job.ticker, job.horizon, outcome.reason)
+        jobs.finish(job, "failed", outcome.reason)
     else:
-        log.info("%s at horizon %d: version %d published", job.ticker, job.horizon, outcome.version)
-        jobs.finish(job, "promoted", f"version {outcome.version}")
+        status: Status = "promoted" if outcome.promoted else "kept"
+        log.info(
+            "%s at horizon %d: version %d is %s: %s", job.ticker, job.horizon, outcome.version, status, outcome.reason
+        )
+        jobs.finish(job, status, f"version {outcome.version}: {outcome.reason}")
 
 
 def missing(settings: Settings) -> list[tuple[str, int]]:
     """Tickers and horizons without a model for the kind of their prices, the first horizon of all tickers first."""
     kinds = asyncio.run(_kinds(settings))
     roots = default_roots(settings)
-    found = []
+    found: list[tuple[str, int]] = []
     for horizon in settings.horizons:
         for ticker, simulated in kinds.items():
             folder = newest_folder(roots, ticker, horizon)

@@ -145,7 +145,7 @@ def test_real_bars_with_their_splits_left_in_give_the_same_features(
     reference = split_adjusted(original, original.bars.session[-1]).bars
     for name in COLUMNS:
         np.testing.assert_allclose(getattr(adjusted.bars, name), getattr(reference, name), rtol=1e-9)
-    np.testing.assert_allclose(features(adjusted.bars), features(reference), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(features(adjusted.bars, 1), features(reference, 1), rtol=1e-6, atol=1e-6)
 
 
 def test_real_bars_that_are_adjusted_stay_as_they_are(real_bars: Path) -> None:

@@ -1,0 +1,189 @@
+"""What the tests of serving share: prices that are made here, small forests, a model store."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import configuration
+from configuration import Settings
+from features import NAMES
+from forecasting.card import CARD_FILE, FOREST_FILE, Metrics, ModelCard
+from forecasting.distribution import PROBABILITIES
+from forecasting.formula import Familiarity, Formula
+from forecasting.published import LATEST_FILE, Published
+from market.bars import Bars
+from market.providers.simulated import simulate
+from market.sessions import Sessions
+
+METRICS = Metrics(
+    val_mae=0.0119,
+    val_rmse=0.0163,
+    baseline_mae=0.012,
+    direction_accuracy=0.52,
+    coverage=0.9,
+    interval_score=0.08,
+    training_time=1.5,
+    train_samples=1000,
+    val_samples=500,
+)
+
+MakeSettings = Callable[..., Settings]
+MakeBars = Callable[..., Bars]
+Publish = Callable[..., Published]
+Outputs = tuple[float, float, float]
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeSettings:
+    """Settings with values laid over the defaults, given as `section__name=value`, and a home of their own."""
+
+    def make(**given: Any) -> Settings:
+        monkeypatch.setenv("STOCKS_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("BENTOML_HOME", str(tmp_path / "home" / "bentoml"))
+        for name in ("REDIS_URL", "STOCKS_CONFIGURATION"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in given.items():
+            text = value if isinstance(value, str) else json.dumps(value)
+            monkeypatch.setenv(f"STOCKS_{name.upper()}", text)
+        return configuration.load()
+
+    return make
+
+
+@pytest.fixture
+def settings(make_settings: MakeSettings) -> Settings:
+    """Three tickers, two horizons."""
+    return make_settings(tickers=["AAPL", "MSFT", "TSLA"], horizons=[1, 5])
+
+
+@pytest.fixture
+def weekdays() -> Sessions:
+    """Every weekday is a session, half past nine to four in winter's New York, from 2018 to a year ahead."""
+    days = np.arange(np.datetime64("2018-01-01"), np.datetime64(datetime.now(UTC).date()) + 400)
+    kept = days[np.is_busday(days)]
+    midnight = kept.astype("datetime64[s]").astype(np.int64)
+    open_at, close_at = ((midnight + seconds).astype("datetime64[s]") for seconds in (52200, 75600))
+    return Sessions(kept, open_at, close_at)
+
+
+@pytest.fixture
+def make_bars(weekdays: Sessions) -> MakeBars:
+    """Bars of a ticker up to the last complete session or `ends`, from `source`."""
+
+    def make(ticker: str = "AAPL", source: str = "simulated", ends: date | None = None, count: int = 400) -> Bars:
+        last = np.datetime64(ends) if ends else weekdays.last_complete(datetime.now(UTC))
+        bars = simulate(ticker, weekdays.between(np.datetime64("2018-01-02"), last))[-count:]
+        return replace(bars, source=source)
+
+    return make
+
+
+def forest_bytes(below: Outputs, above: Outputs) -> bytes:
+    """An ONNX forest of one tree: `below` where the first input is at most 0, else `above`."""
+    node = helper.make_node(
+        "TreeEnsembleRegressor",
+        ["X"],
+        ["variable"],
+        domain="ai.onnx.ml",
+        n_targets=3,
+        nodes_treeids=[0, 0, 0],
+        nodes_nodeids=[0, 1, 2],
+        nodes_featureids=[0, 0, 0],
+        nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"],
+        nodes_values=[0.0, 0.0, 0.0],
+        nodes_truenodeids=[1, 0, 0],
+        nodes_falsenodeids=[2, 0, 0],
+        target_treeids=[0] * 6,
+        target_nodeids=[1, 1, 1, 2, 2, 2],
+        target_ids=[0, 1, 2, 0, 1, 2],
+        target_weights=[*below, *above],
+    )
+    inputs = helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, len(NAMES)])
+    outputs = helper.make_tensor_value_info("variable", TensorProto.FLOAT, [None, 3])
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
+    graph = helper.make_graph([node], "forest", [inputs], [outputs])
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """The folder of published models that a service with the home of `settings` follows."""
+    return tmp_path / "home" / "bentoml" / "models"
+
+
+@pytest.fixture
+def publish(store: Path) -> Publish:
+    """Publish a model as training does: files first, then the pointer to them."""
+    return Publisher(store)
+
+
+class Publisher:
+    """Writes entries as the BentoML model store lays them out."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def __call__(
+        self,
+        ticker: str = "AAPL",
+        horizon: int = 1,
+        *,
+        version: int = 1,
+        below: Outputs = (0.1, 0.0, 0.0),
+        above: Outputs = (0.1, 0.0, 0.0),
+        corrupt: bool = False,
+        **card_fields: Any,
+    ) -> Published:
+        forest = forest_bytes(below, above)
+        card = make_card(ticker, horizon, version, forest_sha256=hashlib.sha256(forest).hexdigest(), **card_fields)
+        name = f"forest-{ticker.lower()}-{horizon}"
+        folder = self._root / name / f"v{version}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FOREST_FILE).write_bytes(b"\0" if corrupt else forest)
+        (folder / CARD_FILE).write_text(card.model_dump_json(), encoding="utf-8")
+        pointer = self._root / name / f"{LATEST_FILE}.new"
+        pointer.write_text(folder.name, encoding="utf-8")
+        pointer.replace(self._root / name / LATEST_FILE)
+        return Published(folder, card)
+
+
+def make_card(ticker: str, horizon: int, version: int, **fields: Any) -> ModelCard:
+    """A card whose misses are evenly spread from -2 to 2 forecast widths."""
+    given: dict[str, Any] = {
+        "source": "simulated",
+        "simulated": True,
+        "features": NAMES,
+        "run_id": f"run-{version}",
+        "trained_at": datetime.now(UTC) - timedelta(hours=1),
+        "trained_from": date(2018, 1, 2),
+        "trained_to": datetime.now(UTC).date() - timedelta(days=1),
+        "shrinkage": 0.5,
+        "formula": Formula(
+            mean=0.0,
+            lowest=-1.0,
+            highest=1.0,
+            trust=1.0,
+            echo_weight=0.0,
+            familiarity=Familiarity(mean=(0.0,) * len(NAMES), scale=(1.0,) * len(NAMES), limit=1e9),
+        ),
+        "quantiles": tuple(np.linspace(-2, 2, PROBABILITIES.size)),
+        "metrics": METRICS,
+    }
+    return ModelCard(ticker=ticker, horizon=horizon, version=version, **given | fields)
+
+
+@pytest.fixture(scope="session")
+def publisher() -> type[Publisher]:
+    """For tests that publish into a store of their own."""
+    return Publisher

@@ -1,0 +1,32 @@
+"""ONNX computes what scikit-learn does."""
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from training.errors import Deviation
+from training.forest import fit
+from training.onnx_export import TOLERANCE, export_onnx
+from training.pipeline import Trained
+
+
+def test_is_equal_on_every_training_row(trained: Trained) -> None:
+    session = onnxruntime.InferenceSession(export_onnx(trained.fitted.model, trained.rows, "forest-TEST-1"))
+    (found,) = session.run(None, {"X": trained.rows})
+    np.testing.assert_allclose(found, trained.fitted.model.predict(trained.rows), rtol=0, atol=TOLERANCE)
+
+
+def test_is_the_same_file_for_the_same_seed(trained: Trained) -> None:
+    again = fit(trained.data, trained.data.known, trained.plan.seed)
+    assert export_onnx(again.model, trained.rows, "a") == export_onnx(trained.fitted.model, trained.rows, "b")
+
+
+def test_is_another_file_for_another_seed(trained: Trained) -> None:
+    other = fit(trained.data, trained.data.known, trained.plan.seed + 1)
+    assert export_onnx(other.model, trained.rows, "a") != export_onnx(trained.fitted.model, trained.rows, "b")
+
+
+def test_a_difference_is_refused_by_name(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.onnx_export.TOLERANCE", -1.0)
+    with pytest.raises(Deviation, match="forest-TEST-1: ONNX differs from scikit-learn"):
+        export_onnx(trained.fitted.model, trained.rows, "forest-TEST-1")

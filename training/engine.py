@@ -1,0 +1,70 @@
+"""Where tickers are trained: in processes of this machine, or on a Dask cluster."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import joblib
+
+from training.errors import TrainingError
+
+Result = TypeVar("Result")
+
+CONNECT_TIMEOUT = 10
+
+
+class NoScheduler(TrainingError):
+    """The Dask scheduler does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Runs calls side by side.
+
+    Attributes:
+        scheduler: address of a Dask scheduler (`tcp://host:8786`); null for processes of this machine.
+        processes: of this machine; 0 for one each core.
+    """
+
+    scheduler: str | None = None
+    processes: int = 0
+
+    def map(self, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
+        """Results in the order of `calls`, each as soon as it and those before it are there.
+
+        Raises:
+            NoScheduler: there is a scheduler's address, but nobody answers.
+        """
+        with ExitStack() as stack:
+            if self.scheduler:
+                stack.enter_context(_dask(self.scheduler))
+            work = joblib.Parallel(n_jobs=self.processes or -1, return_as="generator", batch_size=1)
+            yield from work(joblib.delayed(function)(*call) for call in calls)
+
+
+def _dask(scheduler: str) -> Any:
+    try:
+        from distributed import Client  # noqa: PLC0415  # optional group `scale`
+
+        client = Client(scheduler, timeout=CONNECT_TIMEOUT)  # type: ignore[no-untyped-call]  # published without types
+    except ImportError:
+        raise NoScheduler("--engine dask needs the packages of the group `scale`; run `make scale`") from None
+    except (OSError, TimeoutError) as error:
+        raise NoScheduler(f"--scheduler {scheduler}: no Dask scheduler answers there: {error}") from None
+    return _Connected(client)
+
+
+class _Connected:
+    """joblib's Dask backend for as long as the block runs."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._backend = joblib.parallel_config(backend="dask", client=client)
+
+    def __enter__(self) -> None:
+        self._backend.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._backend.__exit__(*error)
+        self._client.close()

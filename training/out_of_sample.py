@@ -1,0 +1,63 @@
+"""Walk-forward forecasts of the past, written to a file and kept nowhere else."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from configuration import Settings
+from market.atomic import replace_file
+from market.bars import Bars
+from market.sessions import Sessions
+from training import forecast_file
+from training.dataset import make_dataset
+from training.engine import Engine
+from training.errors import TrainingError
+from training.evaluation import evaluate
+from training.loading import chunks, load
+from training.walk_forward import walk_forward
+
+
+def evaluate_to_file(
+    settings: Settings,
+    tickers: Sequence[str],
+    horizons: Sequence[int],
+    path: Path,
+    on_model: Callable[[], None],
+) -> dict[str, str]:
+    """Write the out-of-sample forecasts of every ticker at every horizon, one row each.
+
+    Args:
+        on_model: called after each ticker and horizon.
+
+    Returns:
+        For each ticker that failed, the reason in one line; the others are in the file all the same.
+    """
+    sessions = Sessions.open(settings.exchange, settings.home)
+    engine = Engine(processes=settings.training.processes)
+    failures: dict[str, str] = {}
+    with replace_file(path) as file:
+        file.write((",".join(forecast_file.COLUMNS) + "\n").encode())
+        for chunk in chunks(tickers):
+            bars, missing = load(settings, chunk)
+            failures |= missing
+            training = settings.training
+            calls = [
+                (series, horizon, training.evaluation_refit_every, training.seed, sessions)
+                for series in bars.values()
+                for horizon in horizons
+            ]
+            for (series, *_), (text, reason) in zip(calls, engine.map(forecast_rows, calls), strict=True):
+                file.write(text.encode())
+                if reason:
+                    failures[series.ticker] = reason
+                on_model()
+    return failures
+
+
+def forecast_rows(bars: Bars, horizon: int, refit_every: int, seed: int, sessions: Sessions) -> tuple[str, str]:
+    """The lines of one ticker and horizon, and the reason when there are none."""
+    try:
+        data = make_dataset(bars, horizon)
+        evaluation = evaluate(data, walk_forward(data, refit_every, seed))
+    except TrainingError as error:
+        return "", str(error)
+    return "".join(",".join(row) + "\n" for row in forecast_file.rows(data, evaluation, sessions)), ""
