@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Self, TypedDict
 
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from configuration import Settings
 from market import providers
@@ -138,4 +140,5 @@ class Market:
 
 def connect(url: str) -> Redis:
     """A client that gives up soon: Redis down costs speed, never an answer."""
-    return Redis.from_url(url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT)
+    once = Retry(NoBackoff(), 0)
+    return Redis.from_url(url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT, retry=once)

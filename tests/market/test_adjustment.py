@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 
 from features.matrix import features
+from forecasting.baseline import baseline_forecast
 from market.adjustment import plausible_ratio, split_adjusted
 from market.bars import COLUMNS, Bars
 from market.errors import InvalidBars
@@ -131,7 +133,7 @@ def write_csv(path: Path, bars: Bars, adj_close: Any) -> None:
 
 
 @pytest.mark.parametrize("ticker", sorted(REAL_SPLITS))
-def test_real_bars_with_their_splits_left_in_give_the_same_features(
+def test_real_bars_with_their_splits_left_in_give_the_same_features_and_forecasts(
     real_bars: Path, tmp_path: Path, ticker: str
 ) -> None:
     source = real_bars / f"{ticker}.csv"
