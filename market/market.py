@@ -16,8 +16,9 @@ from market.histories import Histories, History
 from market.history import HistoryStore
 from market.providers import Link
 from market.quote import Quote
-from market.quotes import Quotes, SharedQuotes
+from market.quotes import Quotes
 from market.sessions import Sessions
+from market.shared_quotes import SharedQuotes
 
 __all__ = ["History", "Market", "ProviderUsage"]
 

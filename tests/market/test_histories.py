@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from market.errors import MarketError, NoPrices, Unreachable
-from market.histories import continued
 from market.history import HistoryStore
 from market.market import Market
 from market.providers import Link
@@ -16,6 +15,7 @@ from market.providers.files import Files
 from market.quality import Kind
 from market.series import Adjustment, Series
 from market.sessions import Sessions
+from market.tails import continued
 
 DOWN = Unreachable("no answer")
 

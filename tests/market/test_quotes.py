@@ -9,12 +9,13 @@ import pytest
 from market.errors import Malformed, NoPrices, Unreachable
 from market.guard import Guard
 from market.history import HistoryStore
+from market.judgement import life
 from market.market import Market, connect
 from market.providers import Link
 from market.quota import LocalBuckets, Quota, Usage
 from market.quote import Quote
-from market.quotes import SharedQuotes, life
 from market.sessions import Sessions
+from market.shared_quotes import SharedQuotes
 
 DOWN = Unreachable("no answer")
 CLOSE = datetime(2024, 3, 11, 20, 0, tzinfo=UTC)
