@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from market.adjustment import split_adjusted
-from market.bars import COLUMNS, Bars
+from market.bars import Bars
 from market.chain import Chain
 from market.errors import MarketError, NoPrices
 from market.flights import Flights
@@ -20,6 +20,7 @@ from market.providers import Provider
 from market.quality import Finding, Kind, inspect
 from market.series import Series
 from market.sessions import Sessions
+from market.tails import continued, newer, same
 
 CHECK = 2.0  # seconds between two looks at a local provider
 RECHECK = 60.0  # seconds between two looks at the store, and between two tries after a failure
@@ -28,7 +29,6 @@ CALENDAR_CHECK = 86400.0  # seconds between two looks at the calendar's end
 PUBLISHED_AFTER = timedelta(hours=2)  # providers have a session's bar about 90 minutes after its close
 PUBLISHED_LATE = timedelta(hours=6)  # and correct it in the evening
 OVERLAP = 5  # sessions of a tail that are already stored
-CORRECTED = 5e-3  # relative change of a close that is a correction; a larger one is another adjustment
 
 Answer = TypeVar("Answer")
 
@@ -176,7 +176,7 @@ class Histories:
 
     def _write(self, series: Series, tail: Series | None, stored: Series | None, fetched_at: datetime) -> None:
         if tail is not None:
-            if not self._store.extend(_newer(tail, stored), fetched_at):
+            if not self._store.extend(newer(tail, stored), fetched_at):
                 self._store.replace(series, fetched_at)
         elif stored is None or not same(series, stored):
             self._store.replace(series.until(self._complete()), fetched_at)
@@ -261,63 +261,6 @@ def _may_begin(provider: Provider, stored: Series | None, *, real: bool) -> bool
     if provider.name == "simulated":
         return not real
     return stored is None or stored.source == provider.name
-
-
-def continued(stored: Series, tail: Series) -> Series | None:
-    """`stored` with the newer and corrected bars of `tail`; None when they do not fit together.
-
-    They do not when no session is in both, when a close differs by more than a correction (prices were adjusted since),
-    or when a new split came.
-    """
-    common, ours, theirs = np.intersect1d(stored.bars.session, tail.bars.session, return_indices=True)
-    if not common.size or tail.adjustment is not stored.adjustment:
-        return None
-    if np.any(np.abs(tail.bars.close[theirs] / stored.bars.close[ours] - 1) > CORRECTED):
-        return None
-    if any(stored.splits.get(session) != ratio for session, ratio in tail.splits.items()):
-        return None
-    if (stored.adj_close is None) is not (tail.adj_close is None):
-        return None
-    return _joined(stored, tail)
-
-
-def _joined(stored: Series, tail: Series) -> Series:
-    kept = int(np.searchsorted(stored.bars.session, tail.bars.session[0]))
-    columns = {name: np.concatenate((getattr(stored.bars, name)[:kept], getattr(tail.bars, name))) for name in COLUMNS}
-    session = np.concatenate((stored.bars.session[:kept], tail.bars.session))
-    bars = Bars(stored.ticker, stored.source, session, **columns)
-    adj_close = None
-    if stored.adj_close is not None and tail.adj_close is not None:
-        adj_close = np.concatenate((stored.adj_close[:kept], tail.adj_close))
-    splits, dividends = {**stored.splits, **tail.splits}, {**stored.dividends, **tail.dividends}
-    return Series(bars, stored.adjustment, splits, dividends, adj_close)
-
-
-def same(one: Series, other: Series) -> bool:
-    """Whether two series say the same in every bar and event."""
-    if one is other:
-        return True
-    if (one.source, one.adjustment, len(one.bars)) != (other.source, other.adjustment, len(other.bars)):
-        return False
-    if not all(np.array_equal(getattr(one.bars, name), getattr(other.bars, name)) for name in ("session", *COLUMNS)):
-        return False
-    if one.adj_close is None or other.adj_close is None:
-        return one.adj_close is other.adj_close and one.splits == other.splits
-    return bool(np.array_equal(one.adj_close, other.adj_close)) and one.splits == other.splits
-
-
-def _newer(tail: Series, stored: Series | None) -> Series:
-    """`tail` without the bars at its beginning that are stored just so."""
-    if stored is None:
-        return tail
-    _, ours, theirs = np.intersect1d(stored.bars.session, tail.bars.session, return_indices=True)
-    equal = np.all([getattr(stored.bars, name)[ours] == getattr(tail.bars, name)[theirs] for name in COLUMNS], axis=0)
-    unchanged = int(np.argmin(np.append(equal, False)))
-    if unchanged == len(tail.bars):
-        unchanged -= 1  # one bar stays, to carry the time of the fetch
-    adj_close = None if tail.adj_close is None else tail.adj_close[unchanged:]
-    events = {name: dict(getattr(tail, name)) for name in ("splits", "dividends")}
-    return Series(tail.bars[unchanged:], tail.adjustment, events["splits"], events["dividends"], adj_close)
 
 
 def _report(history: History) -> None:

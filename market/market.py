@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Self, TypedDict
 
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from configuration import Settings
 from market import providers
@@ -14,8 +16,9 @@ from market.histories import Histories, History
 from market.history import HistoryStore
 from market.providers import Link
 from market.quote import Quote
-from market.quotes import Quotes, SharedQuotes
+from market.quotes import Quotes
 from market.sessions import Sessions
+from market.shared_quotes import SharedQuotes
 
 __all__ = ["History", "Market", "ProviderUsage"]
 
@@ -138,4 +141,5 @@ class Market:
 
 def connect(url: str) -> Redis:
     """A client that gives up soon: Redis down costs speed, never an answer."""
-    return Redis.from_url(url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT)
+    once = Retry(NoBackoff(), 0)
+    return Redis.from_url(url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT, retry=once)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import numpy as np
 
+from market.adjustment import EXPLAINED_WITHIN, plausible_ratio
 from market.bars import Bars
 from market.quote import Quote
 from market.sessions import Sessions
@@ -29,12 +30,15 @@ def with_provisional(bars: Bars, quote: Quote, sessions: Sessions, now: datetime
 
     Returns:
         The bars with the provisional one and True; the bars unchanged and False when no session is running, when the
-        quote is not from it, or when one of the two is simulated and the other is not.
+        quote is not from it, when one of the two is simulated and the other is not, or when the quote looks as if the
+        share was split since the last bar.
     """
     running = sessions.running(now)
     if running is None or running <= bars.session[-1] or quote.simulated != bars.simulated:
         return bars, False
     if not sessions.opens(running) <= quote.at <= sessions.closes(running):
+        return bars, False
+    if plausible_ratio(quote.price / float(bars.close[-1]), EXPLAINED_WITHIN) is not None:
         return bars, False
     return _append(bars, running, quote), True
 

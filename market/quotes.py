@@ -5,85 +5,25 @@ five minutes. Outside sessions nothing is lost by that, for the price stands sti
 """
 
 import asyncio
-import json
 import logging
-import sqlite3
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from redis import Redis, RedisError
-
-from configuration import quota_window
 from market.bars import SIMULATED
 from market.chain import Chain
-from market.errors import HeldBack, MarketError, NoPrices
+from market.errors import HeldBack, NoPrices
 from market.flights import Flights
 from market.histories import CHECK, GRACE, RECHECK, Histories, History
-from market.history import HistoryStore, quote_from_json, quote_to_json
+from market.judgement import doubt, life
 from market.providers import Provider
-from market.quota import DAY, Usage
 from market.quote import Quote
 from market.sessions import Sessions
+from market.shared_quotes import SharedQuotes
 
-OUTLIER = 0.40  # relative distance from the last close beyond which one provider's word is not enough
-AGREEMENT = 0.05  # relative distance within which a second provider confirms
-COMPARABLE = 5  # sessions after which the last close says nothing about a quote any more
-REDIS_COOL_DOWN = 5.0
-REDIS_KEY = "stocks:quote:"
-KEPT = 7 * DAY  # seconds in Redis; every machine's store keeps its own for ever
+REFETCH = 3600.0  # seconds between two fetches of bars that might explain a quote
 
 log = logging.getLogger(__name__)
-
-
-class SharedQuotes:
-    """The last quote of each ticker, for all processes: in the store of this machine and, if configured, in Redis."""
-
-    def __init__(self, store: HistoryStore, redis: Redis | None = None) -> None:
-        self._store = store
-        self._redis = redis
-        self._skip_until = 0.0
-
-    def read(self, ticker: str) -> Quote | None:
-        """The newest one known, None when there is none or nothing can be read."""
-        known = [quote for quote in (self._stored(ticker), self._in_redis(ticker)) if quote is not None]
-        return max(known, key=lambda quote: quote.fetched_at or quote.at, default=None)
-
-    def write(self, quote: Quote, fetched_at: datetime) -> None:
-        """Keep `quote`; trouble is logged, the quote is valid all the same."""
-        try:
-            self._store.write_quote(quote, fetched_at)
-        except (sqlite3.Error, OSError) as error:
-            log.error("%s: its quote could not be stored: %s", quote.ticker, error)  # noqa: TRY400  # the line says all
-        text = json.dumps({"fetched_at": fetched_at.timestamp(), "quote": quote_to_json(quote)})
-        self._ask_redis(lambda redis: redis.set(REDIS_KEY + quote.ticker, text, ex=KEPT))
-
-    def _stored(self, ticker: str) -> Quote | None:
-        try:
-            return self._store.read_quote(ticker)
-        except (sqlite3.Error, OSError, ValueError, TypeError, MarketError) as error:
-            log.error("%s: its stored quote could not be read: %s", ticker, error)  # noqa: TRY400  # the line says all
-            return None
-
-    def _in_redis(self, ticker: str) -> Quote | None:
-        text = self._ask_redis(lambda redis: redis.get(REDIS_KEY + ticker))
-        try:
-            found = json.loads(text) if isinstance(text, bytes | str) else None
-            return quote_from_json(found["quote"], found["fetched_at"]) if found else None
-        except (ValueError, TypeError, KeyError, MarketError):
-            log.warning("%s: its quote in Redis is not one of ours and is ignored", ticker)
-            return None
-
-    def _ask_redis(self, use: Callable[[Redis], object]) -> object:
-        if self._redis is None or time.monotonic() < self._skip_until:
-            return None
-        try:
-            return use(self._redis)
-        except (RedisError, OSError) as error:
-            self._skip_until = time.monotonic() + REDIS_COOL_DOWN
-            log.warning("quotes are shared on this machine alone: %s", type(error).__name__)
-            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +71,7 @@ class Quotes:
         self._tickers = tickers
         self._now = now
         self._known: dict[str, Remembered] = {}
+        self._refetched_at: dict[str, float] = {}
         self._flights = Flights[Quote]()
 
     async def quote(self, ticker: str) -> Quote:
@@ -176,12 +117,29 @@ class Quotes:
                 raise HeldBack(reason)
             return quote
 
-        quote = await self._chain.first(ticker, "quote", providers, ask)
+        try:
+            quote = await self._chain.first(ticker, "quote", providers, ask)
+        except NoPrices:
+            explained = await self._explained(ticker, held)
+            if explained is None:
+                raise
+            quote = explained
         moment = self._moment()
         quote = replace(quote, fetched_at=moment)
         if not self._is_local(quote.source):
             await asyncio.to_thread(self._shared.write, quote, moment)
         return self._aged(quote, await self._life(quote))
+
+    async def _explained(self, ticker: str, held: list[Quote]) -> Quote | None:
+        """One of the quotes held back that newer bars explain: a split may have come since they were fetched."""
+        if not held or self._now() - self._refetched_at.get(ticker, 0.0) < REFETCH:
+            return None
+        self._refetched_at[ticker] = self._now()
+        try:
+            history = await self._histories.fetch(ticker, real=True)
+        except NoPrices:
+            return None
+        return next((quote for quote in held if not doubt(quote, history, self._sessions, [])), None)
 
     async def _alive(self, shared: Quote, history: History) -> Quote | None:
         """`shared` while its life lasts and its provider is still configured."""
@@ -234,59 +192,3 @@ class Quotes:
 
     def _moment(self) -> datetime:
         return datetime.fromtimestamp(self._now(), UTC)
-
-
-def doubt(quote: Quote, history: History, sessions: Sessions, held: list[Quote]) -> str | None:
-    """Why a quote must not be shown; None when it may.
-
-    It is held back when it is older than the last bar, or 40 % off the last close a few sessions after it; prices are
-    adjusted for known splits before. A second provider that says the same is believed.
-    """
-    bars = history.bars
-    begun = sessions.begun(quote.at)
-    if begun < bars.session[-1]:
-        return f"{HeldBack.MARK} {quote.source} quotes {quote.ticker} of {begun}, older than the last close"
-    if quote.simulated is not bars.simulated:
-        return f"{HeldBack.MARK} {quote.ticker}: the quote and the bars are not of one kind"
-    move = quote.price / float(bars.close[-1]) - 1
-    recent = sessions.between(bars.session[-1], begun).size <= COMPARABLE + 1
-    if abs(move) < OUTLIER or not recent:
-        return None
-    if any(abs(quote.price / other.price - 1) < AGREEMENT for other in held):
-        return None
-    return f"{HeldBack.MARK} {quote.source} quotes {quote.ticker} {move:+.0%} off the last close, without a known split"
-
-
-def life(
-    quote: Quote, sessions: Sessions, ttl: float, *, tickers: int, windows: tuple[str, ...], usage: Usage
-) -> datetime:
-    """Until when a quote serves before it is asked for again.
-
-    At least `ttl` seconds. Longer where the provider's windows do not afford that for all tickers: windows under a day
-    are shared out evenly; of a day's window what is left is spread over the rest of the running session, with one
-    request for each ticker put by for after its close. After the close such a quote is final until the next opening.
-
-    Args:
-        quote: just fetched, or fetched earlier.
-        tickers: that share the quota.
-        windows: of the provider, such as `25/day`.
-        usage: of the provider.
-    """
-    fetched_at = quote.fetched_at or quote.at
-    seconds = ttl
-    for limit, length in map(quota_window, windows):
-        if length < DAY:
-            seconds = max(seconds, length * tickers / limit)
-    if usage.limit_today is None or usage.limit_today / tickers >= DAY / ttl:
-        return fetched_at + timedelta(seconds=seconds)
-    running = sessions.running(fetched_at)
-    left = usage.limit_today - usage.used_today
-    if running is not None:
-        rest = (sessions.closes(running) - fetched_at).total_seconds()
-        share = rest * tickers / max(left - tickers, 1)
-        return fetched_at + timedelta(seconds=min(max(seconds, share), max(rest, seconds)))
-    final = sessions.begun(quote.at) >= sessions.last_complete(fetched_at)
-    if final:
-        following = sessions.opens(sessions.after(sessions.last_complete(fetched_at), 1))
-        return max(fetched_at + timedelta(seconds=seconds), following)
-    return fetched_at + timedelta(seconds=max(seconds, DAY * tickers / max(left, 1)))

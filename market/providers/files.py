@@ -41,10 +41,10 @@ class Files:
         return await asyncio.to_thread(self._read, ticker)
 
     async def quote(self, ticker: str) -> Quote:
-        """The last close, at the time its session closed."""
-        bars = (await self.series(ticker)).bars
-        at = min(self._sessions.closes(bars.session[-1]), utc_now())
-        return Quote(ticker, float(bars.close[-1]), at, self.name)
+        """The last close, at the time its session closed; of a running session in the file its price of now."""
+        now = utc_now()
+        bars = (await self.series(ticker)).until(self._sessions.begun(now)).bars
+        return Quote(ticker, float(bars.close[-1]), min(self._sessions.closes(bars.session[-1]), now), self.name)
 
     async def close(self) -> None:
         """Nothing is held open."""

@@ -1,3 +1,4 @@
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 
 from features.matrix import features
+from forecasting.baseline import baseline_forecast
 from market.adjustment import plausible_ratio, split_adjusted
 from market.bars import COLUMNS, Bars
 from market.errors import InvalidBars
@@ -131,7 +133,7 @@ def write_csv(path: Path, bars: Bars, adj_close: Any) -> None:
 
 
 @pytest.mark.parametrize("ticker", sorted(REAL_SPLITS))
-def test_real_bars_with_their_splits_left_in_give_the_same_features(
+def test_real_bars_with_their_splits_left_in_give_the_same_features_and_forecasts(
     real_bars: Path, tmp_path: Path, ticker: str
 ) -> None:
     source = real_bars / f"{ticker}.csv"
@@ -145,7 +147,11 @@ def test_real_bars_with_their_splits_left_in_give_the_same_features(
     reference = split_adjusted(original, original.bars.session[-1]).bars
     for name in COLUMNS:
         np.testing.assert_allclose(getattr(adjusted.bars, name), getattr(reference, name), rtol=1e-9)
-    np.testing.assert_allclose(features(adjusted.bars, 1), features(reference, 1), rtol=1e-6, atol=1e-6)
+    for horizon in (1, 5, 21):
+        np.testing.assert_allclose(features(adjusted.bars, horizon), features(reference, horizon), rtol=1e-6, atol=1e-6)
+        ours, theirs = baseline_forecast(adjusted.bars, horizon), baseline_forecast(reference, horizon)
+        for field in fields(theirs):
+            np.testing.assert_allclose(getattr(ours, field.name), getattr(theirs, field.name), rtol=1e-6)
 
 
 def test_real_bars_that_are_adjusted_stay_as_they_are(real_bars: Path) -> None:

@@ -38,6 +38,7 @@ from market.series import Adjustment
 from market.sessions import Sessions
 
 KEY = "SECRETKEY123"
+NOW = datetime(2024, 11, 25, 15, 0, tzinfo=UTC)
 TIMEOUT = 1.0
 
 DAILY = (
@@ -158,6 +159,23 @@ async def test_what_each_broken_connection_leads_to(
     assert KEY not in str(raised)
 
 
+@pytest.mark.parametrize(
+    ("body", "requests", "state"), [pytest.param(each.values[0], *each.values[2:], id=each.id) for each in FAILURES]
+)
+async def test_after_every_failing_answer_the_next_provider_answers(
+    alpha: AlphaVantage, server: Any, played: Any, provider: Any, *, body: bytes, requests: int, state: str
+) -> None:
+    server.play(played(body))
+    quote = Quote("MSFT", 410.0, NOW, "tiingo")
+    tiingo = provider("tiingo", {}, {"MSFT": quote, "AAPL": quote})
+    chain = Chain([Link(alpha, Guard("alpha_vantage")), Link(tiingo, Guard("tiingo"))])
+    answer = await chain.first("MSFT", "quote", chain.providers, lambda each: each.quote("MSFT"))
+    assert answer is quote
+    assert chain.states() == {"alpha_vantage": state, "tiingo": "closed"}
+    await chain.first("AAPL", "quote", chain.providers, lambda each: each.quote("AAPL"))
+    assert len(server.paths) == (requests if state == "open" else 2 * requests)  # an open provider is not asked
+
+
 @pytest.mark.parametrize("failure", [{"status": 500}, {"raw": b""}, {"body": TOO_FAST}])
 async def test_a_passing_failure_is_survived(alpha: AlphaVantage, server: Any, played: Any, failure: Any) -> None:
     server.play(played(**failure), played(QUOTE))
@@ -267,7 +285,6 @@ def test_a_client_serves_one_event_loop_after_another(
     assert asyncio.run(ask()).price == asyncio.run(ask()).price == 112.13
 
 
-NOW = datetime(2024, 11, 25, 15, 0, tzinfo=UTC)
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

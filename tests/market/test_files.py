@@ -105,6 +105,11 @@ async def test_its_quote_is_the_last_close_at_the_time_of_the_close(sessions: Se
     assert (quote.price, quote.at) == (12.0, datetime(2024, 3, 8, 21, 0, tzinfo=UTC))
 
 
+async def test_a_bar_of_the_future_is_no_quote(sessions: Sessions, tmp_path: Path) -> None:
+    put(tmp_path, f"{GOOD}{sessions.session[-1]},11,13,10,12.9,12.9,1\n", 1)
+    assert (await Files(tmp_path, sessions).quote("AAPL")).price == 12.0
+
+
 async def test_a_missing_file_is_an_unknown_ticker(sessions: Sessions, tmp_path: Path) -> None:
     files = Files(tmp_path, sessions)
     with pytest.raises(UnknownTicker, match=r"AAPL: no file .*AAPL\.csv; put its bars there"):

@@ -66,6 +66,11 @@ def test_otherwise_the_bars_stay_as_they_are(
     assert with_provisional(bars, quote(at=at, source=source), sessions, now) == (bars, False)
 
 
+def test_a_quote_that_looks_split_is_no_close(make_series: Any, sessions: Sessions) -> None:
+    bars = make_series().bars
+    assert with_provisional(bars, quote(25.1), sessions, RUNNING) == (bars, False)
+
+
 def test_a_session_that_is_already_there_is_not_added_again(make_series: Any, sessions: Sessions) -> None:
     bars = make_series(last="2024-03-12").bars
     assert with_provisional(bars, quote(), sessions, RUNNING) == (bars, False)
@@ -87,6 +92,6 @@ def test_any_quote_gives_a_valid_bar(
 ) -> None:
     opened, high, low = seen
     bars = make_series(count=30).bars
-    extended, _ = with_provisional(bars, quote(price, open=opened, high=high, low=low), sessions, RUNNING)
+    extended, is_provisional = with_provisional(bars, quote(price, open=opened, high=high, low=low), sessions, RUNNING)
     assert isinstance(extended, Bars)
-    assert extended.close[-1] == price
+    assert extended.close[-1] == (price if is_provisional else bars.close[-1])

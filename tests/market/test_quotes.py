@@ -9,12 +9,13 @@ import pytest
 from market.errors import Malformed, NoPrices, Unreachable
 from market.guard import Guard
 from market.history import HistoryStore
+from market.judgement import life
 from market.market import Market, connect
 from market.providers import Link
 from market.quota import LocalBuckets, Quota, Usage
 from market.quote import Quote
-from market.quotes import SharedQuotes, life
 from market.sessions import Sessions
+from market.shared_quotes import SharedQuotes
 
 DOWN = Unreachable("no answer")
 CLOSE = datetime(2024, 3, 11, 20, 0, tzinfo=UTC)
@@ -157,6 +158,34 @@ async def test_a_split_explains_a_jump(make_market: Any, provider: Any, make_ser
     tiingo = provider("tiingo", {"AAPL": series}, {"AAPL": quoted(25.1, at=clock.moment)})
     quote = await make_market(tiingo).quote("AAPL")
     assert (quote.price, quote.held_back) == (25.1, None)
+
+
+async def test_a_split_that_the_stored_bars_do_not_know_yet_is_looked_for(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    tiingo = provider("tiingo", {"AAPL": make_series()}, {"AAPL": quoted()})
+    market = make_market(tiingo)
+    await market.quote("AAPL")
+    clock.forward(16 * 3600)  # Tuesday, after a split
+    tiingo.bars_of["AAPL"] = make_series(splits={np.datetime64("2024-03-12"): 4.0})
+    tiingo.quotes_of["AAPL"] = quoted(25.1, at=clock.moment)
+    quote = await market.quote("AAPL")
+    assert (quote.price, quote.held_back) == (25.1, None)
+    assert (await market.history("AAPL")).factor == 4.0
+
+
+async def test_bars_are_not_fetched_again_and_again_for_a_quote_that_stays_far_off(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    tiingo = provider("tiingo", {"AAPL": make_series()}, {"AAPL": quoted(50.0)})
+    market = make_market(tiingo)
+    for _ in range(8):
+        assert (await market.quote("AAPL")).held_back
+        clock.forward(310)
+    assert tiingo.count("bars") == 2
+    tiingo.bars_of["AAPL"] = DOWN
+    clock.forward(3600)
+    assert (await market.quote("AAPL")).held_back
 
 
 async def test_long_after_the_last_close_any_price_is_possible(

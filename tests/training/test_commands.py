@@ -16,7 +16,7 @@ from market.providers.simulated import FIRST, simulate
 from market.sessions import Sessions
 
 TIMEOUT = 240
-TICKERS = '["GOOD", "ALSO", "SHORT", "BROKEN", "FLAT"]'
+TICKERS = '["FINE", "ALSO", "SHORT", "BROKEN", "FLAT"]'
 
 
 def write_csv(bars: Bars, folder: Path) -> Path:
@@ -34,7 +34,7 @@ def files(tmp_path_factory: pytest.TempPathFactory, sessions: Sessions) -> Path:
     """Two good tickers, one with thirty bars, one with a line that cannot be, one whose price never moves."""
     folder = tmp_path_factory.mktemp("bars")
     session = sessions.between(FIRST, np.datetime64("2020-12-31"))
-    for ticker in ("GOOD", "ALSO", "BROKEN"):
+    for ticker in ("FINE", "ALSO", "BROKEN"):
         write_csv(simulate(ticker, session), folder)
     write_csv(simulate("SHORT", session[:30]), folder)
     still = np.full(session.size, 10.0)
@@ -81,7 +81,7 @@ def trained(home: Path, files: Path) -> "subprocess.CompletedProcess[str]":
 def test_train_publishes_what_it_can_and_says_what_it_cannot(trained: "subprocess.CompletedProcess[str]") -> None:
     assert trained.returncode == 1
     lines = trained.stdout.splitlines()
-    for ticker in ("GOOD", "ALSO"):
+    for ticker in ("FINE", "ALSO"):
         assert any(ticker in line and "promoted" in line for line in lines)
     assert (
         "SHORT: 0 sessions with all inputs, but 314 are needed at horizon 1; fetch a longer history" in trained.stderr
@@ -95,9 +95,9 @@ def test_train_publishes_what_it_can_and_says_what_it_cannot(trained: "subproces
 @pytest.mark.slow
 def test_train_can_resume(trained: "subprocess.CompletedProcess[str]", home: Path, files: Path) -> None:
     assert trained.stdout
-    again = command(home, files, "train", "--horizons", "1", "--tickers", "GOOD", "--resume")
+    again = command(home, files, "train", "--horizons", "1", "--tickers", "FINE", "--resume")
     assert again.returncode == 0
-    assert "GOOD" not in again.stdout
+    assert "FINE" not in again.stdout
 
 
 @pytest.mark.slow
@@ -106,7 +106,7 @@ def test_status_tells_where_every_model_stands(
 ) -> None:
     assert trained.stdout
     done = command(home, files, "status")
-    (line,) = [line for line in done.stdout.splitlines() if "GOOD" in line and "│ 1 " in line]
+    (line,) = [line for line in done.stdout.splitlines() if "FINE" in line and "│ 1 " in line]
     assert "promoted" in line
     assert done.returncode == 0
 
@@ -116,9 +116,9 @@ def test_a_rollback_without_an_earlier_champion_fails_in_one_line(
     trained: "subprocess.CompletedProcess[str]", home: Path, files: Path
 ) -> None:
     assert trained.stdout
-    done = command(home, files, "rollback", "GOOD")
+    done = command(home, files, "rollback", "FINE")
     assert done.returncode == 1
-    assert done.stderr.strip() == "forest-GOOD-1: version 1 is the only champion there ever was"
+    assert done.stderr.strip() == "forest-FINE-1: version 1 is the only champion there ever was"
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -130,13 +130,13 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_evaluate_writes_a_row_for_every_session_and_the_same_for_a_cut_file(
     home: Path, files: Path, tmp_path: Path
 ) -> None:
-    whole = command(home, files, "evaluate", "--out", str(tmp_path / "whole.csv"), "--tickers", "GOOD")
+    whole = command(home, files, "evaluate", "--out", str(tmp_path / "whole.csv"), "--tickers", "FINE")
     assert whole.returncode == 0, whole.stderr
     cut = tmp_path / "cut"
     cut.mkdir()
-    lines = (files / "GOOD.csv").read_text(encoding="utf-8").splitlines()
-    (cut / "GOOD.csv").write_text("\n".join(lines[:600]) + "\n", encoding="utf-8")
-    part = command(home, cut, "evaluate", "--out", str(tmp_path / "part.csv"), "--tickers", "GOOD")
+    lines = (files / "FINE.csv").read_text(encoding="utf-8").splitlines()
+    (cut / "FINE.csv").write_text("\n".join(lines[:600]) + "\n", encoding="utf-8")
+    part = command(home, cut, "evaluate", "--out", str(tmp_path / "part.csv"), "--tickers", "FINE")
     assert part.returncode == 0, part.stderr
 
     all_rows, earlier = rows(tmp_path / "whole.csv"), rows(tmp_path / "part.csv")
@@ -151,9 +151,9 @@ def test_evaluate_writes_a_row_for_every_session_and_the_same_for_a_cut_file(
 
 @pytest.mark.slow
 def test_evaluate_says_which_ticker_is_missing_and_writes_the_others(home: Path, files: Path, tmp_path: Path) -> None:
-    done = command(home, files, "evaluate", "--out", str(tmp_path / "out.csv"), "--tickers", "GOOD,SHORT,NONE")
+    done = command(home, files, "evaluate", "--out", str(tmp_path / "out.csv"), "--tickers", "FINE,SHORT,NONE")
     assert done.returncode == 1
-    assert {row["ticker"] for row in rows(tmp_path / "out.csv")} == {"GOOD"}
+    assert {row["ticker"] for row in rows(tmp_path / "out.csv")} == {"FINE"}
     assert len(done.stderr.strip().splitlines()) == 2
     assert "NONE" in done.stderr
 
@@ -164,7 +164,7 @@ def test_evaluate_says_which_ticker_is_missing_and_writes_the_others(home: Path,
         (("train", "--horizons", "3"), "horizon 3: not among the configured `horizons` 1, 5, 21"),
         (("train", "--tickers", "A B"), "A B: not a ticker; they look like AAPL or BRK.B"),
         (("train", "--engine", "dask"), "--engine dask and --scheduler tcp://HOST:PORT go together"),
-        (("promote", "GOOD", "x"), "'x' is not a valid integer"),
+        (("promote", "FINE", "x"), "'x' is not a valid integer"),
         (("evaluate",), "Missing option '--out'"),
     ],
 )
