@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from configuration import ROOT
@@ -28,8 +27,8 @@ def free_port() -> int:
 
 def start(*words: str, folder: Path) -> "subprocess.Popen[bytes]":
     environ = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    log = (folder / f"{words[0]}-{time.monotonic_ns()}.log").open("wb")
-    return subprocess.Popen([sys.executable, "-m", "dask", *words], env=environ, stdout=log, stderr=log)
+    with (folder / f"{words[0]}-{time.monotonic_ns()}.log").open("wb") as log:
+        return subprocess.Popen([sys.executable, "-m", "dask", *words], env=environ, stdout=log, stderr=log)
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def test_a_cluster_computes_the_same_and_outlives_a_worker(
         remote.append(numbers(done))
         if len(remote) == 1:
             workers[0].kill()
-    np.testing.assert_array_equal(remote, local)
+    assert remote == local
 
 
 def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
