@@ -1,0 +1,154 @@
+"""How good the forecasts are: `python -m benchmarks.forecasts --bars DIRECTORY` prints the table of the README.
+
+Every number is out of sample: walk-forward as `python -m training evaluate` does it, the last three years of each
+file, baselines on the same rows.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import joblib
+import numpy as np
+
+import configuration
+from market.adjustment import split_adjusted
+from market.bars import Bars, FloatArray
+from market.providers.files import parse_csv
+from training import scores
+from training.baselines import evaluate_baselines
+from training.dataset import make_dataset
+from training.evaluation import Evaluation, evaluate
+from training.walk_forward import walk_forward
+
+SESSIONS = 780
+HEADINGS = ("", "1 session", "5 sessions", "21 sessions")
+BASELINES = ("last_252", "ewma", "baseline")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """One ticker's forecasts of the last years with what they are compared with."""
+
+    ticker: str
+    model: Evaluation
+    baselines: dict[str, Evaluation]
+    level: FloatArray
+    drift: FloatArray
+
+
+def score(bars: Bars, horizon: int, refit_every: int, seed: int) -> Scored:
+    """Walk forward and cut to the last SESSIONS known."""
+    data = make_dataset(bars, horizon)
+    whole = evaluate(data, walk_forward(data, refit_every, seed))
+    kept = slice(len(whole.row) - SESSIONS, None)
+    model = Evaluation(*(getattr(whole, name)[kept] for name in Evaluation.__slots__))
+    baselines = {name: one.known() for name, one in evaluate_baselines(bars, data, model).items()}
+    known = model.known()
+    drift = np.array([np.mean(data.actual[max(row - horizon - 503, 0) : row - horizon + 1]) for row in known.row])
+    return Scored(bars.ticker, known, baselines, data.unit[known.row], drift)
+
+
+def table(by_horizon: dict[int, list[Scored]]) -> str:
+    """Markdown: one column for each horizon."""
+    columns = [column(scored) for scored in by_horizon.values()]
+    lines = ["| " + " | ".join(HEADINGS[: len(columns) + 1]) + " |", "| --- " * (len(columns) + 1) + "|"]
+    lines += [f"| {name} | " + " | ".join(one[name] for one in columns) + " |" for name in columns[0]]
+    return "\n".join(lines)
+
+
+def column(scored: list[Scored]) -> dict[str, str]:
+    """The scores over all tickers of one horizon, by what they are called in the table."""
+    pooled = pool([one.model for one in scored])
+    baselines = {name: pool([one.baselines[name] for one in scored]) for name in BASELINES}
+    actual = pooled.actual
+    holds = [scores.coverage(one.model.lower, one.model.upper, one.model.actual) for one in scored]
+    turbulent = np.concatenate([scores.turbulent(one.level) for one in scored])
+    accuracy = scores.direction_accuracy(pooled.probability_up, actual)
+    error = np.sqrt(accuracy * (1 - accuracy) / actual.size)
+    no_change = float(np.mean(np.abs(actual)))
+    drift = np.concatenate([one.drift for one in scored])
+    rate = baselines["last_252"].probability_up
+    found = {
+        "forecasts (tickers x days)": f"{len(scored)} x {actual.size // len(scored)}",
+        "90 % interval holds, pooled": f"{coverage(pooled):.1%}",
+        "the same, lowest and highest ticker": f"{min(holds):.1%} to {max(holds):.1%}",
+        "the same, most turbulent fifth of days": f"{scores.coverage(*cut(pooled, turbulent)):.1%}",
+        "the same: last 252 returns, EWMA, served baseline": ", ".join(
+            f"{coverage(baselines[name]):.1%}" for name in BASELINES
+        ),
+        "interval score (lower is better)": f"{interval_score(pooled):.4f}",
+    }
+    for name, called in zip(BASELINES, ("last 252 returns", "EWMA 0.94", "the served baseline"), strict=True):
+        theirs = interval_score(baselines[name])
+        found[f"better than {called}"] = f"{1 - interval_score(pooled) / theirs:+.1%} ({theirs:.4f})"
+    return found | {
+        "mean absolute error over that of no change": (
+            f"{scores.mean_absolute_error(pooled.median, actual) / no_change:.4f} (no change {no_change:.2%},"
+            f" drift {scores.mean_absolute_error(drift, actual) / no_change:.4f})"
+        ),
+        "direction right (always up)": f"{accuracy:.1%} ± {error:.1%} ({np.mean(actual > 0):.1%})",
+        "Brier score (base rate of the last 252)": (
+            f"{scores.brier_score(pooled.probability_up, actual):.4f} ({scores.brier_score(rate, actual):.4f})"
+        ),
+        "calibration error of the probability": f"{scores.calibration_error(pooled.probability_up, actual):.1%}",
+        "rank correlation across tickers, daily mean": f"{rank_correlation(scored):+.3f}",
+    }
+
+
+def pool(evaluations: list[Evaluation]) -> Evaluation:
+    """All rows of all tickers as one."""
+    return Evaluation(*(np.concatenate([getattr(one, name) for one in evaluations]) for name in Evaluation.__slots__))
+
+
+def coverage(evaluation: Evaluation) -> float:
+    """Share of the returns inside their interval."""
+    return scores.coverage(evaluation.lower, evaluation.upper, evaluation.actual)
+
+
+def cut(evaluation: Evaluation, chosen: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> tuple[FloatArray, ...]:
+    """Interval and return of the chosen rows."""
+    return evaluation.lower[chosen], evaluation.upper[chosen], evaluation.actual[chosen]
+
+
+def interval_score(evaluation: Evaluation) -> float:
+    """Mean interval score."""
+    return float(np.mean(scores.interval_scores(evaluation.lower, evaluation.upper, evaluation.actual)))
+
+
+def rank_correlation(scored: list[Scored]) -> float:
+    """Mean over the days of the correlation across tickers between the ranks of forecasts and returns."""
+    days = min(one.model.row.size for one in scored)
+    expected = np.array([one.model.median[-days:] for one in scored]).argsort(axis=0).argsort(axis=0)
+    happened = np.array([one.model.actual[-days:] for one in scored]).argsort(axis=0).argsort(axis=0)
+    centred = [ranks - ranks.mean(axis=0) for ranks in (expected, happened)]
+    size = np.sqrt((centred[0] ** 2).sum(axis=0) * (centred[1] ** 2).sum(axis=0))
+    return float(np.mean((centred[0] * centred[1]).sum(axis=0) / size))
+
+
+@click.command(help=__doc__)
+@click.option("--bars", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--horizons", default="1,5,21", show_default=True)
+def main(bars: Path, horizons: str) -> None:
+    """Print the table."""
+    training = configuration.load().training
+    series = []
+    for path in sorted(bars.glob("*.csv")):
+        read = parse_csv(path.read_bytes(), path.stem, str(path))
+        series.append(split_adjusted(read, read.bars.session[-1]).bars)
+    work = joblib.Parallel(n_jobs=-1)
+    by_horizon = {
+        horizon: list(
+            work(joblib.delayed(score)(one, horizon, training.evaluation_refit_every, training.seed) for one in series)
+        )
+        for horizon in (int(text) for text in horizons.split(","))
+    }
+    first, last = series[0].session[-SESSIONS], series[0].session[-1]
+    click.echo(
+        f"{len(series)} tickers, made on {first} to {last}, refit every {training.evaluation_refit_every} sessions\n"
+    )
+    click.echo(table(by_horizon))
+
+
+if __name__ == "__main__":
+    main()
