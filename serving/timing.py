@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
 
+from serving.tracing import span
+
 # Seconds by name of the step; None outside a request.
 stages: ContextVar[dict[str, float] | None] = ContextVar("stages", default=None)
 
@@ -14,7 +16,8 @@ def stage(name: str) -> Iterator[None]:
     """Add the time the block takes to the step `name` of the request under way."""
     started = perf_counter()
     try:
-        yield
+        with span(name):
+            yield
     finally:
         seconds = stages.get()
         if seconds is not None:

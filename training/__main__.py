@@ -1,5 +1,6 @@
 """Command line: `python -m training --help`."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -52,11 +53,12 @@ def train_command(tickers: list[str], horizons: list[str]) -> None:
 
 @main.command(help="Work the list of trainings until the process that started this one ends.")
 def work() -> None:
-    """What the service starts beside itself."""
+    """What the service starts beside itself; one for each STOCKS_HOME."""
     settings = prepare()
     from training.worker import work_forever  # noqa: PLC0415
 
-    work_forever(settings)
+    if not work_forever(settings.home, os.getppid()):
+        raise click.ClickException(f"{settings.home}: another worker trains for it already")
 
 
 @main.command(help="Pack the service and the champions into a bento, exported as dist/stock_prediction.bento.")
