@@ -2,9 +2,14 @@
 
 import logging
 import sys
+from contextvars import ContextVar
+from typing import Any
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+# Of the request under way; empty outside of one.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 # Loggers that bring handlers of their own.
 TAKEN_OVER = ("bentoml", "uvicorn", "uvicorn.error", "uvicorn.access", "circus")
@@ -18,7 +23,7 @@ def configure(level: str) -> None:
     """
     threshold = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _with_request,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -38,6 +43,12 @@ def configure(level: str) -> None:
         logger.propagate = True
     for name in ("httpx", "uvicorn.access"):  # the one writes whole URLs, keys included; the other every request
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _with_request(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    if identity := request_id.get():
+        event["request_id"] = identity
+    return event
 
 
 def _formatter(shared: list[Processor], *, for_a_person: bool) -> logging.Formatter:

@@ -17,10 +17,10 @@ import logs
 from serving import tracing
 from serving.answers import Predictions, Tickers
 from serving.forests import Forests, Output, Row
-from serving.hits import Hits
 from serving.middleware import Envelope
 from serving.problems import Problem
 from serving.routes import make_app
+from serving.shortcuts import Hits, Misses
 from serving.stack import Stack, embedded_forests
 from serving.trainer import can_train, start_trainer
 
@@ -112,3 +112,4 @@ class StockPrediction:
 # The first one is the outermost.
 StockPrediction.add_asgi_middleware(Hits, settings=settings, predictor=lambda: _stack().predictor)
 StockPrediction.add_asgi_middleware(Envelope, settings=settings)
+StockPrediction.add_asgi_middleware(Misses, settings=settings, predictor=lambda: _stack().predictor)

@@ -1,17 +1,16 @@
 """Around every answer, BentoML's own included: timing headers, figures, and errors as problem details."""
 
 import math
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 from time import perf_counter
 from uuid import uuid4
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
 
 from configuration import Settings
+from logs import request_id
 from serving import metrics, tracing
 from serving.problems import MEDIA_TYPE, Problem, translate, unavailable
 from serving.timing import server_timing, stages
@@ -42,12 +41,14 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         answer = _Answer(scope, send)
-        token = stages.set(answer.seconds)
+        stages.set(answer.seconds)
+        request_id.set(answer.request_id)
+        self._in_flight += 1
         try:
-            with self._counted(), bound_contextvars(request_id=answer.request_id), _span(scope):
+            with _span(scope):
                 await self._answer(answer, scope, receive)
         finally:
-            stages.reset(token)
+            self._in_flight -= 1
             answer.observe()
 
     async def _answer(self, answer: "_Answer", scope: Scope, receive: Receive) -> None:
@@ -57,6 +58,8 @@ class Envelope:
                 await answer.problem(unavailable(f"{self._most} requests are in flight; ask again", retry_after=1))
             else:
                 await self._app(scope, receive, answer.send)
+        except Problem as problem:
+            await answer.problem(problem)
         except Exception:
             if answer.started and not answer.finished:
                 raise
@@ -64,14 +67,6 @@ class Envelope:
             if not answer.finished:
                 sorry = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This request failed; the log says why.")
                 await answer.problem(sorry)
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        self._in_flight += 1
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
 
 
 class _Answer:
@@ -150,8 +145,9 @@ def _request_id(scope: Scope) -> str:
 
 
 def _route(scope: Scope) -> str:
-    route = getattr(scope.get("route"), "path", None)
-    if isinstance(route, str):
-        return route
+    route = scope.get("route")
+    template = route if isinstance(route, str) else getattr(route, "path", None)
+    if isinstance(template, str):
+        return template
     path: str = scope["path"]
     return path if path in NATIVE else metrics.UNKNOWN

@@ -25,9 +25,9 @@ from serving.answers import (
     TickerInformation,
     WarmUpStatus,
 )
-from serving.hits import bypasses_cache
 from serving.inference import SERVER
 from serving.problems import MEDIA_TYPE, Problem, unprocessable
+from serving.shortcuts import bypasses_cache
 from serving.stack import Stack
 
 DISCLAIMER = "Forecasts are statistics about the past. They are no investment advice."
@@ -80,6 +80,7 @@ def make_app(settings: Settings, stack: Parts) -> FastAPI:
 def _predictions(stack: Parts) -> APIRouter:
     router = APIRouter(tags=["predictions"])
 
+    # `serving.shortcuts` answers plain requests before they get here, in the same way.
     @router.get(metrics.PREDICT, responses=PROBLEMS, response_model=Prediction)
     async def predict(ticker: str, request: Request, horizon: Horizon = 1) -> Response:
         """Where the price closes `horizon` sessions ahead, and how sure that is.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from configuration import Settings
-from forecasting.published import default_roots
+from forecasting.published import Published, default_roots
 from forecasting.training_jobs import Step, TrainingJobs, WorkerLock
 from market.market import Market
 from serving import metrics
@@ -50,7 +50,11 @@ class Stack:
         market, shared = Market.open(settings), SharedCache.open(settings)
         ask = Gathering[Row, Output](call, _observe).ask
         keys = [(ticker, horizon) for horizon in settings.horizons for ticker in settings.tickers]
-        champions = Champions(default_roots(settings), keys, lambda published: try_model(published, ask))
+
+        async def attempt(published: Published) -> None:
+            await try_model(published, ask)
+
+        champions = Champions(default_roots(settings), keys, attempt)
         jobs, worker = TrainingJobs(settings.home), WorkerLock(settings.home)
         record, performance = TrackRecord(settings.home), Performance()
         forecasts = ForecastCache(shared, settings.cache.prediction_ttl)
@@ -66,7 +70,7 @@ class Stack:
         return cls(
             predictor=predictor,
             inference=Inference(settings, champions, ask),
-            status=Status(settings, market, champions, predictor, shared),
+            status=Status(settings, market, champions, predictor, shared, attempt),
             retraining=Retraining(settings, jobs, worker),
             figures=Figures(settings, performance, market, record),
             champions=champions,

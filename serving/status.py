@@ -1,6 +1,7 @@
 """What the service says about itself: its models, its health, its warm-up."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import time
 
@@ -9,6 +10,7 @@ import structlog
 
 from configuration import Settings
 from forecasting.card import ModelCard
+from forecasting.published import Published
 from market.errors import MarketError
 from market.market import History, Market
 from serving.answers import Health, ModelStatus, WarmUpStatus
@@ -22,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 # Sessions after which a model has missed enough to be trained again: a month.
 OLD_AFTER = 21
+PROBE_TIMEOUT = 1.0
 
 
 class Status:
@@ -34,8 +37,11 @@ class Status:
         champions: Champions,
         predictor: CachedPredictor,
         shared: SharedCache,
+        probe: Callable[[Published], Awaitable[None]],
     ) -> None:
+        """Wire the parts; `probe` raises when a published model does not answer."""
         self._settings = settings
+        self._probe = probe
         self._shared = shared
         self._market = market
         self._champions = champions
@@ -111,8 +117,19 @@ class Status:
             reasons.append(f"no prices: {', '.join(missing)}")
         if self._shared.configured and not await self._shared.working():
             reasons.append("Redis is configured and does not answer; everything is computed in each process")
+        if not await self._forests_answer():
+            reasons.append("the forests do not answer; the baseline does")
         reasons += [f"model refused: {refusal}" for refusal in self._champions.refusals()]
         return Health(status="degraded" if reasons else "healthy", reasons=reasons)
+
+    async def _forests_answer(self) -> bool:
+        for published in self._champions.serving()[:1]:
+            try:
+                await asyncio.wait_for(self._probe(published), PROBE_TIMEOUT)
+            except Exception:
+                log.exception("the forests do not answer")
+                return False
+        return True
 
     async def _warm(self, ticker: str) -> str | None:
         try:
