@@ -26,8 +26,8 @@ class AsyncRedis(Protocol):
     async def mget(self, keys: list[str]) -> list[bytes | None]:
         """Values of `keys`."""
 
-    async def set(self, name: str, value: bytes, px: int | None = None) -> Any:
-        """Keep a value for `px` milliseconds."""
+    def pipeline(self, transaction: bool) -> Any:  # noqa: FBT001  # as the clients have it
+        """Several commands in one go."""
 
     async def delete(self, *names: str) -> Any:
         """Forget `names`."""

@@ -23,6 +23,8 @@ TIMEOUT = 0.05
 COOL_DOWN = 5.0
 
 Result = TypeVar("Result")
+# Key, value and life in milliseconds.
+Write = tuple[str, bytes, int]
 
 
 class SharedCache:
@@ -38,7 +40,8 @@ class SharedCache:
         self._namespace = namespace
         self._closed_until = 0.0
         self._reads = Gathering[str, bytes | None](self._read)
-        self._writes: set[asyncio.Task[object]] = set()
+        self._writes = Gathering[Write, None](self._write)
+        self._writing: set[asyncio.Task[None]] = set()
 
     @classmethod
     def open(cls, settings: Settings) -> "SharedCache":
@@ -62,10 +65,9 @@ class SharedCache:
     def put(self, name: str, value: bytes, seconds: float) -> None:
         """Keep `value` for `seconds`, without waiting for it."""
         if seconds > 0 and self._usable():
-            key, milliseconds = self._key(name), int(1000 * seconds)
-            task = asyncio.create_task(self._attempt(lambda redis: redis.set(key, value, px=milliseconds)))
-            self._writes.add(task)
-            task.add_done_callback(self._writes.discard)
+            task = asyncio.create_task(self._writes.ask((self._key(name), value, int(1000 * seconds))))
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
 
     async def drop(self, names: Sequence[str]) -> None:
         """Forget `names`."""
@@ -74,7 +76,7 @@ class SharedCache:
 
     async def close(self) -> None:
         """Finish what is being written, and let go of the connections."""
-        await asyncio.gather(*self._writes)
+        await asyncio.gather(*self._writing)
         if self._redis is not None:
             await self._redis.aclose()
 
@@ -89,11 +91,21 @@ class SharedCache:
         values = await self._attempt(lambda redis: redis.mget(keys))
         return values if values is not None else [None] * len(names)
 
+    async def _write(self, writes: Sequence[Write]) -> Sequence[None]:
+        def all_of_them(redis: AsyncRedis) -> Awaitable[object]:
+            pipeline = redis.pipeline(transaction=False)
+            for key, value, milliseconds in writes:
+                pipeline.set(key, value, px=milliseconds)
+            return pipeline.execute()  # type: ignore[no-any-return]  # a client's own type
+
+        await self._attempt(all_of_them)
+        return [None] * len(writes)
+
     async def _attempt(self, use: Callable[[AsyncRedis], Awaitable[Result]], *, patient: bool = False) -> Result | None:
         if self._redis is None:
             return None
         try:
-            async with asyncio.timeout(10 * TIMEOUT if patient else 2 * TIMEOUT):
+            async with asyncio.timeout(10 * TIMEOUT if patient else 3 * TIMEOUT):
                 result = await use(self._redis)
         except (RedisError, OSError, TimeoutError) as error:
             if monotonic() >= self._closed_until:

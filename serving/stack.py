@@ -70,7 +70,7 @@ class Stack:
         return cls(
             predictor=predictor,
             inference=Inference(settings, champions, ask),
-            status=Status(settings, market, champions, predictor, shared, attempt),
+            status=Status(settings, market, champions, predictor=predictor, shared=shared, probe=attempt),
             retraining=Retraining(settings, jobs, worker),
             figures=Figures(settings, performance, market, record),
             champions=champions,

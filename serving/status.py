@@ -35,6 +35,7 @@ class Status:
         settings: Settings,
         market: Market,
         champions: Champions,
+        *,
         predictor: CachedPredictor,
         shared: SharedCache,
         probe: Callable[[Published], Awaitable[None]],

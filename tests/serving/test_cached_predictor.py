@@ -99,21 +99,21 @@ async def test_a_swapped_model_answers_at_once(parts: Any, publish: Any) -> None
 async def test_an_answer_that_was_under_way_during_a_swap_is_not_kept(parts: Any, publish: Any) -> None:
     publish("AAPL", version=1)
     await parts.champions.look()
-    gate, run = asyncio.Event(), parts.computing._make  # noqa: SLF001  # between the model and the answer
+    gate, run = asyncio.Event(), parts.computing._make  # between the model and the answer
 
     async def slow(*given: Any, **named: Any) -> Any:
         made = await run(*given, **named)
         await gate.wait()
         return made
 
-    parts.computing._make = slow  # noqa: SLF001
+    parts.computing._make = slow
     under_way = asyncio.create_task(parts.predictor.answer("AAPL", 1))
     await asyncio.sleep(0.05)
     publish("AAPL", version=2)
     await parts.champions.look()
     gate.set()
     await under_way
-    parts.computing._make = run  # noqa: SLF001
+    parts.computing._make = run
 
     assert (await parts.predictor.answer("AAPL", 1)).answer.prediction.model.version == 2
 

@@ -174,5 +174,5 @@ async def test_another_model_or_another_bar_is_another_input(parts: Any, publish
 async def test_errors_about_prices_name_the_ticker(parts: Any) -> None:
     parts.market.broken = NoPrices("AAPL", ["quota spent"])
 
-    with pytest.raises(Problem, match="AAPL: .*quota spent"):
+    with pytest.raises(Problem, match=r"AAPL: .*quota spent"):
         await parts.computing.compute("AAPL", 1)
