@@ -146,6 +146,7 @@ class Cache(Section):
     memory_ttl: NonNegativeFloat
     redis_ttl: NonNegativeFloat
     prediction_ttl: NonNegativeFloat
+    stale_ttl: NonNegativeFloat
 
 
 class Serving(Section):
@@ -153,7 +154,9 @@ class Serving(Section):
     max_concurrency: PositiveInt
     deadline: PositiveFloat
     runner: Literal["process", "embedded"]
+    forest_memory_mb: PositiveFloat
     memory_alert_mb: PositiveFloat
+    log_level: Literal["debug", "info", "warning", "error"]
 
 
 class Security(Section):

@@ -5,6 +5,7 @@ import configuration
 
 configuration.anchor()
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -12,18 +13,24 @@ from typing import Any
 import bentoml
 from bentoml.exceptions import InvalidArgument
 
+import logs
+from serving import tracing
 from serving.answers import Predictions, Tickers
 from serving.forests import Forests, Output, Row
 from serving.middleware import Envelope
 from serving.problems import Problem
 from serving.routes import make_app
-from serving.stack import Stack, can_train, embedded_forests
-from serving.trainer import start_trainer
+from serving.shortcuts import Hits, Misses
+from serving.stack import Stack, embedded_forests
+from serving.trainer import can_train, start_trainer
 
 try:
     settings = configuration.load()
 except configuration.ConfigurationError as error:
     sys.exit(str(error))
+
+# Whose word on a client's address the server believes; its own default is anybody on this machine.
+os.environ.setdefault("FORWARDED_ALLOW_IPS", ",".join(settings.security.trusted_proxies))
 
 QUIET: dict[str, Any] = {
     "metrics": {"enabled": False},
@@ -46,7 +53,8 @@ class ForestRunner:
     """Holds every forest once, for all API workers."""
 
     def __init__(self) -> None:
-        self._forests = Forests()
+        logs.configure(settings.serving.log_level)
+        self._forests = Forests(settings.serving.forest_memory_mb)
 
     # The latency is a deadline in BentoML, not a wait; the API gathers rows into few large calls.
     @bentoml.api(batchable=True, max_batch_size=4096, max_latency_ms=10_000)
@@ -55,7 +63,12 @@ class ForestRunner:
         return [*self._forests.predict([Row(*row) for row in rows])]
 
 
-app = make_app(settings, lambda: bentoml.get_current_service().stack)
+def _stack() -> Stack:
+    stack: Stack = bentoml.get_current_service().stack
+    return stack
+
+
+app = make_app(settings, _stack)
 
 
 @bentoml.service(
@@ -72,17 +85,19 @@ class StockPrediction:
         runner = bentoml.depends(ForestRunner)
 
     def __init__(self) -> None:
-        self.stack = Stack.open(settings, self._ask_runner if RUNNER_PROCESS else embedded_forests())
+        logs.configure(settings.serving.log_level)
+        tracing.configure(settings.tracing)
+        self.stack = Stack.open(settings, self._ask_runner if RUNNER_PROCESS else embedded_forests(settings))
 
     async def _ask_runner(self, rows: Sequence[Row]) -> Sequence[Output]:
-        answers: Sequence[Output] = await self.runner.to_async.predict(list(rows))
-        return answers
+        answers: Sequence[Sequence[Any]] = await self.runner.to_async.predict(list(rows))
+        return [Output(*answer) for answer in answers]
 
     @bentoml.on_deployment
     @staticmethod
     def train_in_the_background() -> None:
         """Once per deployment, where the training packages are installed."""
-        if settings.training.on_start and can_train():
+        if can_train():
             start_trainer()
 
     @bentoml.api(route="/predict")
@@ -94,4 +109,7 @@ class StockPrediction:
             raise InvalidArgument(problem.detail) from None
 
 
-StockPrediction.add_asgi_middleware(Envelope)
+# The first one is the outermost.
+StockPrediction.add_asgi_middleware(Hits, settings=settings, predictor=lambda: _stack().predictor)
+StockPrediction.add_asgi_middleware(Envelope, settings=settings)
+StockPrediction.add_asgi_middleware(Misses, settings=settings, predictor=lambda: _stack().predictor)

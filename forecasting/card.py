@@ -82,11 +82,8 @@ class ModelCard(BaseModel):
         unit = level * float(np.sqrt(self.horizon))
         width = unit * float(np.exp(self.formula.log_ratio(outputs, inputs)[0]))
         centre = self.shrinkage * float(outputs[0, EXPECTED]) * unit
-        return forecast(self.horizon, centre, width, np.array(self.quantiles))
-
-    def is_strange(self, inputs: FeatureMatrix) -> bool:
-        """Whether the inputs, shape (1, k), lie beyond everything the model was trained on."""
-        return bool(self.formula.familiarity.strangeness(inputs)[0] > 1)
+        is_strange = bool(self.formula.familiarity.strangeness(inputs)[0] > 1)
+        return forecast(self.horizon, centre, width, np.array(self.quantiles), extrapolating=is_strange)
 
 
 def model_name(ticker: str, horizon: int) -> str:

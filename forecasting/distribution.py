@@ -34,6 +34,7 @@ class Forecast:
         median: as likely above as below.
         lower, upper: ends of the central interval of INTERVAL_LEVEL.
         probability_up: that the return is above zero; at least 0.5 exactly when `median` is not negative.
+        extrapolating: whether a model made it from inputs beyond everything it was trained on.
     """
 
     horizon: int
@@ -41,9 +42,12 @@ class Forecast:
     lower: float
     upper: float
     probability_up: float
+    extrapolating: bool = False
 
 
-def forecast(horizon: int, centre: float, width: float, quantiles: FloatArray) -> Forecast:
+def forecast(
+    horizon: int, centre: float, width: float, quantiles: FloatArray, *, extrapolating: bool = False
+) -> Forecast:
     """Read a forecast from the distribution of `centre + width * Z`.
 
     Args:
@@ -54,7 +58,8 @@ def forecast(horizon: int, centre: float, width: float, quantiles: FloatArray) -
     tail = (1 - INTERVAL_LEVEL) / 2
     lower, median, upper = centre + width * np.interp([tail, 0.5, 1 - tail], PROBABILITIES, quantiles)
     probability_up = 1 - float(np.interp(-centre / width, quantiles, PROBABILITIES))
-    return Forecast(horizon, float(median), float(lower), float(upper), _agreeing(probability_up, float(median)))
+    probability_up = _agreeing(probability_up, float(median))
+    return Forecast(horizon, float(median), float(lower), float(upper), probability_up, extrapolating)
 
 
 def table(misses: FloatArray, horizon: int) -> FloatArray:

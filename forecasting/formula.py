@@ -11,6 +11,7 @@ from market.bars import FloatArray
 
 # Columns of a model's output.
 EXPECTED, FOREST_RATIO, RIDGE_RATIO = 0, 1, 2
+OUTPUTS = 3
 
 # How much of the learned correction of the width is believed, by horizon: over a month the level alone is as good.
 TRUST = {1: 1.0, 5: 1.0, 21: 0.25}

@@ -1,8 +1,10 @@
 """The list of trainings to do: written by serving, worked by training, kept across restarts."""
 
+import fcntl
+import os
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,23 +20,26 @@ KEPT_FOR = 7 * 86400.0
 ASKED, RETRAIN, MISSING = 0, 1, 2
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-    job_id TEXT PRIMARY KEY, ticker TEXT NOT NULL, horizon INTEGER NOT NULL, priority INTEGER NOT NULL,
-    status TEXT NOT NULL, reason TEXT, queued_at REAL NOT NULL, started_at REAL, finished_at REAL
+CREATE TABLE IF NOT EXISTS steps (
+    step_id INTEGER PRIMARY KEY, job_id TEXT NOT NULL, ticker TEXT NOT NULL, horizon INTEGER NOT NULL,
+    priority INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT, queued_at REAL NOT NULL, started_at REAL,
+    finished_at REAL
 );
-CREATE UNIQUE INDEX IF NOT EXISTS open_jobs ON jobs (ticker, horizon) WHERE status IN ('queued', 'running');
+CREATE UNIQUE INDEX IF NOT EXISTS open_steps ON steps (ticker, horizon) WHERE status IN ('queued', 'running');
+CREATE INDEX IF NOT EXISTS steps_of_job ON steps (job_id);
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One training to do, under way or done.
+class Step:
+    """The training of one ticker and horizon.
 
     Attributes:
         reason: why it ended as it did; null before.
         queued_at, started_at, finished_at: Unix seconds, null until then.
     """
 
+    step_id: int
     job_id: str
     ticker: str
     horizon: int
@@ -46,73 +51,180 @@ class Job:
     finished_at: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything that is to be trained of one ticker, as one: its steps have the same job_id."""
+
+    job_id: str
+    ticker: str
+    steps: tuple[Step, ...]
+
+    @property
+    def status(self) -> Status:
+        """What is under way, else what is open, else the worst that came of any step."""
+        found = {step.status for step in self.steps}
+        if "running" in found or ("queued" in found and len(found) > 1):
+            return "running"
+        order: tuple[Status, ...] = ("queued", "failed", "promoted", "kept")
+        return next(status for status in order if status in found)
+
+    @property
+    def reason(self) -> str | None:
+        """What came of each step that has ended."""
+        told = [f"horizon {step.horizon}: {step.reason}" for step in self.steps if step.reason]
+        return "; ".join(told) or None
+
+    @property
+    def queued_at(self) -> float:
+        """Unix seconds."""
+        return min(step.queued_at for step in self.steps)
+
+    @property
+    def started_at(self) -> float | None:
+        """Unix seconds, null until the first step starts."""
+        return min((step.started_at for step in self.steps if step.started_at), default=None)
+
+    @property
+    def finished_at(self) -> float | None:
+        """Unix seconds, null until the last step ends."""
+        ended = [step.finished_at for step in self.steps if step.finished_at]
+        return max(ended) if len(ended) == len(self.steps) else None
+
+
 class TrainingJobs:
-    """A queue in one SQLite file that any number of processes share; one open job per ticker and horizon."""
+    """A queue in one SQLite file that any number of processes share; one open job per ticker."""
 
     def __init__(self, home: Path) -> None:
-        self._path = home / "jobs" / "jobs.sqlite"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._folder = home / "jobs"
+        self._folder.mkdir(parents=True, exist_ok=True)
         with self._transaction() as connection:
             connection.executescript("PRAGMA journal_mode=WAL;" + SCHEMA)
 
-    def add(self, ticker: str, horizon: int, priority: int) -> Job:
-        """Queue a job; when one is open already that one is returned, moved forward if `priority` is more urgent."""
+    def add(self, ticker: str, horizons: Iterable[int], priority: int) -> Job:
+        """Queue the training of a ticker.
+
+        What is open already stays and becomes as urgent as `priority`; it all belongs to the ticker's one open job.
+        """
         with self._transaction() as connection:
-            connection.execute(
-                "INSERT INTO jobs (job_id, ticker, horizon, priority, status, queued_at)"
+            connection.execute("BEGIN IMMEDIATE")
+            found = connection.execute(
+                "SELECT job_id FROM steps WHERE ticker = ? AND status IN ('queued', 'running')", (ticker,)
+            ).fetchone()
+            job_id = found[0] if found else uuid.uuid4().hex
+            connection.executemany(
+                "INSERT INTO steps (job_id, ticker, horizon, priority, status, queued_at)"
                 " VALUES (?, ?, ?, ?, 'queued', ?)"
                 " ON CONFLICT (ticker, horizon) WHERE status IN ('queued', 'running')"
                 " DO UPDATE SET priority = min(priority, excluded.priority)",
-                (uuid.uuid4().hex, ticker, horizon, priority, time()),
+                [(job_id, ticker, horizon, priority, time()) for horizon in horizons],
             )
-            found = connection.execute(
-                "SELECT * FROM jobs WHERE ticker = ? AND horizon = ? AND status IN ('queued', 'running')",
-                (ticker, horizon),
-            ).fetchone()
-        return Job(*found)
+            return _job(self._steps(connection, job_id))
 
     def get(self, job_id: str) -> Job | None:
         """The job of this id, if there is one."""
         with self._transaction() as connection:
-            found = connection.execute("SELECT * FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
-        return Job(*found) if found else None
+            steps = self._steps(connection, job_id)
+        return _job(steps) if steps else None
 
-    def claim(self) -> Job | None:
-        """Take the most urgent job whose ticker nobody works on; None when there is none."""
+    def claim(self) -> Step | None:
+        """Take the most urgent step whose ticker nobody works on; None when there is none."""
         with self._transaction() as connection:
             found = connection.execute(
-                "UPDATE jobs SET status = 'running', started_at = ? WHERE job_id = ("
-                " SELECT job_id FROM jobs WHERE status = 'queued'"
-                " AND ticker NOT IN (SELECT ticker FROM jobs WHERE status = 'running')"
-                " ORDER BY priority, queued_at LIMIT 1) RETURNING *",
+                "UPDATE steps SET status = 'running', started_at = ? WHERE step_id = ("
+                " SELECT step_id FROM steps WHERE status = 'queued'"
+                " AND ticker NOT IN (SELECT ticker FROM steps WHERE status = 'running')"
+                " ORDER BY priority, step_id LIMIT 1) RETURNING *",
                 (time(),),
             ).fetchone()
-        return Job(*found) if found else None
+        return Step(*found) if found else None
 
-    def finish(self, job: Job, status: Status, reason: str) -> None:
-        """Write the outcome of a claimed job, and forget what ended more than a week ago."""
+    def finish(self, step: Step, status: Status, reason: str) -> None:
+        """Write the outcome of a claimed step, and forget what ended more than a week ago."""
         with self._transaction() as connection:
             connection.execute(
-                "UPDATE jobs SET status = ?, reason = ?, finished_at = ? WHERE job_id = ?",
-                (status, reason, time(), job.job_id),
+                "UPDATE steps SET status = ?, reason = ?, finished_at = ? WHERE step_id = ?",
+                (status, reason, time(), step.step_id),
             )
-            connection.execute("DELETE FROM jobs WHERE finished_at < ?", (time() - KEPT_FOR,))
+            connection.execute("DELETE FROM steps WHERE finished_at < ?", (time() - KEPT_FOR,))
+
+    def put_back(self, step: Step) -> None:
+        """Queue a claimed step again."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE steps SET status = 'queued', started_at = NULL WHERE step_id = ?", (step.step_id,)
+            )
+
+    def waiting(self) -> bool:
+        """Whether anything is queued."""
+        with self._transaction() as connection:
+            return connection.execute("SELECT 1 FROM steps WHERE status = 'queued' LIMIT 1").fetchone() is not None
 
     def failures(self, ticker: str, horizon: int, since: float) -> int:
-        """How many jobs for the model failed after `since` (Unix seconds)."""
+        """How many trainings of the model failed after `since` (Unix seconds)."""
         with self._transaction() as connection:
             found = connection.execute(
-                "SELECT count(*) FROM jobs WHERE ticker = ? AND horizon = ? AND status = 'failed' AND finished_at > ?",
+                "SELECT count(*) FROM steps WHERE ticker = ? AND horizon = ? AND status = 'failed' AND finished_at > ?",
                 (ticker, horizon, since),
             ).fetchone()
         return int(found[0])
 
-    def resume(self) -> None:
-        """Queue again what was running when the last worker ended."""
+    def finished(self, since: float) -> list[Step]:
+        """Steps that ended after `since` (Unix seconds), in that order."""
         with self._transaction() as connection:
-            connection.execute("UPDATE jobs SET status = 'queued', started_at = NULL WHERE status = 'running'")
+            rows = connection.execute(
+                "SELECT * FROM steps WHERE finished_at > ? ORDER BY finished_at", (since,)
+            ).fetchall()
+        return [Step(*row) for row in rows]
+
+    def outcomes(self) -> dict[Status, int]:
+        """How many steps of the last week stand where."""
+        with self._transaction() as connection:
+            return dict(connection.execute("SELECT status, count(*) FROM steps GROUP BY status").fetchall())
+
+    def resume(self) -> None:
+        """Queue again what was running when the last worker ended; for the one that holds `WorkerLock` alone."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE steps SET status = 'queued', started_at = NULL WHERE status = 'running'")
+
+    @staticmethod
+    def _steps(connection: sqlite3.Connection, job_id: str) -> list[Step]:
+        rows = connection.execute("SELECT * FROM steps WHERE job_id = ? ORDER BY step_id", (job_id,)).fetchall()
+        return [Step(*row) for row in rows]
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT)) as connection, connection:
+        path = self._folder / "jobs.sqlite"
+        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as connection, connection:
             yield connection
+
+
+class WorkerLock:
+    """Held by the one worker of a STOCKS_HOME; the system lets go of it however that worker ends."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "jobs" / "worker.lock"
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+
+    def take(self) -> int | None:
+        """Become the worker: the open file's descriptor, to be kept open; None when there is one already."""
+        return self._try(fcntl.LOCK_EX)
+
+    def held(self) -> bool:
+        """Whether a worker lives."""
+        descriptor = self._try(fcntl.LOCK_SH)
+        if descriptor is not None:
+            os.close(descriptor)
+        return descriptor is None
+
+    def _try(self, kind: int) -> int | None:
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+
+def _job(steps: Sequence[Step]) -> Job:
+    return Job(steps[0].job_id, steps[0].ticker, tuple(steps))

@@ -125,6 +125,114 @@ class ModelStatus(Answer):
     metrics: Metrics | None
 
 
+class RetrainStep(Answer):
+    """One horizon of a training."""
+
+    horizon: int
+    status: Literal["queued", "running", "promoted", "kept", "failed"]
+    reason: str | None
+
+
+class Retrained(Answer):
+    """The answer of POST /model/retrain/{ticker} and of its job's URL; times are Unix seconds, null until known."""
+
+    ticker: str
+    job_id: str
+    status: Literal["queued", "running", "promoted", "kept", "failed"]
+    reason: str | None
+    queued_at: float
+    started_at: float | None
+    finished_at: float | None
+    steps: list[RetrainStep]
+
+
+class Accuracy(Answer):
+    """How predictions turned out whose target session has closed; errors are returns."""
+
+    count: int
+    coverage: float
+    mean_absolute_error: float
+    direction_accuracy: float
+
+
+class RequestFigures(Answer):
+    """Requests of one route; times in seconds."""
+
+    count: int
+    avg_time: float
+    p50_time: float
+    p95_time: float
+    p99_time: float
+    error_rate: float = Field(description="Fraction of answers with status 5xx.")
+
+
+class MemoryFigures(Answer):
+    """MiB of all processes together."""
+
+    current_mb: float
+    avg_mb: float
+    peak_mb: float
+
+
+class CacheFigures(Answer):
+    """Predictions that a cache answered."""
+
+    hit_rate: float
+    hits: int
+    misses: int
+    by_layer: dict[str, int]
+
+
+class PredictionFigures(Answer):
+    """Predictions, cached or not; times in seconds."""
+
+    avg_time: float
+    p95_time: float
+    predictions_under_100ms: float
+    accuracy: dict[str, dict[int, Accuracy]]
+
+
+class ProviderFigures(Answer):
+    """Requests that a provider took in the last 24 hours."""
+
+    used_today: int
+    limit_today: int | None
+
+
+class PerformanceMetrics(Answer):
+    """The answer of GET /performance/metrics: the last quarter of an hour, over all workers."""
+
+    timestamp: Moment
+    request_performance: dict[str, RequestFigures]
+    memory_usage: MemoryFigures
+    cache_performance: CacheFigures
+    prediction_performance: PredictionFigures
+    provider_usage: dict[str, ProviderFigures]
+
+
+class ApiSummary(Answer):
+    """All requests."""
+
+    p95_response_time: float
+    error_rate: float
+
+
+class ModelSummary(Answer):
+    """All predictions."""
+
+    predictions_under_100ms: float
+
+
+class PerformanceSummary(Answer):
+    """The answer of GET /performance/summary."""
+
+    api_performance: ApiSummary
+    ml_performance: ModelSummary
+    cache_performance: float
+    memory_usage_mb: float
+    status: Literal["optimal", "degraded", "critical"]
+
+
 class Health(Answer):
     """The answer of GET /health."""
 

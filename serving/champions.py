@@ -1,18 +1,21 @@
 """Which published model answers for a ticker and horizon right now."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from forecasting.published import Published, UnreadableModel, newest_folder, read_published
+import structlog
 
-log = logging.getLogger(__name__)
+from forecasting.published import Published, UnreadableModel, newest_folder, read_published
+from serving import metrics
+
+log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 1.0
 
 Key = tuple[str, int]
 Try = Callable[[Published], Awaitable[None]]
+Swapped = Callable[[str, int], None]
 
 
 class Champions:
@@ -26,6 +29,7 @@ class Champions:
         self._roots = roots
         self._keys = keys
         self._attempt = attempt
+        self._swapped: list[Swapped] = []
         self._serving: dict[Key, Published] = {}
         self._refused: dict[Key, tuple[Path, str]] = {}
 
@@ -38,9 +42,17 @@ class Champions:
         refused = self._refused.get((ticker, horizon))
         return refused[1] if refused else None
 
+    def refusals(self) -> list[str]:
+        """Why newest models do not serve."""
+        return [reason for _, reason in self._refused.values()]
+
     def serving(self) -> list[Published]:
         """All models that answer."""
         return list(self._serving.values())
+
+    def on_swap(self, tell: Swapped) -> None:
+        """Have `tell` called with ticker and horizon whenever a model has taken over."""
+        self._swapped.append(tell)
 
     async def follow(self) -> None:
         """Look for new models until cancelled."""
@@ -62,12 +74,16 @@ class Champions:
             published = read_published(folder)
             await self._attempt(published)
         except UnreadableModel as error:
-            log.error("%s at horizon %d keeps its model: %s", *key, error)  # noqa: TRY400  # the line says it all
+            log.error("model refused", ticker=key[0], horizon=key[1], problem=str(error))  # noqa: TRY400
+            metrics.SWAPS.labels("refused").inc()
             self._refused[key] = (folder, str(error))
             return
         except Exception:
-            log.exception("%s at horizon %d: the new model could not be tried; trying again", *key)
+            log.exception("model not tried yet", ticker=key[0], horizon=key[1])
             return
         self._serving[key] = published
         self._refused.pop(key, None)
-        log.info("%s at horizon %d is served by version %d", *key, published.card.version)
+        for tell in self._swapped:
+            tell(*key)
+        metrics.SWAPS.labels("serving").inc()
+        log.info("model serving", ticker=key[0], horizon=key[1], version=published.card.version)

@@ -1,7 +1,6 @@
 """The forests themselves, as ONNX Runtime sessions."""
 
 import hashlib
-import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,14 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
+import structlog
 
 from forecasting.card import FOREST_FILE
 from forecasting.published import UnreadableModel, read_published
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
-# Sessions held open; one takes about six times its file, here half a megabyte.
-CAPACITY = 128
+# Memory of an open session, measured: this many times its file.
+EXPANSION = 7.5
+MIB = 2**20
 
 
 class Row(NamedTuple):
@@ -33,12 +34,27 @@ class Output(NamedTuple):
     problem: str
 
 
-class Forests:
-    """Published forests by folder, opened when first asked for, the longest unused one dropped first."""
+class Opened(NamedTuple):
+    """A session and the memory it is thought to take, in bytes."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
-        self._capacity = capacity
-        self._open: OrderedDict[str, onnxruntime.InferenceSession] = OrderedDict()
+    session: onnxruntime.InferenceSession
+    size: float
+
+
+class Forests:
+    """Published forests by folder, opened when first asked for, within a budget of memory.
+
+    When it is exceeded, the one unused for longest is closed; it is opened again when it is asked for.
+    """
+
+    def __init__(self, budget_mb: float) -> None:
+        """Hold at most `budget_mb` MiB of them, and always one."""
+        self._budget = budget_mb * MIB
+        self._size = 0.0
+        self._open: OrderedDict[str, Opened] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._open)
 
     def predict(self, rows: Sequence[Row]) -> list[Output]:
         """Answer each row, rows of one model in one call of it; a broken model spoils only its own rows."""
@@ -55,21 +71,26 @@ class Forests:
             inputs = np.frombuffer(b"".join(rows), dtype=np.float32).reshape(len(rows), -1)
             (outputs,) = self._session(folder).run(None, {"X": inputs})
         except Exception as error:
-            log.exception("%s: the forest gives no answer", folder)
+            log.exception("no answer from a forest", folder=folder)
             return [Output(b"", f"{type(error).__name__}: {error}")] * len(rows)
         return [Output(row.tobytes(), "") for row in outputs]
 
     def _session(self, folder: str) -> onnxruntime.InferenceSession:
-        session = self._open.get(folder)
-        if session is None:
-            session = self._open[folder] = _open(Path(folder))
-            if len(self._open) > self._capacity:
-                self._open.popitem(last=False)
+        opened = self._open.get(folder)
+        if opened is None:
+            opened = self._open[folder] = _open(Path(folder))
+            self._size += opened.size
+            self._make_room()
         self._open.move_to_end(folder)
-        return session
+        return opened.session
+
+    def _make_room(self) -> None:
+        while self._size > self._budget and len(self._open) > 1:
+            _, dropped = self._open.popitem(last=False)
+            self._size -= dropped.size
 
 
-def _open(folder: Path) -> onnxruntime.InferenceSession:
+def _open(folder: Path) -> Opened:
     published = read_published(folder)
     content = (folder / FOREST_FILE).read_bytes()
     if hashlib.sha256(content).hexdigest() != published.card.forest_sha256:
@@ -78,4 +99,5 @@ def _open(folder: Path) -> onnxruntime.InferenceSession:
     # One row takes microseconds; more threads would only take the cores from the API workers.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return Opened(session, EXPANSION * len(content))

@@ -2,33 +2,50 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
+from typing import Generic, TypeVar
 
-from serving.forests import Output, Row
-
-Call = Callable[[Sequence[Row]], Awaitable[Sequence[Output]]]
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
 
 LARGEST_CALL = 1024
 
 
-class Gathering:
-    """Rows that arrive while a call is in flight wait, and travel together in the next one.
+def _unobserved(_size: int, _waited: float) -> None:
+    """For gatherings that nobody measures."""
 
-    A call costs milliseconds whatever it carries, so this multiplies the throughput and adds no wait to a lone row.
+
+class Gathering(Generic[Question, Answer]):
+    """Questions that arrive while a call is in flight wait, and travel together in the next one.
+
+    A call costs about the same whatever it carries, so this multiplies the throughput and adds no wait to a lone
+    question.
     """
 
-    def __init__(self, call: Call) -> None:
+    def __init__(
+        self,
+        call: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]],
+        observe: Callable[[int, float], None] = _unobserved,
+    ) -> None:
+        """Gather for `call`.
+
+        Args:
+            call: answers questions in their order.
+            observe: told of each call's size and of the seconds its first question waited for it.
+        """
         self._call = call
-        self._waiting: list[tuple[Row, asyncio.Future[Output]]] = []
+        self._observe = observe
+        self._waiting: list[tuple[Question, asyncio.Future[Answer], float]] = []
         self._sender: asyncio.Task[None] | None = None
 
-    async def predict(self, row: Row) -> Output:
-        """The answer to one row.
+    async def ask(self, question: Question) -> Answer:
+        """The answer to one question.
 
         Raises:
             Exception: whatever the call raised that carried it.
         """
-        future: asyncio.Future[Output] = asyncio.get_running_loop().create_future()
-        self._waiting.append((row, future))
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((question, future, perf_counter()))
         if self._sender is None:
             self._sender = asyncio.create_task(self._send())
         return await future
@@ -36,26 +53,28 @@ class Gathering:
     async def _send(self) -> None:
         while self._waiting:
             carried, self._waiting = self._waiting[:LARGEST_CALL], self._waiting[LARGEST_CALL:]
+            self._observe(len(carried), perf_counter() - carried[0][2])
+            futures = [future for _, future, _ in carried]
             try:
-                answers = await self._ask([row for row, _ in carried])
+                answers = await self._ask([question for question, _, _ in carried])
             except Exception as error:  # noqa: BLE001  # it is handed to everyone who waits
-                _settle([future for _, future in carried], [error] * len(carried))
+                _settle(futures, [error] * len(carried))
                 continue
-            _settle([future for _, future in carried], answers)
+            _settle(futures, answers)
         self._sender = None
 
-    async def _ask(self, rows: Sequence[Row]) -> Sequence[Output]:
-        answers = await self._call(rows)
-        if len(answers) != len(rows):
-            raise RuntimeError(f"{len(rows)} rows were sent, {len(answers)} answers came back")
+    async def _ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+        answers = await self._call(questions)
+        if len(answers) != len(questions):
+            raise RuntimeError(f"{len(questions)} rows were sent, {len(answers)} answers came back")
         return answers
 
 
-def _settle(futures: Sequence["asyncio.Future[Output]"], outcomes: Sequence[Output | Exception]) -> None:
+def _settle(futures: Sequence["asyncio.Future[Answer]"], outcomes: Sequence[Answer | Exception]) -> None:
     for future, outcome in zip(futures, outcomes, strict=True):
         if future.done():
             continue
         if isinstance(outcome, Exception):
             future.set_exception(outcome)
         else:
-            future.set_result(Output(*outcome))
+            future.set_result(outcome)

@@ -1,58 +1,87 @@
-"""Around every answer, BentoML's own included: timing headers, and errors as problem details."""
+"""Around every answer, BentoML's own included: timing headers, figures, and errors as problem details."""
 
-import json
-import logging
+import math
+from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 from time import perf_counter
-from typing import Any
+from uuid import uuid4
 
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.problems import MEDIA_TYPE, Problem
+from configuration import Settings
+from logs import request_id
+from serving import metrics, tracing
+from serving.problems import MEDIA_TYPE, Problem, translate, unavailable
 from serving.timing import server_timing, stages
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
-LONGEST_DETAIL = 500
+REQUEST_ID = b"x-request-id"
+LONGEST_ID = 64
+METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# Paths that BentoML answers itself.
+NATIVE = frozenset({"/predict", "/livez", "/readyz", "/healthz", "/", "/docs.json", "/schema.json"})
 
 
 class Envelope:
-    """Adds `X-Response-Time` and `Server-Timing`, and rewrites errors that are not problem details yet."""
+    """Adds `X-Response-Time`, `Server-Timing` and `X-Request-ID`, and rewrites errors that are no problem details yet.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Refuses what would be too many requests in flight at once.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
+        self._most = math.ceil(settings.serving.max_concurrency / settings.serving.workers)
+        self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(scope["path"], send)
-        token = stages.set(answer.seconds)
+        answer = _Answer(scope, send)
+        stages.set(answer.seconds)
+        request_id.set(answer.request_id)
+        self._in_flight += 1
         try:
-            await self._app(scope, receive, answer.send)
+            with _span(scope):
+                await self._answer(answer, scope, receive)
+        finally:
+            self._in_flight -= 1
+            answer.observe()
+
+    async def _answer(self, answer: "_Answer", scope: Scope, receive: Receive) -> None:
+        try:
+            if self._in_flight > self._most and not scope["path"].endswith(("/livez", "/readyz")):
+                metrics.REFUSED.inc()
+                await answer.problem(unavailable(f"{self._most} requests are in flight; ask again", retry_after=1))
+            else:
+                await self._app(scope, receive, answer.send)
+        except Problem as problem:
+            await answer.problem(problem)
         except Exception:
             if answer.started and not answer.finished:
                 raise
-            log.exception("%s %s failed", scope["method"], scope["path"])
-            if answer.finished:
-                return
-            await answer.problem(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This request failed; the log says why."))
-        finally:
-            stages.reset(token)
+            log.exception("failed", method=scope["method"], path=scope["path"])
+            if not answer.finished:
+                sorry = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This request failed; the log says why.")
+                await answer.problem(sorry)
 
 
 class _Answer:
     """One answer on its way out."""
 
-    def __init__(self, path: str, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send) -> None:
         self.started = self.finished = False
         self.seconds: dict[str, float] = {}
-        self._path = path
+        self.request_id = _request_id(scope)
+        self._scope = scope
         self._send = send
         self._since = perf_counter()
         self._held: Message | None = None
         self._body = b""
+        self._status = 0
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start" and _is_foreign_error(message):
@@ -60,28 +89,48 @@ class _Answer:
         elif self._held is not None:
             self._body += message.get("body", b"")
             if not message.get("more_body"):
-                await self.problem(_translate(self._held, self._body))
+                await self.problem(translate(self._held["status"], self._held["headers"], self._body))
         else:
             if message["type"] == "http.response.start":
-                self.started = True
-                message["headers"] = [*message["headers"], *self._timing()]
+                self._start(message)
             await self._send(message)
             self.finished = message["type"] == "http.response.body" and not message.get("more_body")
 
     async def problem(self, problem: Problem) -> None:
-        body = problem.render(self._path)
+        body = problem.render(self._scope["path"])
         given = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **problem.headers}
         headers = [(name.lower().encode(), value.encode()) for name, value in given.items()]
-        start = {"type": "http.response.start", "status": int(problem.status), "headers": [*headers, *self._timing()]}
-        self.started = True
+        start = {"type": "http.response.start", "status": int(problem.status), "headers": headers}
+        self._start(start)
         await self._send(start)
         await self._send({"type": "http.response.body", "body": body})
         self.finished = True
 
-    def _timing(self) -> list[tuple[bytes, bytes]]:
+    def observe(self) -> None:
+        """Count the request under its route."""
+        method = self._scope["method"] if self._scope["method"] in METHODS else metrics.UNKNOWN
+        labels = (method, _route(self._scope), str(self._status or 499))
+        metrics.REQUESTS.labels(*labels).observe(perf_counter() - self._since)
+        for name, spent in self.seconds.items():
+            metrics.STAGES.labels(name).observe(spent)
+
+    def _start(self, message: Message) -> None:
+        self.started, self._status = True, message["status"]
         total = perf_counter() - self._since
         timing = server_timing({**self.seconds, "total": total})
-        return [(b"x-response-time", f"{total:.3f}".encode()), (b"server-timing", timing.encode())]
+        message["headers"] = [
+            *message["headers"],
+            (b"x-response-time", f"{total:.3f}".encode()),
+            (b"server-timing", timing.encode()),
+            (REQUEST_ID, self.request_id.encode()),
+        ]
+
+
+def _span(scope: Scope) -> AbstractContextManager[None]:
+    if not tracing.enabled():
+        return nullcontext()
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    return tracing.request_span(f"{scope['method']} {scope['path']}", headers)
 
 
 def _is_foreign_error(start: Message) -> bool:
@@ -89,34 +138,16 @@ def _is_foreign_error(start: Message) -> bool:
     return start["status"] >= HTTPStatus.BAD_REQUEST and not kind.startswith(MEDIA_TYPE.encode())
 
 
-def _translate(start: Message, body: bytes) -> Problem:
-    """An error of BentoML or Starlette as ours; BentoML says 400 where a value does not fit, which is 422."""
-    status = HTTPStatus(start["status"])
-    detail = _detail(body) or status.description or status.phrase
-    if status == HTTPStatus.BAD_REQUEST:
-        status = HTTPStatus.UNPROCESSABLE_ENTITY
-    kept = {b"allow", b"retry-after", b"www-authenticate"}
-    headers = {name.decode(): value.decode() for name, value in start["headers"] if name.lower() in kept}
-    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
-        headers.setdefault("retry-after", "1")
-    return Problem(status, detail, headers)
+def _request_id(scope: Scope) -> str:
+    """The client's own, if it is a short plain word; else a new one."""
+    given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"").decode("latin-1")
+    return given if given.isascii() and given.isprintable() and 0 < len(given) <= LONGEST_ID else uuid4().hex
 
 
-def _detail(body: bytes) -> str:
-    text = body.decode(errors="replace").strip()
-    try:
-        content: Any = json.loads(text)
-    except ValueError:
-        return text[:LONGEST_DETAIL]
-    if isinstance(content, dict):
-        content = content.get("detail") or content.get("error") or content
-    if isinstance(content, list):
-        return "; ".join(_one(problem) for problem in content)[:LONGEST_DETAIL]
-    return str(content)[:LONGEST_DETAIL]
-
-
-def _one(problem: Any) -> str:
-    if not isinstance(problem, dict):
-        return str(problem)
-    place = ".".join(str(part) for part in problem.get("loc", ()))
-    return f"{place}: {problem.get('msg', 'not valid')}"
+def _route(scope: Scope) -> str:
+    route = scope.get("route")
+    template = route if isinstance(route, str) else getattr(route, "path", None)
+    if isinstance(template, str):
+        return template
+    path: str = scope["path"]
+    return path if path in NATIVE else metrics.UNKNOWN

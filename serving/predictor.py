@@ -1,130 +1,152 @@
-"""What the service does: a prediction for a ticker, whatever fails on the way. Every door shares it."""
+"""What the service computes: a prediction for a ticker, whatever fails on the way."""
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from http import HTTPStatus
-from typing import cast
 
 import numpy as np
+import structlog
 
 from configuration import Settings
 from features import NAMES, WARM_UP, WINDOW, features_and_level
-from forecasting.baseline import FEWEST_BARS, baseline_forecast
-from forecasting.card import ModelCard
+from forecasting.baseline import FEWEST_BARS, MEMORY, baseline_forecast
 from forecasting.distribution import Forecast
 from forecasting.published import Published, UnreadableModel
 from market.bars import Bars
 from market.errors import MarketError
-from market.market import Market
-from serving.answers import DataReference, ModelReference, Prediction, Predictions, TickerProblem, outlook
+from market.market import History, Market
+from market.provisional import with_provisional
+from market.quote import Quote
+from serving.answers import DataReference, ModelReference, Prediction, outlook
 from serving.champions import Champions
+from serving.forecasts import ForecastCache
 from serving.forests import Output, Row
-from serving.problems import Problem, unavailable
-from serving.requests import check_horizon, check_ticker
+from serving.problems import unavailable
 from serving.timing import stage
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 RETRY_AFTER = 30
+# Sessions that any forecast looks back over: those of the baseline at the longest horizon, and one more.
+LOOK_BACK = MEMORY + 21 + 2
 BASELINE = ModelReference(type="baseline", version=None, run_id=None, trained_at=None)
 
 Ask = Callable[[Row], Awaitable[Output]]
-Wanted = Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A forecast with how it came about.
+
+    Attributes:
+        fallback: why the baseline made it; empty when a model did.
+        reused: whether it had been made before.
+    """
+
+    forecast: Forecast
+    model: ModelReference
+    fallback: str = ""
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A prediction with what the caches need to know.
+
+    Attributes:
+        model: folder name of the champion at that time, empty without one.
+        expires: Unix seconds; the quote in it is good no longer.
+    """
+
+    prediction: Prediction
+    model: str
+    expires: float
+    fallback: str
+    reused: bool
 
 
 class Predictor:
     """Prices, features, model and fallbacks joined into one answer."""
 
-    def __init__(self, settings: Settings, market: Market, champions: Champions, ask: Ask, wanted: Wanted) -> None:
-        """Wire the parts.
-
-        Args:
-            ask: gives a row to its forest.
-            wanted: told of each ticker and horizon that somebody asked for and no model could answer.
-        """
-        self._settings = settings
+    def __init__(
+        self, settings: Settings, market: Market, champions: Champions, ask: Ask, forecasts: ForecastCache
+    ) -> None:
+        """Wire the parts; `ask` gives a row to its forest."""
+        self._quote_ttl = settings.market.quote_ttl
         self._market = market
         self._champions = champions
         self._ask = ask
-        self._wanted = wanted
+        self._forecasts = forecasts
 
-    async def predict(self, ticker: str, horizon: int) -> Prediction:
-        """The prediction for one ticker that somebody asked for; where no model could answer, one is wanted.
+    async def compute(self, ticker: str, horizon: int, *, fresh: bool = False) -> Computed:
+        """The prediction for a configured ticker and horizon.
 
-        Raises:
-            Problem: 422 or 404 for what cannot be asked, 503 when there is no price from anywhere.
-        """
-        prediction = await self.answer(ticker, horizon)
-        if prediction.model.type == "baseline":
-            self._wanted(prediction.ticker, horizon)
-        return prediction
-
-    async def answer(self, ticker: str, horizon: int) -> Prediction:
-        """The same without wanting a model.
+        Args:
+            fresh: whether features and model must be computed now, for this caller alone.
 
         Raises:
-            Problem: as `predict`.
+            Problem: 503 when there is no price from anywhere.
         """
-        ticker = check_ticker(ticker, self._settings)
-        check_horizon(horizon, self._settings)
         try:
             with stage("prices"):
-                quote = await self._market.quote(ticker)
-                history = await self._market.history(ticker)
-            bars = history.bars
-            if len(bars) < FEWEST_BARS:
-                raise unavailable(f"{ticker}: one session of prices is not enough for a forecast", RETRY_AFTER)
+                quote, history, bars, provisional = await self._prices(ticker)
             target_on = self._market.sessions.after(bars.session[-1], horizon)
         except MarketError as error:
             raise unavailable(str(error), RETRY_AFTER) from None
-        forecast, model = await self._forecast(bars, horizon)
-        return Prediction(
+        published = self._champions.get(ticker, horizon)
+        made = await self._make(published, bars, horizon, fresh=fresh)
+        prediction = Prediction(
             ticker=ticker,
             current_price=quote.price,
-            prediction=outlook(forecast, quote.price, _date(bars.session[-1]), _date(target_on)),
-            model=model,
+            prediction=outlook(made.forecast, quote.price, _date(bars.session[-1]), _date(target_on)),
+            model=made.model,
             data=DataReference(
-                source=quote.source, history_source=bars.source, as_of=quote.at, provisional=False, stale=history.stale
+                source=quote.source,
+                history_source=bars.source,
+                as_of=quote.at,
+                provisional=provisional,
+                stale=history.stale or quote.stale,
             ),
             timestamp=datetime.now(UTC),
         )
-
-    async def predict_many(self, tickers: list[str], horizon: int) -> Predictions:
-        """The predictions for several tickers; one that fails becomes a problem and spoils no other.
-
-        Raises:
-            Problem: 422 for a horizon that is not configured.
-        """
-        check_horizon(horizon, self._settings)
-        outcomes = await asyncio.gather(*(self._attempt(ticker, horizon) for ticker in tickers))
-        return Predictions(
-            predictions=[outcome for outcome in outcomes if isinstance(outcome, Prediction)],
-            problems=[outcome for outcome in outcomes if isinstance(outcome, TickerProblem)],
+        expires = (
+            quote.expires_at.timestamp() if quote.expires_at else prediction.timestamp.timestamp() + self._quote_ttl
         )
+        return Computed(prediction, model_tag(published), expires, made.fallback, made.reused)
 
-    async def _attempt(self, ticker: str, horizon: int) -> Prediction | TickerProblem:
-        try:
-            return await self.predict(ticker, horizon)
-        except Problem as problem:
-            status, detail = problem.status, problem.detail
-        except Exception:
-            log.exception("%s: no prediction", ticker)
-            status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, f"{ticker}: this ticker failed; the log says why"
-        return TickerProblem(ticker=ticker, status=status, title=status.phrase, detail=detail)
+    async def _prices(self, ticker: str) -> tuple[Quote, History, Bars, bool]:
+        quote = await self._market.quote(ticker)
+        history = await self._market.history(ticker)
+        if len(history.bars) < FEWEST_BARS:
+            raise unavailable(f"{ticker}: one session of prices is not enough for a forecast", RETRY_AFTER)
+        recent = history.bars[-LOOK_BACK:]
+        bars, provisional = with_provisional(recent, quote, self._market.sessions, datetime.now(UTC))
+        return quote, history, bars, provisional
 
-    async def _forecast(self, bars: Bars, horizon: int) -> tuple[Forecast, ModelReference]:
-        published = self._champions.get(bars.ticker, horizon)
-        if published is not None and published.card.simulated == bars.simulated and len(bars) > WARM_UP:
+    async def _make(self, published: Published | None, bars: Bars, horizon: int, *, fresh: bool) -> Made:
+        reason = _unfit(published, bars)
+        if published is not None and not reason:
             try:
-                return await self._by_model(published, bars)
-            except Exception:
-                log.exception("%s at horizon %d: the model fails, the baseline answers", bars.ticker, horizon)
+                return await self._by_model(published, bars, fresh=fresh)
+            except Exception as error:  # noqa: BLE001  # whatever it is, the baseline answers
+                log.error("fallback", ticker=bars.ticker, horizon=horizon, to="baseline", problem=str(error))  # noqa: TRY400
+                reason = "model_failed"
         with stage("baseline"):
-            return baseline_forecast(bars, horizon), BASELINE
+            return Made(baseline_forecast(bars, horizon), BASELINE, reason)
 
-    async def _by_model(self, published: Published, bars: Bars) -> tuple[Forecast, ModelReference]:
+    async def _by_model(self, published: Published, bars: Bars, *, fresh: bool) -> Made:
+        async def make() -> Forecast:
+            return await self._run(published, bars)
+
+        if fresh:
+            forecast, reused = await make(), False
+        else:
+            with stage("forecast"):
+                recent, horizon = bars[-WINDOW:], published.card.horizon
+                forecast, reused = await self._forecasts.get(model_tag(published), recent, horizon, make)
+        return Made(forecast, _reference(published, extrapolating=forecast.extrapolating), reused=reused)
+
+    async def _run(self, published: Published, bars: Bars) -> Forecast:
         card = published.card
         with stage("features"):
             inputs, level = features_and_level(bars[-WINDOW:], card.horizon, rows=1)
@@ -133,8 +155,12 @@ class Predictor:
         if output.problem:
             raise UnreadableModel(output.problem)
         values = np.frombuffer(output.values, dtype=np.float32).astype(np.float64)
-        forecast = card.forecast(values[np.newaxis], inputs, float(level[0]))
-        return forecast, _reference(card, is_strange=card.is_strange(inputs))
+        return card.forecast(values[np.newaxis], inputs, float(level[0]))
+
+
+def model_tag(published: Published | None) -> str:
+    """What tells a published model from every other of its ticker; empty without one."""
+    return published.folder.name if published else ""
 
 
 async def try_model(published: Published, ask: Ask) -> None:
@@ -150,15 +176,25 @@ async def try_model(published: Published, ask: Ask) -> None:
         raise UnreadableModel(output.problem)
 
 
-def _date(session: np.datetime64) -> date:
-    return cast(date, session.item())
+def _unfit(published: Published | None, bars: Bars) -> str:
+    """Why the champion cannot answer for these bars; empty when it can."""
+    if published is None:
+        return "no_model"
+    if published.card.simulated != bars.simulated:
+        return "other_kind_of_prices"
+    return "" if len(bars) > WARM_UP else "too_few_sessions"
 
 
-def _reference(card: ModelCard, *, is_strange: bool) -> ModelReference:
+def _reference(published: Published, *, extrapolating: bool) -> ModelReference:
+    card = published.card
     return ModelReference(
         type="random_forest",
         version=card.version,
         run_id=card.run_id,
         trained_at=card.trained_at,
-        extrapolating=is_strange,
+        extrapolating=extrapolating,
     )
+
+
+def _date(session: np.datetime64) -> date:
+    return date.fromisoformat(str(session))

@@ -1,11 +1,13 @@
 """Errors as RFC 9457 problem details, the one form in which any of them leaves the service."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Any
 
 MEDIA_TYPE = "application/problem+json"
+LONGEST_DETAIL = 500
 
 
 @dataclass(slots=True)
@@ -21,6 +23,9 @@ class Problem(Exception):
     status: HTTPStatus
     detail: str
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.detail
 
     def body(self, instance: str) -> dict[str, object]:
         """The problem as the standard has it; `instance` is the path that was asked."""
@@ -50,3 +55,36 @@ def unprocessable(detail: str) -> Problem:
 def unavailable(detail: str, retry_after: int) -> Problem:
     """503; `retry_after` in seconds."""
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(retry_after)})
+
+
+def translate(code: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Problem:
+    """An error of BentoML or Starlette as ours; BentoML says 400 where a value does not fit, which is 422."""
+    status = HTTPStatus(code)
+    detail = _detail(body) or status.description or status.phrase
+    if status == HTTPStatus.BAD_REQUEST:
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+    kept = {b"allow", b"retry-after", b"www-authenticate"}
+    passed = {name.decode(): value.decode() for name, value in headers if name.lower() in kept}
+    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+        passed.setdefault("retry-after", "1")
+    return Problem(status, detail, passed)
+
+
+def _detail(body: bytes) -> str:
+    text = body.decode(errors="replace").strip()
+    try:
+        content: Any = json.loads(text)
+    except ValueError:
+        return text[:LONGEST_DETAIL]
+    if isinstance(content, dict):
+        content = content.get("detail") or content.get("error") or content
+    if isinstance(content, list):
+        return "; ".join(_one(problem) for problem in content)[:LONGEST_DETAIL]
+    return str(content)[:LONGEST_DETAIL]
+
+
+def _one(problem: Any) -> str:
+    if not isinstance(problem, dict):
+        return str(problem)
+    place = ".".join(str(part) for part in problem.get("loc", ()))
+    return f"{place}: {problem.get('msg', 'not valid')}"

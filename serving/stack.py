@@ -1,21 +1,29 @@
 """The parts of one API worker, wired."""
 
 import asyncio
-import importlib.util
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Self
 
 from configuration import Settings
-from forecasting.published import default_roots
-from forecasting.training_jobs import TrainingJobs
+from forecasting.published import Published, default_roots
+from forecasting.training_jobs import Step, TrainingJobs, WorkerLock
 from market.market import Market
+from serving import metrics
+from serving.cached_predictor import CachedPredictor
 from serving.champions import Champions
+from serving.figures import Figures
+from serving.forecasts import ForecastCache
 from serving.forests import Forests, Output, Row
 from serving.gathering import Gathering
-from serving.predictor import Predictor, try_model
+from serving.inference import Inference
+from serving.performance import Performance
+from serving.predictor import Predictor, model_tag, try_model
+from serving.retraining import Retraining
+from serving.shared import SharedCache
 from serving.status import Status
+from serving.track_record import TrackRecord
 from serving.wanted import WantedModels
 
 Call = Callable[[Sequence[Row]], Awaitable[Sequence[Output]]]
@@ -25,49 +33,93 @@ Call = Callable[[Sequence[Row]], Awaitable[Sequence[Output]]]
 class Stack:
     """Everything a request may need, and the background work of the worker."""
 
-    predictor: Predictor
+    predictor: CachedPredictor
+    inference: Inference
     status: Status
+    retraining: Retraining
+    figures: Figures
     champions: Champions
     market: Market
+    shared: SharedCache
+    performance: Performance
+    record: TrackRecord
 
     @classmethod
     def open(cls, settings: Settings, call: Call) -> Self:
         """Wire the parts as configured; `call` reaches the forests."""
-        market = Market.open(settings)
-        gathering = Gathering(call)
+        market, shared = Market.open(settings), SharedCache.open(settings)
+        ask = Gathering[Row, Output](call, _observe).ask
         keys = [(ticker, horizon) for horizon in settings.horizons for ticker in settings.tickers]
-        champions = Champions(default_roots(settings), keys, lambda published: try_model(published, gathering.predict))
-        wanted = WantedModels(TrainingJobs(settings.home), enabled=settings.training.on_start and can_train())
-        predictor = Predictor(settings, market, champions, gathering.predict, wanted.ask)
-        return cls(predictor, Status(settings, market, champions, predictor), champions, market)
+
+        async def attempt(published: Published) -> None:
+            await try_model(published, ask)
+
+        champions = Champions(default_roots(settings), keys, attempt)
+        jobs, worker = TrainingJobs(settings.home), WorkerLock(settings.home)
+        record, performance = TrackRecord(settings.home), Performance()
+        forecasts = ForecastCache(shared, settings.cache.prediction_ttl)
+        predictor = CachedPredictor(
+            settings,
+            Predictor(settings, market, champions, ask, forecasts),
+            shared,
+            model=lambda ticker, horizon: model_tag(champions.get(ticker, horizon)),
+            wanted=WantedModels(jobs, worker).ask,
+            note=record.note,
+        )
+        champions.on_swap(predictor.expire)
+        return cls(
+            predictor=predictor,
+            inference=Inference(settings, champions, ask),
+            status=Status(settings, market, champions, predictor=predictor, shared=shared, probe=attempt),
+            retraining=Retraining(settings, jobs, worker),
+            figures=Figures(settings, performance, market, record),
+            champions=champions,
+            market=market,
+            shared=shared,
+            performance=performance,
+            record=record,
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Warm up and follow the model store while the block runs."""
-        background = asyncio.create_task(self._background())
+        """Warm up, follow the model store and the trainings, and count, while the block runs."""
+        background = [asyncio.create_task(work) for work in self._background()]
         try:
             yield
         finally:
-            background.cancel()
-            with suppress(asyncio.CancelledError):
-                await background
+            for task in background:
+                task.cancel()
+            for task in background:
+                with suppress(asyncio.CancelledError):
+                    await task
+            await self.shared.close()
             await self.market.close()
 
-    async def _background(self) -> None:
+    def exposition(self) -> bytes:
+        """The text that Prometheus scrapes."""
+        return metrics.exposition(self.retraining.figures, self.record.figures, self.figures.memory_figures)
+
+    def _background(self) -> list[Coroutine[None, None, None]]:
+        return [self._serve_models(), self.retraining.follow(self._trained), self.performance.watch()]
+
+    async def _serve_models(self) -> None:
         await self.status.warm_up()
         await self.champions.follow()
 
-
-def can_train() -> bool:
-    """Whether the training packages are installed here."""
-    return importlib.util.find_spec("mlflow") is not None and importlib.util.find_spec("training") is not None
+    async def _trained(self, step: Step) -> None:
+        await self.predictor.forget(step.ticker)
 
 
-def embedded_forests() -> Call:
+def embedded_forests(settings: Settings) -> Call:
     """Reach forests that live in this very process."""
-    forests = Forests()
+    forests = Forests(settings.serving.forest_memory_mb)
 
     async def call(rows: Sequence[Row]) -> Sequence[Output]:
         return forests.predict(rows)
 
     return call
+
+
+def _observe(rows: int, waited: float) -> None:
+    metrics.BATCH_ROWS.observe(rows)
+    metrics.QUEUE.observe(waited)

@@ -1,33 +1,49 @@
 """What the service says about itself: its models, its health, its warm-up."""
 
 import asyncio
-import logging
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import time
 
 import numpy as np
+import structlog
 
 from configuration import Settings
 from forecasting.card import ModelCard
+from forecasting.published import Published
 from market.errors import MarketError
 from market.market import History, Market
 from serving.answers import Health, ModelStatus, WarmUpStatus
+from serving.cached_predictor import CachedPredictor
 from serving.champions import Champions
-from serving.predictor import Predictor
 from serving.problems import Problem
 from serving.requests import check_horizon, check_ticker
+from serving.shared import SharedCache
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 # Sessions after which a model has missed enough to be trained again: a month.
 OLD_AFTER = 21
+PROBE_TIMEOUT = 1.0
 
 
 class Status:
     """Answers about the service rather than about prices."""
 
-    def __init__(self, settings: Settings, market: Market, champions: Champions, predictor: Predictor) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        market: Market,
+        champions: Champions,
+        *,
+        predictor: CachedPredictor,
+        shared: SharedCache,
+        probe: Callable[[Published], Awaitable[None]],
+    ) -> None:
+        """Wire the parts; `probe` raises when a published model does not answer."""
         self._settings = settings
+        self._probe = probe
+        self._shared = shared
         self._market = market
         self._champions = champions
         self._predictor = predictor
@@ -42,9 +58,8 @@ class Status:
         outcomes = await asyncio.gather(*(self._warm(ticker) for ticker in self._settings.tickers))
         self._errors = [error for error in outcomes if error]
         self._completed_at = time()
-        log.info(
-            "warm after %.1f s with %d models", self._completed_at - self._started_at, len(self._champions.serving())
-        )
+        seconds = round(self._completed_at - self._started_at, 3)
+        log.info("warm", seconds=seconds, models=len(self._champions.serving()), errors=len(self._errors))
 
     def warm_up_status(self) -> WarmUpStatus:
         """How far the warm-up is."""
@@ -101,7 +116,21 @@ class Status:
             reasons.append(f"prices are older than the last session: {', '.join(late)}")
         if missing:
             reasons.append(f"no prices: {', '.join(missing)}")
+        if self._shared.configured and not await self._shared.working():
+            reasons.append("Redis is configured and does not answer; everything is computed in each process")
+        if not await self._forests_answer():
+            reasons.append("the forests do not answer; the baseline does")
+        reasons += [f"model refused: {refusal}" for refusal in self._champions.refusals()]
         return Health(status="degraded" if reasons else "healthy", reasons=reasons)
+
+    async def _forests_answer(self) -> bool:
+        for published in self._champions.serving()[:1]:
+            try:
+                await asyncio.wait_for(self._probe(published), PROBE_TIMEOUT)
+            except Exception:
+                log.exception("the forests do not answer")
+                return False
+        return True
 
     async def _warm(self, ticker: str) -> str | None:
         try:
@@ -109,7 +138,7 @@ class Status:
         except Problem as problem:
             return problem.detail
         except Exception as error:
-            log.exception("%s could not be warmed up", ticker)
+            log.exception("not warm", ticker=ticker)
             return f"{ticker}: {type(error).__name__}: {error}"
         return None
 

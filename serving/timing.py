@@ -1,24 +1,32 @@
 """How long each step of a request took, for the Server-Timing header."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
+
+from serving.tracing import span
 
 # Seconds by name of the step; None outside a request.
 stages: ContextVar[dict[str, float] | None] = ContextVar("stages", default=None)
 
 
-@contextmanager
-def stage(name: str) -> Iterator[None]:
-    """Add the time the block takes to the step `name` of the request under way."""
-    started = perf_counter()
-    try:
-        yield
-    finally:
+class stage:  # noqa: N801  # it is used as a statement: `with stage("features"):`
+    """Adds the time its block takes to the step `name` of the request under way."""
+
+    __slots__ = ("_name", "_span", "_started")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._span = span(name)
+
+    def __enter__(self) -> None:
+        self._started = perf_counter()
+        self._span.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._span.__exit__(*error)  # type: ignore[arg-type]  # they are what the interpreter gave
         seconds = stages.get()
         if seconds is not None:
-            seconds[name] = seconds.get(name, 0.0) + perf_counter() - started
+            seconds[self._name] = seconds.get(self._name, 0.0) + perf_counter() - self._started
 
 
 def server_timing(seconds: dict[str, float]) -> str:

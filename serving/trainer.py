@@ -1,12 +1,19 @@
 """The training process beside the service."""
 
+import importlib.util
+import os
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from configuration import ROOT
+
+
+def can_train() -> bool:
+    """Whether the training packages are installed here."""
+    return importlib.util.find_spec("mlflow") is not None and importlib.util.find_spec("training") is not None
 
 
 def start_trainer() -> "subprocess.Popen[bytes]":
-    """Start `python -m training work`, which ends by itself when this process does."""
-    return subprocess.Popen([sys.executable, "-m", "training", "work"], cwd=ROOT, stdin=subprocess.DEVNULL)
+    """Start a worker of the training queue, which ends by itself when this process does."""
+    command = [sys.executable, "-m", "training.worker", str(os.getpid())]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)

@@ -193,11 +193,12 @@ def ui(port: int) -> None:
 
 @main.command(help="Work the list of trainings until the process that started this one ends.")
 def work() -> None:
-    """What the service starts beside itself."""
+    """What the service starts beside itself; one for each STOCKS_HOME."""
     settings = prepare()
     from training.worker import work_forever
 
-    work_forever(settings)
+    if not work_forever(settings.home, os.getppid()):
+        raise click.ClickException(f"{settings.home}: another worker trains for it already")
 
 
 def prepare() -> Settings:

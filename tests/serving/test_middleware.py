@@ -1,5 +1,6 @@
 import json
 import re
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from configuration import Settings
 from serving.middleware import Envelope
 from serving.problems import MEDIA_TYPE, Problem
 from serving.timing import stage
@@ -66,13 +68,22 @@ APP = Starlette(
 )
 
 
-async def get(path: str) -> httpx.Response:
-    transport = httpx.ASGITransport(Envelope(APP))
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        return await client.get(path)
+Get = Callable[..., Awaitable[httpx.Response]]
 
 
-async def test_every_answer_says_how_long_it_took() -> None:
+@pytest.fixture
+def get(settings: Settings) -> Get:
+    envelope = Envelope(APP, settings)
+
+    async def ask(path: str, **headers: str) -> httpx.Response:
+        transport = httpx.ASGITransport(envelope)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get(path, headers=headers)
+
+    return ask
+
+
+async def test_every_answer_says_how_long_it_took(get: Get) -> None:
     for path in ("/fine", "/plain", "/nowhere", "/broken", "/ours"):
         answer = await get(path)
 
@@ -80,7 +91,7 @@ async def test_every_answer_says_how_long_it_took() -> None:
         assert re.search(r"\btotal;dur=\d", answer.headers["server-timing"]), path
 
 
-async def test_server_timing_names_the_steps() -> None:
+async def test_server_timing_names_the_steps(get: Get) -> None:
     assert "work;dur=" in (await get("/fine")).headers["server-timing"]
 
 
@@ -93,7 +104,7 @@ async def test_server_timing_names_the_steps() -> None:
         ("string", "overloaded"),
     ],
 )
-async def test_errors_of_others_become_problem_details(body: str, detail: str) -> None:
+async def test_errors_of_others_become_problem_details(get: Get, body: str, detail: str) -> None:
     answer = await get(f"/foreign/500?body={body}")
 
     assert answer.headers["content-type"] == MEDIA_TYPE
@@ -106,18 +117,18 @@ async def test_errors_of_others_become_problem_details(body: str, detail: str) -
     }
 
 
-async def test_validation_that_bentoml_answers_with_400_is_422() -> None:
+async def test_validation_that_bentoml_answers_with_400_is_422(get: Get) -> None:
     answer = await get("/foreign/400?body=array")
 
     assert answer.status_code == answer.json()["status"] == 422
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_overload_says_when_to_come_back(status: int) -> None:
+async def test_overload_says_when_to_come_back(get: Get, status: int) -> None:
     assert int((await get(f"/foreign/{status}")).headers["retry-after"]) > 0
 
 
-async def test_a_wrong_method_keeps_the_allowed_ones() -> None:
+async def test_a_wrong_method_keeps_the_allowed_ones(get: Get) -> None:
     answer = await get("/plain")
 
     assert answer.status_code == 405
@@ -125,11 +136,11 @@ async def test_a_wrong_method_keeps_the_allowed_ones() -> None:
     assert answer.json()["detail"] == "Method Not Allowed"
 
 
-async def test_a_problem_of_ours_passes_unchanged() -> None:
+async def test_a_problem_of_ours_passes_unchanged(get: Get) -> None:
     assert (await get("/ours")).json()["detail"] == "not here"
 
 
-async def test_an_exception_becomes_a_500_that_gives_nothing_away() -> None:
+async def test_an_exception_becomes_a_500_that_gives_nothing_away(get: Get) -> None:
     answer = await get("/broken")
 
     assert answer.status_code == 500
@@ -137,12 +148,12 @@ async def test_an_exception_becomes_a_500_that_gives_nothing_away() -> None:
     assert "secret" not in json.dumps(answer.json())
 
 
-async def test_an_answer_that_breaks_half_way_is_cut_off() -> None:
+async def test_an_answer_that_breaks_half_way_is_cut_off(get: Get) -> None:
     with pytest.raises(RuntimeError, match="too late"):
         await get("/late")
 
 
-async def test_what_is_not_http_passes_through() -> None:
+async def test_what_is_not_http_passes_through(settings: Settings) -> None:
     seen = []
 
     async def app(scope: Any, _receive: Any, _send: Any) -> None:
@@ -151,6 +162,6 @@ async def test_what_is_not_http_passes_through() -> None:
     async def nothing(*_: Any) -> Any:
         raise AssertionError
 
-    await Envelope(app)({"type": "lifespan"}, nothing, nothing)
+    await Envelope(app, settings)({"type": "lifespan"}, nothing, nothing)
 
     assert seen == ["lifespan"]

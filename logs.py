@@ -1,0 +1,63 @@
+"""Logs as structlog writes them: JSON lines, or colours where a person looks on."""
+
+import logging
+import sys
+from contextvars import ContextVar
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+# Of the request under way; empty outside of one.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+# Loggers that bring handlers of their own.
+TAKEN_OVER = ("bentoml", "uvicorn", "uvicorn.error", "uvicorn.access", "circus")
+
+
+def configure(level: str) -> None:
+    """Send everything that is logged in this process, by us or by libraries, to standard error in one form.
+
+    Args:
+        level: the least important one that is written: debug, info, warning or error.
+    """
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        _with_request,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_formatter(shared, for_a_person=sys.stderr.isatty()))
+    logging.basicConfig(handlers=[handler], level=threshold, force=True)
+    for name in TAKEN_OVER:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    for name in ("httpx", "uvicorn.access"):  # the one writes whole URLs, keys included; the other every request
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _with_request(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    if identity := request_id.get():
+        event["request_id"] = identity
+    return event
+
+
+def _formatter(shared: list[Processor], *, for_a_person: bool) -> logging.Formatter:
+    last: list[Processor] = (
+        [structlog.dev.ConsoleRenderer()]
+        if for_a_person
+        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+    )

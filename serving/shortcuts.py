@@ -1,0 +1,105 @@
+"""Predictions that never reach the frameworks, which cost more than the work itself.
+
+`Hits` stands outermost and answers what is in memory. `Misses` stands inside the envelope and answers what has to be
+computed. Anything unusual about a request, such as a horizon that is not configured, takes the long way to the route.
+"""
+
+from collections.abc import Callable
+from time import perf_counter
+
+import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from configuration import Settings
+from serving import metrics
+from serving.cached_predictor import CachedPredictor
+from serving.rendered import Rendered
+
+log = structlog.get_logger(__name__)
+
+PREFIX = metrics.PREDICT.removesuffix("{ticker}")
+BYPASS = b"no-cache"
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class _Shortcut:
+    def __init__(self, app: ASGIApp, settings: Settings, predictor: Callable[[], CachedPredictor]) -> None:
+        """Wrap `app`; `predictor` is called once requests come in."""
+        self._app = app
+        self._predictor = predictor
+        self._debug = settings.serving.log_level == "debug"
+        self._horizons = {f"horizon={horizon}".encode(): horizon for horizon in settings.horizons}
+        if 1 in settings.horizons:
+            self._horizons[b""] = 1
+
+    def _horizon(self, scope: Scope) -> int | None:
+        """What a plain request for a prediction asks for; None for every other request."""
+        if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].startswith(PREFIX):
+            return None
+        return self._horizons.get(scope["query_string"])
+
+
+class Hits(_Shortcut):
+    """Answers from memory where it can."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        horizon = self._horizon(scope)
+        started = perf_counter()
+        answer = self._find(scope, horizon) if horizon is not None else None
+        if answer is None:
+            await self._app(scope, receive, send)
+            return
+        milliseconds = 1000 * (perf_counter() - started)
+        timing = [
+            (b"x-response-time", b"%.3f" % (milliseconds / 1000)),
+            (b"server-timing", b"cache;dur=%.3f, total;dur=%.3f" % (milliseconds, milliseconds)),
+        ]
+        await _send(send, answer, b"memory", timing)
+        HIT_SECONDS.observe(perf_counter() - started)
+        self._predictor().served(answer, "memory")
+        if self._debug:
+            log.debug("cache hit", path=scope["path"], layer="memory")
+
+    def _find(self, scope: Scope, horizon: int) -> Rendered | None:
+        if bypasses_cache(scope["headers"]):
+            return None
+        ticker, predictor = scope["path"][len(PREFIX) :], self._predictor()
+        return predictor.at_once(ticker, horizon) or predictor.at_once(ticker.upper(), horizon)
+
+
+class Misses(_Shortcut):
+    """Has everything else computed; a Problem is left to the envelope around it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        horizon = self._horizon(scope)
+        if horizon is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = metrics.PREDICT
+        fresh = bypasses_cache(scope["headers"])
+        predictor = self._predictor()
+        found = await predictor.answer(scope["path"][len(PREFIX) :], horizon, fresh=fresh)
+        await _send(send, found.answer, found.layer.encode(), [])
+        predictor.served(found.answer, "bypass" if fresh else found.layer)
+
+
+HIT_SECONDS = metrics.REQUESTS.labels("GET", metrics.PREDICT, "200")
+
+
+def bypasses_cache(headers: Headers) -> bool:
+    """Whether the client wants an answer computed for it alone."""
+    return any(name == b"cache-control" and BYPASS in value.lower() for name, value in headers)
+
+
+async def _send(send: Send, answer: Rendered, layer: bytes, more: Headers) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(answer.body)),
+        (b"x-cache", layer),
+        *more,
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

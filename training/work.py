@@ -1,0 +1,128 @@
+"""What the worker does while there is something to train."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from redis import Redis, RedisError
+from redis.exceptions import LockError
+
+import configuration
+import logs
+from configuration import Settings
+from forecasting.published import UnreadableModel, default_roots, newest_folder, read_published
+from forecasting.training_jobs import MISSING, Status, Step, TrainingJobs
+from market.errors import MarketError
+from market.market import Market
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 0.5
+# Seconds without work after which the training packages leave the memory.
+IDLE = 60.0
+# Seconds after which a lock in Redis whose holder is gone frees itself; no training takes so long.
+LOCK_TIMEOUT = 900.0
+
+
+def work_until_idle(jobs: TrainingJobs, *, add_missing: bool) -> None:
+    """Work the queue until nothing was queued for a minute.
+
+    Args:
+        add_missing: whether models that are missing are queued first, as `training.on_start` says.
+    """
+    settings = configuration.load()
+    logs.configure(settings.serving.log_level)
+    if add_missing and settings.training.on_start:
+        for ticker, horizon in missing(settings):
+            jobs.add(ticker, [horizon], MISSING)
+    idle_since = time.monotonic() if jobs.waiting() else time.monotonic() - IDLE
+    while time.monotonic() - idle_since < IDLE:
+        step = jobs.claim()
+        if step is None:
+            time.sleep(LOOK_EVERY)
+            continue
+        with alone(settings, step.ticker) as mine:
+            if mine:
+                work(step, jobs, settings)
+            else:
+                jobs.put_back(step)
+                time.sleep(LOOK_EVERY)
+        idle_since = time.monotonic()
+
+
+def work(step: Step, jobs: TrainingJobs, settings: Settings) -> None:
+    """Train what a step asks for and write its outcome; no failure ends the worker."""
+    from training.run import run_one  # noqa: PLC0415  # seconds of imports, needed by no other worker
+
+    started = time.monotonic()
+    try:
+        outcome = run_one(settings, step.ticker, step.horizon)
+    except Exception as error:
+        log.exception("training", ticker=step.ticker, horizon=step.horizon, outcome="failed")
+        jobs.finish(step, "failed", f"{type(error).__name__}: {error}")
+        return
+    status: Status = "failed" if outcome.failed else "promoted" if outcome.promoted else "kept"
+    reason = outcome.reason if outcome.failed else f"version {outcome.version}: {outcome.reason}"
+    jobs.finish(step, status, reason)
+    seconds = round(time.monotonic() - started, 3)
+    log.info("training", ticker=step.ticker, horizon=step.horizon, outcome=status, reason=reason, seconds=seconds)
+
+
+@contextmanager
+def alone(settings: Settings, ticker: str) -> Iterator[bool]:
+    """Whether this is the only replica that trains the ticker; without Redis there is no other."""
+    url = settings.cache.redis_url
+    if url is None:
+        yield True
+        return
+    try:
+        lock = Redis.from_url(url.get_secret_value()).lock(f"stocks:training:{ticker}", timeout=LOCK_TIMEOUT)
+        mine = lock.acquire(blocking=False)
+    except (RedisError, OSError, ValueError) as error:
+        log.warning("redis", problem=type(error).__name__, training=ticker)
+        yield True
+        return
+    try:
+        yield mine
+    finally:
+        if mine:
+            _release(lock)
+
+
+def _release(lock: object) -> None:
+    try:
+        lock.release()  # type: ignore[attr-defined]  # redis.lock.Lock
+    except (LockError, RedisError, OSError) as error:
+        log.warning("redis", problem=type(error).__name__, training="lock not released")
+
+
+def missing(settings: Settings) -> list[tuple[str, int]]:
+    """Tickers and horizons without a model for the kind of their prices, the first horizon of all tickers first."""
+    kinds = asyncio.run(_kinds(settings))
+    roots = default_roots(settings)
+    found: list[tuple[str, int]] = []
+    for horizon in settings.horizons:
+        for ticker, simulated in kinds.items():
+            folder = newest_folder(roots, ticker, horizon)
+            try:
+                if folder is not None and read_published(folder).card.simulated == simulated:
+                    continue
+            except UnreadableModel as error:
+                log.warning("training", ticker=ticker, horizon=horizon, again=str(error))
+            found.append((ticker, horizon))
+    return found
+
+
+async def _kinds(settings: Settings) -> dict[str, bool]:
+    """Whether the prices of each ticker are simulated; tickers without prices are left out."""
+    market = Market.open(settings)
+    kinds = {}
+    for ticker in settings.tickers:
+        try:
+            kinds[ticker] = (await market.history(ticker)).bars.simulated
+        except MarketError as error:
+            log.error("training", ticker=ticker, outcome="not trained", reason=str(error))  # noqa: TRY400
+    await market.close()
+    return kinds
