@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 # Seconds; a cache that answers later than this is slower than computing.
 TIMEOUT = 0.05
 COOL_DOWN = 5.0
+# Calls in a row that must fail before it is left alone: one may be late on a busy machine.
+FAILURES = 3
 
 Result = TypeVar("Result")
 # Key, value and life in milliseconds.
@@ -38,7 +40,7 @@ class SharedCache:
         """
         self._redis = redis
         self._namespace = namespace
-        self._closed_until = 0.0
+        self._failures, self._closed_until = 0, 0.0
         self._reads = Gathering[str, bytes | None](self._read)
         self._writes = Gathering[Write, None](self._write)
         self._writing: set[asyncio.Task[None]] = set()
@@ -80,6 +82,13 @@ class SharedCache:
         if self._redis is not None:
             await self._redis.aclose()
 
+    def _note_failure(self, error: Exception) -> None:
+        metrics.REDIS_FAILURES.inc()
+        self._failures += 1
+        if self._failures >= FAILURES:
+            log.warning("redis", problem=type(error).__name__, left_alone_for=COOL_DOWN)
+            self._closed_until = monotonic() + COOL_DOWN
+
     def _usable(self) -> bool:
         return self._redis is not None and monotonic() >= self._closed_until
 
@@ -108,12 +117,9 @@ class SharedCache:
             async with asyncio.timeout(10 * TIMEOUT if patient else 3 * TIMEOUT):
                 result = await use(self._redis)
         except (RedisError, OSError, TimeoutError) as error:
-            if monotonic() >= self._closed_until:
-                log.warning("redis", problem=type(error).__name__, left_alone_for=COOL_DOWN)
-            self._closed_until = monotonic() + COOL_DOWN
-            metrics.REDIS_FAILURES.inc()
+            self._note_failure(error)
             return None
-        self._closed_until = 0.0
+        self._failures, self._closed_until = 0, 0.0
         return result
 
 

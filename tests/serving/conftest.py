@@ -40,6 +40,7 @@ from serving.forests import Forests
 from serving.gathering import Gathering
 from serving.predictor import Predictor, model_tag, try_model
 from serving.shared import SharedCache
+from tests.serving.running import Service, start
 
 METRICS = Metrics(
     val_mae=0.0119,
@@ -342,3 +343,17 @@ def _wait_for_redis(url: str) -> None:
                 time.sleep(0.02)
             else:
                 return
+
+
+@pytest.fixture(scope="module")
+def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """Start services, given their settings as environment variables; all are ended with the module."""
+    started: list[Service] = []
+
+    def make(**given: str) -> Service:
+        started.append(start(tmp_path_factory.mktemp("home"), _free_port(), **given))
+        return started[-1]
+
+    yield make
+    for service in started:
+        service.end()

@@ -1,14 +1,12 @@
 """The whole service, as a process of its own on simulated prices."""
 
 import json
-import os
 import re
-import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -19,69 +17,27 @@ import pytest
 
 from configuration import ROOT
 from forecasting.published import Published
+from tests.serving.running import START_WITHIN, Service, command, environment, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("service")]
+pytestmark = pytest.mark.slow
 
 TICKERS = ["AAPL", "GOOGL", "MSFT", "AMZN", "TSLA", "META", "NVDA", "NFLX", "ORCL", "CRM"]
-START_WITHIN, SWAP_WITHIN = 60.0, 10.0
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def environment(home: Path, **given: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("STOCKS_", "BENTOML_", "PROM"))}
-    kept.pop("REDIS_URL", None)
-    own = {"STOCKS_HOME": str(home), "BENTOML_HOME": str(home / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
-    return {**kept, **own, "STOCKS_MARKET__PROVIDERS": '["simulated"]', "STOCKS_TRAINING__ON_START": "false", **given}
-
-
-def serve(home: Path, port: int, log: Path, **given: str) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "bentoml", "serve", "service:StockPrediction", "--port", str(port)]
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            command, cwd=ROOT, env=environment(home, **given), stdout=output, stderr=subprocess.STDOUT
-        )
-
-
-def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.05)
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz", timeout=1).status_code == 200
-    except httpx.HTTPError:
-        return False
+SWAP_WITHIN = 10.0
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+def service(start_service: Callable[..., Service]) -> Service:
+    return start_service(STOCKS_TRAINING__ON_START="false")
 
 
-@pytest.fixture(scope="module")
-def url(home: Path) -> Iterator[str]:
-    port = free_port()
-    log = home / "service.log"
-    process = serve(home, port, log)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        wait_until(lambda: answers(address) or process.poll() is not None, START_WITHIN, log.read_text())
-        wait_until(
-            lambda: httpx.get(f"{address}/warmup/status").json()["completed_at"] is not None, START_WITHIN, "warm"
-        )
-        yield address
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+@pytest.fixture
+def home(service: Service) -> Path:
+    return service.home
+
+
+@pytest.fixture
+def url(service: Service) -> str:
+    return service.url
 
 
 @pytest.fixture
@@ -144,6 +100,10 @@ def test_every_answer_is_timed_and_every_prediction_says_where_it_came_from(clie
         ("GET", "/model/status/ZZZZ", None, 404),
         ("GET", "/model/status/AAPL?horizon=7", None, 422),
         ("GET", "/nowhere", None, 404),
+        ("GET", "/model/retrain/nonsense", None, 404),
+        ("POST", "/model/retrain/ZZZZ", None, 404),
+        ("POST", "/v2/models/ZZZZ/infer", {}, 404),
+        ("GET", "/v2/models/AMZN/ready", None, 503),
         ("GET", "/predict", None, 405),
         ("DELETE", "/predict/AAPL", None, 405),
         ("POST", "/health", {}, 405),
@@ -189,7 +149,10 @@ def test_the_whole_surface_is_documented(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
 
     assert "post" in paths["/predict"]
-    routes = {"/predict/{ticker}", "/model/status/{ticker}", "/tickers", "/health", "/warmup/status"}
+    routes = {
+        *("/predict/{ticker}", "/model/status/{ticker}", "/model/retrain/{ticker}", "/tickers", "/health", "/metrics"),
+        *("/warmup/status", "/performance/metrics", "/performance/summary", "/v2/models/{name}/infer"),
+    }
     assert routes <= paths.keys()
     page = client.get("/docs")
     assert page.status_code == 200
@@ -257,6 +220,9 @@ def test_a_corrupt_model_is_refused_and_the_old_one_stays(
 
     wait_until(lambda: bool(refusal()), SWAP_WITHIN, "the refusal is told")
     assert client.get("/predict/META").json()["model"]["version"] == 1
+    assert client.get("/health").json()["status"] == "degraded"
+    publish("META", version=3)
+    wait_until(lambda: client.get("/predict/META").json()["model"]["version"] == 3, SWAP_WITHIN, "a good one serves")
 
 
 @pytest.mark.parametrize(
@@ -268,9 +234,8 @@ def test_a_corrupt_model_is_refused_and_the_old_one_stays(
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_one_line(tmp_path: Path, variable: str, value: str, said: str) -> None:
-    command = [sys.executable, "-m", "bentoml", "serve", "service:StockPrediction", "--port", str(free_port())]
     ended = subprocess.run(
-        command,
+        command(port=0),
         cwd=ROOT,
         env=environment(tmp_path, **{variable: value}),
         capture_output=True,
@@ -290,3 +255,135 @@ def test_answers_are_json_that_any_parser_reads(client: httpx.Client) -> None:
 
     assert "NaN" not in text
     assert json.loads(text)["ticker"] == "MSFT"
+
+
+def test_a_second_answer_comes_from_memory_and_no_cache_asks_for_a_new_one(client: httpx.Client) -> None:
+    client.get("/predict/TSLA")
+    layers = [client.get("/predict/tsla").headers["x-cache"] for _ in range(3)]
+    fresh = client.get("/predict/TSLA", headers={"Cache-Control": "no-cache"})
+
+    assert layers == ["memory"] * 3
+    assert fresh.headers["x-cache"] == "miss"
+    assert {"prices", "render"} <= set(re.findall(r"(\w+);dur", fresh.headers["server-timing"]))
+
+
+def test_the_request_id_of_the_client_comes_back_and_others_get_one(client: httpx.Client) -> None:
+    assert client.get("/health", headers={"X-Request-ID": "mine"}).headers["x-request-id"] == "mine"
+    given = client.get("/health", headers={"X-Request-ID": "x" * 300}).headers["x-request-id"]
+    assert len(given) == 32
+
+
+def test_a_hundred_users_at_once_get_right_answers(url: str) -> None:
+    def user(number: int) -> list[tuple[int, str, str]]:
+        with httpx.Client(base_url=url, timeout=60) as own:
+            found = []
+            for step in range(10):
+                ticker = TICKERS[(number + step) % len(TICKERS)]
+                headers = {"Cache-Control": "no-cache"} if step % 3 == 0 else {}
+                answer = own.get(f"/predict/{ticker}", headers=headers)
+                found.append((answer.status_code, ticker, answer.json().get("ticker", "")))
+            return found
+
+    with ThreadPoolExecutor(100) as pool:
+        answers = [answer for found in pool.map(user, range(100)) for answer in found]
+
+    assert len(answers) == 1000
+    assert all(status == 200 and asked == answered for status, asked, answered in answers)
+
+
+def test_fifty_swaps_under_load_fail_nothing_and_mix_nothing(
+    client: httpx.Client, url: str, home: Path, publisher: Callable[[Path], Callable[..., Published]]
+) -> None:
+    """Each version's forest gives an expected return of its own, so the price target tells which one answered."""
+    publish = publisher(home / "bentoml" / "models")
+    publish("GOOGL", version=1, below=(0.01, 0.0), above=(0.01, 0.0), shrinkage=1.0)
+    wait_until(lambda: client.get("/predict/GOOGL").json()["model"]["version"] == 1, SWAP_WITHIN, "version 1 serves")
+    swapping = True
+
+    def user(number: int) -> list[tuple[int, int, float]]:
+        headers = {"Cache-Control": "no-cache"} if number % 2 else {}
+        found = []
+        with httpx.Client(base_url=url, timeout=60) as own:
+            while swapping:
+                answer = own.get("/predict/GOOGL", headers=headers)
+                body = answer.json()
+                found.append((answer.status_code, body["model"]["version"], body["prediction"]["change_percent"]))
+        return found
+
+    with ThreadPoolExecutor(8) as pool:
+        users = [pool.submit(user, number) for number in range(8)]
+        for version in range(2, 51):
+            expected = version / 100
+            publish("GOOGL", version=version, below=(expected, 0.0), above=(expected, 0.0), shrinkage=1.0)
+            time.sleep(0.1)
+        wait_until(lambda: client.get("/predict/GOOGL").json()["model"]["version"] == 50, SWAP_WITHIN, "the last one")
+        swapping = False
+        answers = [answer for done in users for answer in done.result()]
+
+    unit = answers[0][2] / answers[0][1]
+    assert {status for status, _, _ in answers} == {200}
+    assert len({version for _, version, _ in answers}) > 3
+    for _, version, change in answers:
+        assert change == pytest.approx(version * unit, rel=0.02), "the card and the forest are of one version"
+
+
+def test_the_forests_answer_clients_of_the_open_inference_protocol(
+    client: httpx.Client, home: Path, publisher: Callable[[Path], Callable[..., Published]]
+) -> None:
+    publisher(home / "bentoml" / "models")("NFLX", version=6, below=(0.25, -0.5), above=(0.75, 0.5))
+    ready = "/v2/models/NFLX/versions/6/ready"
+    wait_until(lambda: client.get(ready).status_code == 200, SWAP_WITHIN, "version 6 is ready")
+    (inputs,) = client.get("/v2/models/NFLX").json()["inputs"]
+    row = {"name": "X", "shape": [1, inputs["shape"][1]], "datatype": "FP32", "data": [-1.0] * inputs["shape"][1]}
+
+    answer = client.post("/v2/models/NFLX/infer", json={"inputs": [row]}).json()
+
+    assert answer["outputs"][0]["data"] == [0.25, -0.5]
+    assert {"name": "forest-nflx-1", "version": "6", "state": "READY"} in client.post("/v2/repository/index").json()
+    assert client.get("/v2").json()["name"]
+    assert client.get("/v2/health/ready").status_code == 200
+
+
+def test_figures_over_all_workers(client: httpx.Client) -> None:
+    for _ in range(10):
+        client.get("/predict/AAPL")
+    found = client.get("/performance/metrics").json()
+    summary = client.get("/performance/summary").json()
+
+    top = {"timestamp", "request_performance", "memory_usage", "cache_performance"}
+    assert top | {"prediction_performance", "provider_usage"} == found.keys()
+    assert found["request_performance"]["GET /predict/{ticker}"]["count"] >= 10
+    assert found["memory_usage"]["current_mb"] > 100, "all processes"
+    assert found["cache_performance"]["by_layer"]["memory"] >= 10
+    keys = {"api_performance", "ml_performance", "cache_performance", "memory_usage_mb", "status"}
+    assert summary.keys() == keys
+
+
+def test_the_labels_of_the_metrics_are_bounded(client: httpx.Client) -> None:
+    for number in range(20):
+        client.get(f"/secret{number}/../admin.php")
+        client.get(f"/predict/X{number}")
+    text = client.get("/metrics").text
+
+    assert "secret" not in text
+    assert "X7" not in text
+    assert 'route="unknown"' in text
+    assert 'route="/predict/{ticker}"' in text
+    for family in ("stocks_cache_total", "stocks_predictions_total", "stocks_batch_rows_bucket", "stocks_memory_bytes"):
+        assert family in text
+
+
+def test_strangers_may_not_retrain(client: httpx.Client) -> None:
+    answer = client.post("/model/retrain/AAPL", headers={"X-Forwarded-For": "203.0.113.9"})
+
+    assert is_problem(answer, 403)
+
+
+def test_the_log_is_json_with_request_ids(service: Service, client: httpx.Client) -> None:
+    client.get("/predict/ORCL", headers={"Cache-Control": "no-cache", "X-Request-ID": "find-me"})
+    wait_until(lambda: "find-me" in service.log, SWAP_WITHIN, "the line is written")
+
+    (line,) = [line for line in service.log.splitlines() if "find-me" in line]
+    event = json.loads(line)
+    assert (event["event"], event["ticker"], event["request_id"]) == ("prediction", "ORCL", "find-me")
+    assert event["confidence"] >= 0.5

@@ -1,0 +1,195 @@
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from forecasting.published import Published
+from serving.problems import Problem
+from serving.redis_client import connect
+from serving.shared import SharedCache
+from serving.status import Status
+
+MakeStatus = Callable[..., Status]
+
+
+@pytest.fixture
+def make_status(settings: Any, parts: Any) -> MakeStatus:
+    def make(shared: SharedCache | None = None, probe: Callable[[Published], Awaitable[None]] | None = None) -> Status:
+        async def fine(_published: Published) -> None:
+            """It answers."""
+
+        return Status(
+            settings,
+            parts.market,
+            parts.champions,
+            predictor=parts.predictor,
+            shared=shared or SharedCache(None, "test"),
+            probe=probe or fine,
+        )
+
+    return make
+
+
+async def test_the_warm_up_loads_every_model_and_asks_every_ticker_once(
+    make_status: MakeStatus, parts: Any, publish: Any
+) -> None:
+    publish("AAPL")
+    status = make_status()
+    assert status.warm_up_status().started_at is None
+
+    await status.warm_up()
+
+    told = status.warm_up_status()
+    assert told.models_loaded == 1
+    assert told.errors == []
+    assert told.duration_seconds is not None
+    assert all(parts.predictor.at_once(ticker, 1) for ticker in ("AAPL", "MSFT", "TSLA"))
+
+
+async def test_a_ticker_without_prices_is_an_error_of_the_warm_up_and_stops_nothing(
+    make_status: MakeStatus, parts: Any
+) -> None:
+    del parts.market.bars["MSFT"]
+    status = make_status()
+
+    await status.warm_up()
+
+    assert [error.split(":")[0] for error in status.warm_up_status().errors] == ["MSFT"]
+    assert parts.predictor.at_once("TSLA", 1) is not None
+
+
+async def test_a_bug_in_one_tickers_warm_up_stops_nothing(make_status: MakeStatus, parts: Any) -> None:
+    parts.market.broken = RuntimeError("a bug")
+    status = make_status()
+
+    await status.warm_up()
+
+    assert status.warm_up_status().errors == [f"{ticker}: RuntimeError: a bug" for ticker in ("AAPL", "MSFT", "TSLA")]
+
+
+async def test_models_trained_since_the_start_are_counted(make_status: MakeStatus, parts: Any, publish: Any) -> None:
+    publish("AAPL")
+    status = make_status()
+    await status.warm_up()
+    publish("MSFT", trained_at=datetime.now(UTC) + timedelta(seconds=1))
+    await parts.champions.look()
+
+    assert status.warm_up_status().models_trained == 1
+
+
+async def test_everything_fine_is_healthy(make_status: MakeStatus) -> None:
+    health = await make_status().health()
+
+    assert health.status == "healthy"
+    assert health.reasons == []
+
+
+async def test_old_or_missing_prices_degrade(make_status: MakeStatus, parts: Any) -> None:
+    parts.market.stale = True
+    del parts.market.bars["MSFT"]
+
+    health = await make_status().health()
+
+    assert health.status == "degraded"
+    assert any("AAPL, TSLA" in reason for reason in health.reasons)
+    assert any("no prices: MSFT" in reason for reason in health.reasons)
+
+
+async def test_a_redis_that_is_configured_and_gone_degrades(make_status: MakeStatus) -> None:
+    shared = SharedCache(connect("redis://127.0.0.1:1", 0.05), "test")
+
+    health = await make_status(shared).health()
+
+    assert health.status == "degraded"
+    assert "Redis" in health.reasons[0]
+    await shared.close()
+
+
+async def test_forests_that_do_not_answer_degrade(make_status: MakeStatus, parts: Any, publish: Any) -> None:
+    publish("AAPL")
+    await parts.champions.look()
+
+    async def gone(_published: Published) -> None:
+        raise ConnectionError
+
+    assert "the baseline does" in (await make_status(probe=gone).health()).reasons[0]
+
+
+async def test_a_refused_model_degrades_and_says_why(make_status: MakeStatus, parts: Any, publish: Any) -> None:
+    publish("AAPL", corrupt=True)
+    await parts.champions.look()
+
+    health = await make_status().health()
+
+    assert any("publish the model again" in reason for reason in health.reasons)
+
+
+async def test_status_without_a_model(make_status: MakeStatus) -> None:
+    status = await make_status().model("aapl", 1)
+
+    assert status.ticker == "AAPL"
+    assert not status.model_loaded
+    assert status.model_type == "baseline"
+    assert status.metrics is None
+    assert status.retrain_recommended
+
+
+async def test_status_of_a_fresh_model(make_status: MakeStatus, parts: Any, publish: Any) -> None:
+    publish("AAPL", version=4)
+    await parts.champions.look()
+
+    status = await make_status().model("AAPL", 1)
+
+    assert (status.model_loaded, status.model_type, status.version) == (True, "random_forest", 4)
+    assert not status.stale
+    assert not status.retrain_recommended
+    assert status.metrics is not None
+
+
+async def test_a_model_that_has_missed_a_month_is_stale(make_status: MakeStatus, parts: Any, publish: Any) -> None:
+    publish("AAPL", trained_to=date(2024, 1, 2))
+    await parts.champions.look()
+
+    status = await make_status().model("AAPL", 1)
+
+    assert status.stale
+    assert status.retrain_recommended
+    assert "new sessions" in status.reasons[0]
+
+
+async def test_a_model_of_the_other_kind_of_prices_is_loaded_and_does_not_serve(
+    make_status: MakeStatus, parts: Any, publish: Any
+) -> None:
+    publish("AAPL", simulated=False, source="files")
+    await parts.champions.look()
+
+    status = await make_status().model("AAPL", 1)
+
+    assert status.model_loaded
+    assert status.model_type == "baseline"
+    assert "real prices" in status.reasons[0]
+
+
+async def test_status_without_prices_still_answers(make_status: MakeStatus, parts: Any, publish: Any) -> None:
+    publish("AAPL")
+    await parts.champions.look()
+    del parts.market.bars["AAPL"]
+
+    assert (await make_status().model("AAPL", 1)).model_loaded
+
+
+@pytest.mark.parametrize(("ticker", "horizon", "code"), [("NOPE", 1, 404), ("?", 1, 422), ("AAPL", 21, 422)])
+async def test_what_cannot_be_asked(make_status: MakeStatus, ticker: str, horizon: int, code: int) -> None:
+    with pytest.raises(Problem) as caught:
+        await make_status().model(ticker, horizon)
+
+    assert caught.value.status == code
+
+
+async def test_a_model_made_for_other_inputs_is_refused(parts: Any, publish: Any) -> None:
+    publish("AAPL", features=("something", "else"))
+    await parts.champions.look()
+
+    assert parts.champions.get("AAPL", 1) is None
+    assert "made for other inputs" in parts.champions.refusal("AAPL", 1)

@@ -1,0 +1,117 @@
+"""The whole service in its other forms: with Redis and two workers, embedded, with keys, and with a trainer."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from forecasting.published import Published
+from forecasting.training_jobs import WorkerLock
+from tests.serving.running import Service, wait_until
+
+pytestmark = pytest.mark.slow
+
+# Importing MLflow and scikit-learn alone takes ten seconds of a quiet machine.
+TRAINED_WITHIN, ENDED_WITHIN = 120.0, 15.0
+FEW = '["AAPL", "MSFT"]'
+
+
+def version(url: str, ticker: str) -> int | None:
+    found: int | None = httpx.get(f"{url}/predict/{ticker}", timeout=30).json()["model"]["version"]
+    return found
+
+
+def test_embedded_forests_in_two_workers_that_share_redis(
+    start_service: Callable[..., Service], redis_url: str, publisher: Callable[[Path], Callable[..., Published]]
+) -> None:
+    service = start_service(
+        REDIS_URL=redis_url,
+        STOCKS_TICKERS=FEW,
+        STOCKS_SERVING__RUNNER="embedded",
+        STOCKS_SERVING__WORKERS="2",
+        STOCKS_TRAINING__ON_START="false",
+        STOCKS_SECURITY__API_KEYS='["open-sesame"]',
+        STOCKS_CACHE__MEMORY_TTL="0",
+    )
+    names = [" ".join(process.cmdline()) for process in service.children()]
+    assert not any("forest_runner" in name for name in names)
+    publisher(service.home / "bentoml" / "models")("AAPL", version=9)
+    # Each request has a connection of its own, so that both workers are asked.
+    wait_until(lambda: {version(service.url, "AAPL") for _ in range(20)} == {9}, 15, "both serve version 9")
+
+    layers = {httpx.get(f"{service.url}/predict/AAPL", timeout=30).headers["x-cache"] for _ in range(20)}
+
+    assert "redis" in layers
+    assert layers <= {"redis", "prediction"}, "a reading that comes too late is done without"
+    assert httpx.get(f"{service.url}/health", timeout=30).json()["status"] == "healthy"
+    counted = httpx.get(f"{service.url}/performance/metrics", timeout=30).json()["cache_performance"]["by_layer"]
+    assert sum(counted.values()) >= 40, "over both workers"
+    _only_with_a_key(service.url)
+
+
+def _only_with_a_key(url: str) -> None:
+    def retrain(**headers: str) -> httpx.Response:
+        return httpx.post(f"{url}/model/retrain/NOPE", headers=headers, timeout=30)
+
+    assert retrain().status_code == 401
+    assert retrain(Authorization="Bearer wrong").status_code == 401
+    assert retrain(Authorization="Bearer open-sesame").status_code == 404, "it is let in, and there is no such ticker"
+
+
+@pytest.fixture(scope="module")
+def training(start_service: Callable[..., Service]) -> Service:
+    return start_service(
+        STOCKS_TICKERS=FEW,
+        STOCKS_HORIZONS="[1]",
+        STOCKS_TRAINING__ON_START="true",
+        STOCKS_TRAINING__TESTED="130",
+        STOCKS_TRAINING__REFIT_EVERY="130",
+    )
+
+
+def test_what_is_missing_is_trained_and_served_and_trained_again_on_request(training: Service) -> None:
+    url = training.url
+    assert version(url, "MSFT") in {None, 1}, "the baseline answers from the start"
+    wait_until(lambda: version(url, "AAPL") == version(url, "MSFT") == 1, TRAINED_WITHIN, "both have a forest")
+
+    asked = httpx.post(f"{url}/model/retrain/aapl", timeout=30)
+    again = httpx.post(f"{url}/model/retrain/AAPL?horizon=1", timeout=30)
+
+    assert asked.status_code == again.status_code == 202
+    assert asked.json()["job_id"] == again.json()["job_id"]
+    assert asked.headers["location"] == f"/model/retrain/{asked.json()['job_id']}"
+    job: dict[str, Any] = {}
+
+    def ended() -> bool:
+        job.update(httpx.get(url + asked.headers["location"], timeout=30).json())
+        return job["finished_at"] is not None
+
+    wait_until(ended, TRAINED_WITHIN, "the training has ended")
+    assert job["status"] in {"promoted", "kept"}, job
+    assert job["queued_at"] <= job["started_at"] <= job["finished_at"]
+    assert job["reason"]
+    if job["status"] == "promoted":
+        wait_until(lambda: version(url, "AAPL") == 2, 15, "version 2 serves")
+
+
+def test_the_trainer_ends_with_the_service_however_that_ends(start_service: Callable[..., Service]) -> None:
+    service = start_service(STOCKS_TICKERS=FEW, STOCKS_TRAINING__ON_START="false")
+    lock = WorkerLock(service.home)
+    wait_until(lock.held, ENDED_WITHIN, "the trainer lives")
+    family = service.children()
+    (trainer,) = [process for process in family if "training.worker" in process.cmdline()]
+    assert trainer.nice() >= 10
+
+    os.kill(service.process.pid, signal.SIGKILL)
+    service.process.wait()
+    wait_until(lambda: not trainer.is_running() or trainer.status() == psutil.STATUS_ZOMBIE, ENDED_WITHIN, "it ended")
+
+    assert not lock.held()
+    for process in family:
+        if process.is_running():
+            process.kill()
