@@ -216,7 +216,12 @@ def cases(dead: dict[str, str | None], live: str) -> list[Case]:
 
 def dead_table(measured: dict[Case, list[Times]], timeout: float) -> Table:
     """What each case costs in milliseconds, beside the same chain without its dead provider."""
-    table = Table("first", "behind", *(Column(each, justify="right") for each in FIGURES), "reached")
+    table = Table(
+        Column("first", no_wrap=True),
+        Column("behind", no_wrap=True),
+        *(Column(each, justify="right") for each in FIGURES),
+        "as asked",
+    )
     alone = {case.behind: medians(runs) for case, runs in measured.items() if case.dead is None}
     for case, runs in measured.items():
         found, without = medians(runs), alone[case.behind]
