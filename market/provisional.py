@@ -1,6 +1,6 @@
-"""The bar of a session that still runs, made from its quote."""
+"""The bar of a session that still runs, or whose bar no provider has yet, made from its quote."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -10,13 +10,15 @@ from market.quote import Quote
 from market.sessions import Sessions
 
 WINDOW = 21  # complete sessions that say what is typical
+EXTENDED = timedelta(hours=4)  # of trading after the close; what trades later belongs to the next session
 
 
 def with_provisional(bars: Bars, quote: Quote, sessions: Sessions, now: datetime) -> tuple[Bars, bool]:
-    """Append the running session's provisional bar.
+    """Append the provisional bar of the newest session that has begun.
 
-    Its close is the quote. Its range and volume are those of a part of the session, which features would take for an
-    unusually quiet day; so they are what the last 21 complete sessions make typical:
+    While it runs, and after its close until a provider has its bar: without it the forecast would be for a session
+    that is over. Its close is the quote. Its range and volume are those of a part of the session, which features would
+    take for an unusually quiet day; so they are what the last 21 complete sessions make typical:
 
     - open: the session's own when the quote has it, else the last close (no news overnight);
     - high and low: the body of the bar, extended by the median upper and lower shadow; never inside what was seen;
@@ -26,21 +28,21 @@ def with_provisional(bars: Bars, quote: Quote, sessions: Sessions, now: datetime
         bars: split-adjusted to the share as it trades now, complete sessions only.
         quote: as traded.
         sessions: of the exchange.
-        now: decides which session is running.
+        now: decides which session is the newest.
 
     Returns:
-        The bars with the provisional one and True; the bars unchanged and False when no session is running, when the
-        quote is not from it, when one of the two is simulated and the other is not, or when the quote looks as if the
-        share was split since the last bar.
+        The bars with the provisional one and True; the bars unchanged and False when they hold the newest session, when
+        the quote is not from it, when one of the two is simulated and the other is not, or when the quote looks as if
+        the share was split since the last bar.
     """
-    running = sessions.running(now)
-    if running is None or running <= bars.session[-1] or quote.simulated != bars.simulated:
+    newest = sessions.begun(now)
+    if newest <= bars.session[-1] or quote.simulated != bars.simulated:
         return bars, False
-    if not sessions.opens(running) <= quote.at <= sessions.closes(running):
+    if not sessions.opens(newest) <= quote.at <= sessions.closes(newest) + EXTENDED:
         return bars, False
     if plausible_ratio(quote.price / float(bars.close[-1]), EXPLAINED_WITHIN) is not None:
         return bars, False
-    return _append(bars, running, quote), True
+    return _append(bars, newest, quote), True
 
 
 def _append(bars: Bars, session: np.datetime64, quote: Quote) -> Bars:

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from market.bars import Bars
+from market.providers.files import Files
 from market.provisional import with_provisional
 from market.quote import Quote
 from market.sessions import Sessions
@@ -50,20 +52,111 @@ def test_without_an_opening_price_the_last_close_stands_in(make_series: Any, ses
     assert extended.open[-1] == bars.close[-1]
 
 
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("now", "at"),
+    [
+        ("2024-03-12 20:00", "2024-03-12 20:00"),  # it closes at this moment
+        ("2024-03-12 21:30", "2024-03-12 19:59"),  # closed; its last trade was a minute before
+        ("2024-03-12 21:30", "2024-03-12 15:00"),  # nothing newer is known of it
+        ("2024-03-12 23:00", "2024-03-12 22:40"),  # traded after hours
+        ("2024-03-13 13:00", "2024-03-12 20:00"),  # the next one has not opened
+    ],
+)
+def test_a_closed_session_without_its_bar_is_provisional_too(
+    make_series: Any, sessions: Sessions, now: str, at: str
+) -> None:
+    extended, is_provisional = with_provisional(make_series().bars, quote(at=moment(at)), sessions, moment(now))
+    assert is_provisional
+    assert (str(extended.session[-1]), extended.close[-1]) == ("2024-03-12", 101.0)
+    assert str(sessions.after(extended.session[-1], 1)) == "2024-03-13"  # the forecast is for a session to come
+
+
+@pytest.mark.parametrize("now", ["2024-03-08 22:00", "2024-03-09 15:00", "2024-03-10 15:00", "2024-03-11 13:00"])
+def test_over_a_weekend_fridays_quote_stands_for_its_bar_until_monday_opens(
+    make_series: Any, sessions: Sessions, now: str
+) -> None:
+    thursday = make_series(last="2024-03-07").bars
+    friday = quote(at=moment("2024-03-08 21:00"))
+    extended, is_provisional = with_provisional(thursday, friday, sessions, moment(now))
+    assert is_provisional
+    assert str(extended.session[-1]) == "2024-03-08"
+    assert with_provisional(thursday, friday, sessions, moment("2024-03-11 13:30")) == (thursday, False)
+
+
+def test_a_half_day_closes_early(make_series: Any, sessions: Sessions) -> None:
+    before = make_series(last="2024-07-02").bars
+    for at, expected in (("2024-07-03 17:00", True), ("2024-07-03 21:00", True), ("2024-07-03 21:01", False)):
+        assert with_provisional(before, quote(at=moment(at)), sessions, moment("2024-07-04 12:00"))[1] is expected
+
+
 @pytest.mark.parametrize(
     ("now", "at", "source"),
     [
-        (datetime(2024, 3, 12, 21, 0, tzinfo=UTC), RUNNING, "tiingo"),  # closed
-        (datetime(2024, 3, 12, 12, 0, tzinfo=UTC), datetime(2024, 3, 12, 11, 0, tzinfo=UTC), "tiingo"),  # not open yet
-        (RUNNING, datetime(2024, 3, 11, 20, 0, tzinfo=UTC), "tiingo"),  # a quote of the session before
-        (RUNNING, RUNNING, "simulated"),  # of another kind
+        ("2024-03-12 12:00", "2024-03-12 11:00", "tiingo"),  # before the opening, the last bar being there
+        ("2024-03-12 15:00", "2024-03-11 20:00", "tiingo"),  # of the session before
+        ("2024-03-12 21:30", "2024-03-11 20:00", "tiingo"),  # the same, after the close
+        ("2024-03-12 21:30", "2024-03-12 13:29", "tiingo"),  # of the morning before the opening
+        ("2024-03-13 13:00", "2024-03-13 12:00", "tiingo"),  # of the morning after
+        ("2024-03-13 15:00", "2024-03-12 20:00", "tiingo"),  # the next session has opened
+        ("2024-03-12 15:00", "2024-03-12 15:00", "simulated"),  # of another kind
+        ("2024-03-12 21:30", "2024-03-12 20:00", "simulated"),
     ],
 )
 def test_otherwise_the_bars_stay_as_they_are(
-    make_series: Any, sessions: Sessions, now: datetime, at: datetime, source: str
+    make_series: Any, sessions: Sessions, now: str, at: str, source: str
 ) -> None:
     bars = make_series().bars
-    assert with_provisional(bars, quote(at=at, source=source), sessions, now) == (bars, False)
+    assert with_provisional(bars, quote(at=moment(at), source=source), sessions, moment(now)) == (bars, False)
+
+
+@pytest.mark.parametrize("now", ["2024-03-12 20:00", "2024-03-12 23:00", "2024-03-16 12:00"])
+async def test_simulated_prices_have_every_closed_session_and_need_none(
+    make_market: Any, sessions: Sessions, clock: Any, now: str
+) -> None:
+    clock.seconds = moment(now).timestamp()
+    market = make_market(simulated=True)
+    found, bars = await market.quote("AAPL"), (await market.history("AAPL")).bars
+    assert with_provisional(bars, found, sessions, clock.moment) == (bars, False)
+
+
+async def test_a_file_that_ends_early_gets_no_bar_from_its_own_last_close(
+    real_bars: Path, make_market: Any, sessions: Sessions, clock: Any
+) -> None:
+    clock.seconds = moment("2024-03-12 23:00").timestamp()
+    market = make_market(Files(real_bars, sessions))
+    found, bars = await market.quote("AAPL"), (await market.history("AAPL")).bars
+    assert with_provisional(bars, found, sessions, clock.moment) == (bars, False)
+
+
+@pytest.mark.parametrize(("price", "expected"), [(101.0, True), (160.0, False)])
+async def test_a_quote_that_is_held_back_closes_no_session(
+    make_market: Any, provider: Any, make_series: Any, sessions: Sessions, clock: Any, *, price: float, expected: bool
+) -> None:
+    clock.seconds = moment("2024-03-12 20:30").timestamp()
+    closed = quote(price, at=moment("2024-03-12 20:00"))
+    market = make_market(provider("tiingo", {"AAPL": make_series()}, {"AAPL": closed}))
+    found, bars = await market.quote("AAPL"), (await market.history("AAPL")).bars
+    assert bool(found.held_back) is not expected
+    assert with_provisional(bars, found, sessions, clock.moment)[1] is expected
+
+
+async def test_the_bar_takes_the_place_of_the_quote_once_a_provider_has_it(
+    make_market: Any, provider: Any, make_series: Any, sessions: Sessions, clock: Any
+) -> None:
+    clock.seconds = moment("2024-03-12 20:30").timestamp()
+    tiingo = provider("tiingo", {"AAPL": make_series()}, {"AAPL": quote(at=moment("2024-03-12 20:00"))})
+    market = make_market(tiingo)
+    found, before = await market.quote("AAPL"), (await market.history("AAPL")).bars
+    assert with_provisional(before, found, sessions, clock.moment)[1]
+    tiingo.bars_of["AAPL"] = make_series(last="2024-03-12", count=301)
+    clock.forward(2 * 3600)
+    found, after = await market.quote("AAPL"), (await market.history("AAPL")).bars
+    assert str(after.session[-1]) == "2024-03-12"
+    assert with_provisional(after, found, sessions, clock.moment) == (after, False)
 
 
 def test_a_quote_that_looks_split_is_no_close(make_series: Any, sessions: Sessions) -> None:
