@@ -173,11 +173,12 @@ class Quotes:
         return quote.marked(stale=self._expired(quote, self._moment()), expires_at=expires_at)
 
     def _expired(self, quote: Quote, moment: datetime) -> bool:
-        """Older than the calendar says: a session has closed since, or one runs and the quote has had its time."""
+        """Older than the calendar says: a session has closed since, or ran since and the quote has had its time."""
         if self._sessions.begun(quote.at) < self._sessions.last_complete(moment):
             return True
-        age = moment - (quote.fetched_at or quote.at)
-        return self._sessions.running(moment) is not None and age > timedelta(seconds=self._ttl)
+        fetched_at = quote.fetched_at or quote.at
+        moved = self._sessions.running(fetched_at) is not None or self._sessions.running(moment) is not None
+        return moved and moment - fetched_at > timedelta(seconds=self._ttl)
 
     def _is_local(self, source: str) -> bool:
         link = self._chain.link(source)

@@ -109,6 +109,19 @@ async def test_the_last_quote_known_serves_when_it_is_newer(
     assert (await make_market(tiingo).quote("AAPL")).price == 103.0
 
 
+async def test_a_price_from_the_middle_of_a_session_that_has_closed_says_so(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    clock.forward(16 * 3600)  # in the session of Tuesday
+    tiingo = provider("tiingo", {"AAPL": make_series()}, {"AAPL": quoted(at=clock.moment)})
+    market = make_market(tiingo)
+    await market.quote("AAPL")
+    tiingo.quotes_of["AAPL"] = DOWN
+    clock.forward(5.5 * 3600)  # half an hour after its close
+    quote = await market.quote("AAPL")
+    assert (quote.price, quote.stale) == (101.0, True)
+
+
 async def test_old_bars_give_a_quote_that_says_so(make_market: Any, provider: Any, make_series: Any) -> None:
     quote = await make_market(provider("tiingo", {"AAPL": make_series(last="2024-03-01")})).quote("AAPL")
     assert quote.stale
