@@ -4,15 +4,17 @@ import asyncio
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import click
+import stamina
 from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
 import configuration
 from market import report
-from market.errors import MarketError, NoPrices
+from market.errors import InvalidBars, MarketError, NoPrices
 from market.market import Market
 from market.providers.files import parse_csv
 from market.quality import inspect
@@ -31,6 +33,7 @@ def main() -> None:
 )
 def fetch(tickers: str | None, *, again: bool) -> None:
     """Exit status 0 only when every ticker has its bars."""
+    stamina.instrumentation.set_on_retry_hooks(())  # a retry is no news; what comes of it is
     settings = _settings()
     names = _names(tickers) or settings.tickers
     failures = asyncio.run(_fetch(settings, names, again=again))
@@ -67,7 +70,7 @@ async def _fetch_one(market: Market, ticker: str, output: Console, errors: Conso
 
 
 @main.command(help="Say what is wrong with a file of bars; exit status 0 when it can be used.")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Read the file as the `files` provider would, and say what is unusual about it."""
     output, errors = report.console(), report.console(error=True)
@@ -75,13 +78,21 @@ def check(file: Path) -> None:
     try:
         sessions = Sessions.open(settings.exchange, settings.home)
         series = parse_csv(file.read_bytes(), file.stem.upper(), str(file))
-    except (MarketError, OSError) as error:
-        errors.print(Text(str(error), style="red"))
-        sys.exit(1)
+    except OSError as error:
+        _refuse(errors, f"{file}: {error.strerror}; name a file of bars, such as AAPL.csv")
+    except InvalidBars as error:
+        _refuse(errors, error.reason)
+    except MarketError as error:
+        _refuse(errors, str(error))
     findings = inspect(series, sessions, sessions.last_complete(datetime.now(UTC)))
     output.print(report.summary(str(file), series.bars, findings))
     for line in report.lines(str(file), findings):
         output.print(line)
+
+
+def _refuse(errors: Console, reason: str) -> NoReturn:
+    errors.print(Text(reason, style="red"))
+    sys.exit(1)
 
 
 def _names(tickers: str | None) -> tuple[str, ...]:

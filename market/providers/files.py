@@ -15,6 +15,7 @@ from market.series import Adjustment, Series
 from market.sessions import Sessions, utc_now
 
 HEADER = ("date", *COLUMNS)
+KNOWN = (*HEADER, "adj_close")
 FIRST_ROW = 2  # the header is line 1
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -76,10 +77,7 @@ def parse_csv(content: bytes, ticker: str, name: str) -> Series:
     Raises:
         InvalidBars: `name:line: reason; remedy`.
     """
-    try:
-        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig")), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidBars(ticker, f"{name}: not a CSV file in UTF-8: {error}; export it again") from None
+    rows = _rows(content, ticker, name)
     while rows and not rows[-1]:
         rows.pop()  # empty lines at the end
     header = [field.strip().lower() for field in rows[0]] if rows else []
@@ -87,23 +85,41 @@ def parse_csv(content: bytes, ticker: str, name: str) -> Series:
         raise InvalidBars(
             ticker, f"{name}:1: the file is empty; it needs the header {','.join(HEADER)} and one row per session"
         )
+    if twice := [column for column in KNOWN if header.count(column) > 1]:
+        raise InvalidBars(ticker, f"{name}:1: column {', '.join(twice)} stands there twice; delete or rename one")
     if missing := [column for column in HEADER if column not in header]:
-        raise InvalidBars(
-            ticker, f"{name}:1: column {', '.join(missing)} is missing; the header must have {','.join(HEADER)}"
-        )
+        wanted = f"the header must have {','.join(HEADER)}, with commas between"
+        raise InvalidBars(ticker, f"{name}:1: column {', '.join(missing)} is missing; {wanted}")
     if len(rows) == 1:
         raise InvalidBars(ticker, f"{name}:2: there is no row below the header; add one per session")
     return _checked(rows[1:], header, ticker, name)
 
 
+def _rows(content: bytes, ticker: str, name: str) -> list[list[str]]:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InvalidBars(ticker, f"{name}:{line}: not text in UTF-8; export it as CSV again") from None
+    if "\0" in text:
+        raise InvalidBars(ticker, f"{name}: not text but binary data; export it as CSV")
+    reader = csv.reader(io.StringIO(text), strict=True)
+    try:
+        return list(reader)
+    except csv.Error as error:
+        raise InvalidBars(ticker, f"{name}:{reader.line_num}: not CSV: {error}; correct the line") from None
+
+
 def _checked(rows: list[list[str]], header: list[str], ticker: str, name: str) -> Series:
     for index, row in enumerate(rows):
         if len(row) != len(header):
+            if not row:
+                raise InvalidBars(ticker, f"{name}:{index + FIRST_ROW}: the line is empty; delete it", index)
             found = f"{name}:{index + FIRST_ROW}: {len(row)} fields where the header has {len(header)}"
             raise InvalidBars(ticker, f"{found}; complete the line or delete it", index)
     texts = dict(zip(header, zip(*rows, strict=True), strict=True))
     session = _dates(texts["date"], ticker, name)
-    given = [column for column in (*COLUMNS, "adj_close") if column in texts]
+    given = [column for column in KNOWN[1:] if column in texts]
     numbers = {column: _numbers(texts[column], column, ticker, name) for column in given}
     adj_close = numbers.pop("adj_close", None)
     try:

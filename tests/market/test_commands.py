@@ -80,12 +80,23 @@ def test_a_file_that_cannot_be_used_gets_one_line_with_file_line_and_remedy(
     path.write_text(text)
     result = run("check", str(path))
     assert result.exit_code == 1
-    assert f"{path}{expected}" in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith(f"{path}{expected}")
+    assert (result.stderr.count("\n"), result.stdout) == (1, "")
 
 
-def test_a_file_that_is_not_there() -> None:
-    assert run("check", "nowhere.csv").exit_code == 2
+def test_what_is_no_file_gets_one_line_too(tmp_path: Path) -> None:
+    for path, reason in ((tmp_path / "nowhere.csv", "No such file or directory"), (tmp_path, "Is a directory")):
+        result = run("check", str(path))
+        assert result.exit_code == 1
+        assert result.stderr == f"{path}: {reason}; name a file of bars, such as AAPL.csv\n"
+
+
+def test_a_binary_file_gets_one_line_too(tmp_path: Path) -> None:
+    path = tmp_path / "AAPL.csv"
+    path.write_bytes(bytes(range(256)) * 10)
+    result = run("check", str(path))
+    assert result.exit_code == 1
+    assert result.stderr == f"{path}:2: not text in UTF-8; export it as CSV again\n"
 
 
 @pytest.mark.parametrize("command", [[], ["fetch"], ["check"]])
@@ -118,6 +129,23 @@ def test_one_tickers_trouble_is_not_anothers(
     assert result.stderr.count("\n") == 2
     assert HistoryStore(home).knows("MSFT")
     assert not HistoryStore(home).knows("IBM")
+
+
+def test_a_provider_that_is_down_is_named_and_its_retries_are_not(
+    server: Any, played: Any, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.play(played(status=503))
+    monkeypatch.setenv("TIINGO_API_KEY", "key")
+    monkeypatch.setenv("STOCKS_MARKET__TIINGO__BASE_URL", server.url)
+    monkeypatch.setenv("STOCKS_MARKET__PROVIDERS", '["tiingo", "simulated"]')
+    result = run("fetch", "--tickers", "AAPL,MSFT")
+    assert len(server.paths) == 3  # tried again for the first ticker, not asked for the second
+    assert (result.exit_code, result.stdout) == (1, "")
+    for ticker in ("AAPL", "MSFT"):
+        (line,) = [line for line in result.stderr.splitlines() if line.startswith(f"{ticker}:")]
+        assert "no prices from any provider" in line
+        assert "tiingo: could not answer for AAPL (HTTP 503)" in line
+    assert not HistoryStore(home).knows("AAPL")
 
 
 @pytest.mark.parametrize("ticker", ["../AAPL", "AAPL MSFT", "TOOLONGNAME"])

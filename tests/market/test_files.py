@@ -56,7 +56,10 @@ def test_harmless_differences_are_read(text: str) -> None:
         (GOOD + "2024-03-11,11,9,10,10,11,1\n", "AAPL.csv:4: .*high is below low; correct"),
         (GOOD + "2024-03-11,11,13,10,12,0,1\n", "AAPL.csv:4: .*adj_close is not a positive number; correct"),
         (GOOD + "2024-03-11,11,13,10,12,11,-1\n", "AAPL.csv:4: .*volume is negative; correct"),
-        (GOOD + '2024-03-11,"11,13,10,12,11,1\n', "AAPL.csv: not a CSV file in UTF-8"),
+        (GOOD + "\n2024-03-11,11,13,10,12,11,1\n", "AAPL.csv:4: the line is empty; delete it"),
+        (GOOD + '2024-03-11,"11,13,10,12,11,1\n', "AAPL.csv:4: not CSV: unexpected end of data; correct the line"),
+        (GOOD.replace(",", ";"), "AAPL.csv:1: column .* is missing; the header must have .*, with commas between"),
+        (GOOD.replace("adj_close", "close"), "AAPL.csv:1: column close stands there twice; delete or rename one"),
     ],
 )
 def test_bad_files_are_refused_in_one_line_with_place_and_remedy(text: str, message: str) -> None:
@@ -65,9 +68,17 @@ def test_bad_files_are_refused_in_one_line_with_place_and_remedy(text: str, mess
     assert "\n" not in str(caught.value)
 
 
-def test_bytes_that_are_no_text_are_refused() -> None:
-    with pytest.raises(InvalidBars, match="not a CSV file in UTF-8"):
-        parse_csv(b"date\xff\xfe", "AAPL", "AAPL.csv")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (GOOD.encode() + b"\xff\xfe", "AAPL.csv:4: not text in UTF-8; export it as CSV again"),
+        (GOOD.encode("utf-16"), "AAPL.csv:1: not text in UTF-8"),
+        (bytes(500), "AAPL.csv: not text but binary data; export it as CSV"),
+    ],
+)
+def test_bytes_that_are_no_text_are_refused(content: bytes, message: str) -> None:
+    with pytest.raises(InvalidBars, match=message):
+        parse_csv(content, "AAPL", "AAPL.csv")
 
 
 @given(
