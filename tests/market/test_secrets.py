@@ -1,6 +1,9 @@
 """The key of a provider stays with it: everything that is written while every failure is played is looked through."""
 
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from market.providers.tiingo import Tiingo
 from market.quota import LocalBuckets, Quota
 from market.sessions import Sessions
 
+ROOT = Path(__file__).resolve().parents[2]
 KEY = "SECRETKEY123"
 
 BODIES = [
@@ -43,7 +47,14 @@ BODIES = [
 
 @pytest.mark.parametrize("broken", [{}, {"status": 500}, {"status": 429}, {"status": 401}, {"raw": b"no HTTP"}])
 async def test_the_key_is_nowhere(
-    server: Any, played: Any, sessions: Sessions, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, broken: Any
+    server: Any,
+    played: Any,
+    sessions: Sessions,
+    tmp_path: Path,
+    *,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    broken: Any,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     written = []
@@ -61,9 +72,29 @@ async def test_the_key_is_nowhere(
     assert any(KEY in path for path in server.paths)
     assert any(KEY in headers.get("Authorization", "") for headers in server.headers)
     written += [record.getMessage() + str(record.__dict__) for record in caplog.records]
-    written += files_under(tmp_path)
+    written += files_under(tmp_path) + list(capfd.readouterr())
     assert any("HTTP Request" in text for text in written) or "raw" in broken  # httpx logs every URL
     assert not [text for text in written if KEY in text]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("provider", ["alpha_vantage", "tiingo"])
+def test_the_command_writes_it_nowhere_either(server: Any, played: Any, tmp_path: Path, provider: str) -> None:
+    server.play(*(played(body) for body in BODIES))
+    environment = os.environ | {
+        "STOCKS_HOME": str(tmp_path),
+        f"{provider.upper()}_API_KEY": KEY,
+        f"STOCKS_MARKET__{provider.upper()}__BASE_URL": server.url,
+        f"STOCKS_MARKET__{provider.upper()}__QUOTA": "[]",
+        "STOCKS_MARKET__PROVIDERS": f'["{provider}"]',
+    }
+    command = [sys.executable, "-X", "dev", "-m", "market", "fetch", "--tickers", "AAPL,MSFT,NVDA"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "no prices from any provider" in done.stderr
+    asked = [*server.paths, *(headers.get("Authorization", "") for headers in server.headers)]
+    assert any(KEY in each for each in asked)
+    assert not [text for text in (done.stdout, done.stderr, *files_under(tmp_path)) if KEY in text]
 
 
 def open_market(url: str, sessions: Sessions, home: Path) -> Market:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from market.bars import Bars
 from market.history import HistoryStore
 from market.quote import Quote
 from market.series import Adjustment, Series
@@ -163,6 +164,44 @@ def test_two_processes_write_and_read_one_ticker_a_thousand_times(tmp_path: Path
         assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         assert connection.execute("SELECT max(series) FROM fetches").fetchone()[0] == 1000
     connection.close()
+
+
+ADDER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+import numpy as np
+from market.bars import Bars
+from market.history import HistoryStore
+from market.series import Adjustment, Series
+
+store = HistoryStore(Path(sys.argv[1]))
+who, rounds = int(sys.argv[2]), int(sys.argv[3])
+seen = 0
+for number in range(rounds):
+    session = np.datetime64("2020-01-01") + np.arange(1) + 2 * number + who
+    price = session.astype(float)
+    assert store.extend(Series(Bars("AAPL", "tiingo", session, *[price] * 5), Adjustment.TRADED), datetime.now(UTC))
+    bars = store.read("AAPL").series.bars
+    assert session[0] in bars.session, "its own bar is lost"
+    assert len(bars) > seen, "an older bar is lost"
+    assert (bars.close[1:] == bars.session[1:].astype(float)).all(), "torn read"
+    seen = len(bars)
+"""
+
+
+def test_two_processes_add_to_one_ticker_a_thousand_times_and_every_bar_is_there(tmp_path: Path) -> None:
+    session, price = np.array(["2019-12-31"], dtype="datetime64[D]"), np.ones(1)
+    first = Series(Bars("AAPL", "tiingo", session, price, price, price, price, price), Adjustment.TRADED)
+    HistoryStore(tmp_path).replace(first, FETCHED)
+    both = [child(ADDER, str(tmp_path), str(who), "500") for who in (0, 1)]
+    for process in both:
+        process.communicate(timeout=120)
+    assert [process.returncode for process in both] == [0, 0]
+    stored = HistoryStore(tmp_path).read("AAPL")
+    assert stored is not None
+    expected = np.datetime64("2019-12-31") + np.arange(1001)
+    np.testing.assert_array_equal(stored.series.bars.session, expected)
 
 
 @pytest.mark.parametrize("after", [0.02, 0.05, 0.11, 0.23])

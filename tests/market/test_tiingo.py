@@ -15,9 +15,13 @@ from pydantic import SecretStr
 
 from configuration import Tiingo as Settings
 from market.adjustment import split_adjusted
+from market.chain import Chain
 from market.errors import BadKey, Malformed, NoData, ProviderError, QuotaSpent, UnknownTicker
+from market.guard import Guard
+from market.providers import Link
 from market.providers.tiingo import Tiingo, parse_daily, parse_quote, refusal
 from market.quota import LocalBuckets, Quota
+from market.series import Series
 
 KEY = "SECRETTOKEN"
 NOW = datetime(2024, 6, 24, 15, 0, tzinfo=UTC)
@@ -110,6 +114,44 @@ async def test_what_each_failing_answer_leads_to(
         await tiingo.series("XYZ")
     assert len(server.paths) == 1
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    # what the server does, requests it takes, whether Tiingo is then left alone
+    ("answer", "requests", "state"),
+    [
+        pytest.param({"status": 503}, 3, "open", id="503"),
+        pytest.param({"status": 429}, 2, "open", id="429"),
+        pytest.param({"raw": b""}, 3, "open", id="dropped"),
+        pytest.param({"delay": 30.0}, 1, "open", id="silent"),
+        pytest.param({"body": HOUR_SPENT}, 1, "open", id="hour-spent"),
+        pytest.param({"body": b'{"detail":"Invalid token."}', "status": 401}, 1, "open", id="bad-key"),
+        pytest.param({"body": b"[]"}, 1, "closed", id="no-prices"),
+        pytest.param({"body": b"<!DOCTYPE html><html></html>"}, 1, "closed", id="web-page"),
+        pytest.param({"body": b"\x00\xffgarbage"}, 1, "closed", id="garbage"),
+    ],
+)
+async def test_after_every_failure_the_next_provider_answers(
+    tiingo: Tiingo,
+    server: Any,
+    played: Any,
+    provider: Any,
+    make_series: Any,
+    *,
+    answer: Any,
+    requests: int,
+    state: str,
+) -> None:
+    server.play(played(**answer))
+    other = provider("yahoo", {"AAPL": make_series(source="yahoo"), "MSFT": make_series("MSFT", source="yahoo")})
+    chain = Chain([Link(tiingo, Guard("tiingo")), Link(other, Guard("yahoo"))])
+
+    async def bars(ticker: str) -> Series:
+        return await chain.first(ticker, "bars", chain.providers, lambda each: each.series(ticker))
+
+    assert [(await bars(ticker)).source for ticker in ("AAPL", "MSFT")] == ["yahoo", "yahoo"]
+    assert chain.states() == {"tiingo": state, "yahoo": "closed"}
+    assert len(server.paths) == (requests if state == "open" else 2 * requests)  # an open provider is not asked
 
 
 def test_each_quota_has_its_reset() -> None:
