@@ -260,7 +260,8 @@ def main(timeout: float, runs: int) -> None:
     output.print(dead_table(measured, timeout))
     output.print(f"milliseconds, medians of {runs} runs; dead part: more than the same chain without its dead provider")
     output.print(
-        f"asked: at most {timeout * 1000:.0f} for the first ticker, under {NEXT_LIMIT * 1000:.0f} for each other"
+        f"asked: at most the time-out of {timeout * 1000:.0f} for the first ticker (and {TIMER * 1000:.0f} to notice it),"
+        f" under {NEXT_LIMIT * 1000:.0f} for each other"
     )
     output.print("from memory: " + ", ".join(f"{name} {seconds * 1e6:.1f} us" for name, seconds in warm.items()))
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 import configuration
 from configuration import Settings
 from market.errors import NoPrices
+from market.history import HistoryStore
 from market.market import Market
 from market.quote import Quote
 
@@ -51,16 +53,21 @@ async def test_a_first_run_without_network_and_keys_answers_at_once_and_says_sim
     await market.close()
 
 
+@pytest.mark.parametrize("source", ["simulated", "tiingo"])
 async def test_a_dead_provider_costs_one_time_out_and_not_one_for_each_ticker(
-    settings: Settings, server: Any, played: Any
+    settings: Settings, server: Any, played: Any, make_series: Any, source: str
 ) -> None:
     server.play(played(delay=30))
+    if source == "tiingo":  # stored on another day, and due
+        for ticker in TICKERS:
+            HistoryStore(settings.home).replace(make_series(ticker), datetime.now(UTC) - timedelta(days=2))
     dead = {"base_url": server.url, "api_key": SecretStr("key")}
     market = Market.open(changed(settings, tiingo=dead, timeout=TIMEOUT, providers=("tiingo", "simulated")))
     times = []
     for ticker in TICKERS:
         started = time.monotonic()
-        assert (await market.history(ticker)).bars.simulated
+        assert (await market.quote(ticker)).source == source
+        assert (await market.history(ticker)).bars.source == source
         times.append(time.monotonic() - started)
     assert times[0] >= TIMEOUT  # it was asked
     assert len(server.paths) == 1  # and the others did not ask
