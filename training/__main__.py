@@ -206,6 +206,9 @@ def prepare() -> Settings:
     configuration.anchor()
     # Git is asked for the commit by us; MLflow's own look fails loudly where there is none.
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    # MLflow would otherwise try for minutes whether its server comes back.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     return configuration.load()
 
 
