@@ -166,14 +166,20 @@ def status() -> None:
     print_standings(standings(settings, Registry(settings), _models(settings)), _console())
 
 
-@main.command(help="Pack the service and the champions into a bento, exported as dist/stock_prediction.bento.")
-def bento() -> None:
+@main.command(help="Pack the service and the champions into a bento, and export it as one file.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=configuration.ROOT / "dist" / "stock_prediction.bento",
+    help="File to write; dist/stock_prediction.bento without it.",
+)
+def bento(out: Path) -> None:
     """Exit status 0 only when it was built."""
     settings = prepare()
-    from training.bento import EXPORT, build_bento
+    from training.bento import build_bento
 
-    tag, models = build_bento(settings)
-    click.echo(f"{tag} with {models} models, exported to {EXPORT}")
+    tag, models = build_bento(settings, out)
+    click.echo(f"{tag} with {models} models, exported to {out}")
 
 
 @main.command(help="Open MLflow on this machine: compare runs and versions.")
