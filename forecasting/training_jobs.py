@@ -159,14 +159,15 @@ class TrainingJobs:
         with self._transaction() as connection:
             return connection.execute("SELECT 1 FROM steps WHERE status = 'queued' LIMIT 1").fetchone() is not None
 
-    def failures(self, ticker: str, horizon: int, since: float) -> int:
-        """How many trainings of the model failed after `since` (Unix seconds)."""
+    def in_vain(self, ticker: str, horizon: int, since: float) -> bool:
+        """Whether a training ended after `since` (Unix seconds) without a model that serves."""
         with self._transaction() as connection:
             found = connection.execute(
-                "SELECT count(*) FROM steps WHERE ticker = ? AND horizon = ? AND status = 'failed' AND finished_at > ?",
+                "SELECT 1 FROM steps WHERE ticker = ? AND horizon = ? AND status IN ('failed', 'kept')"
+                " AND finished_at > ?",
                 (ticker, horizon, since),
             ).fetchone()
-        return int(found[0])
+        return found is not None
 
     def finished(self, since: float) -> list[Step]:
         """Steps that ended after `since` (Unix seconds), in that order."""
