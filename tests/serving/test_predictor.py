@@ -74,7 +74,7 @@ async def test_without_prices_it_is_503_and_says_when_to_ask_again(parts: Any, m
 
 async def test_direction_and_target_never_disagree(parts: Any, publish: Any) -> None:
     for version, expected in enumerate((-0.4, -0.01, 0.0, 0.01, 0.4), start=1):
-        publish("AAPL", version=version, below=(expected, 0.0), above=(expected, 0.0))
+        publish("AAPL", version=version, below=(expected, 0.0, 0.0), above=(expected, 0.0, 0.0))
         await parts.champions.look()
 
         prediction = (await parts.computing.compute("AAPL", 1)).prediction
@@ -123,14 +123,16 @@ async def test_while_a_session_runs_its_quote_is_the_close(parts: Any, publish: 
     parts.market.sessions = type(weekdays)(every, open_at.astype("datetime64[s]"), close_at.astype("datetime64[s]"))
     parts.market.bars["AAPL"] = bars[: int(np.searchsorted(bars.session, np.datetime64(today)))]
 
+    price = round(1.01 * float(parts.market.bars["AAPL"].close[-1]), 2)
+
     async def quote(ticker: str) -> Quote:
-        return Quote(ticker, 123.45, now, "simulated", fetched_at=now, expires_at=now + timedelta(minutes=5))
+        return Quote(ticker, price, now, "simulated", fetched_at=now, expires_at=now + timedelta(minutes=5))
 
     parts.market.quote = quote
     prediction = (await parts.computing.compute("AAPL", 1)).prediction
 
     assert prediction.data.provisional
-    assert prediction.current_price == 123.45
+    assert prediction.current_price == price
     assert prediction.prediction.made_on == today > before
     assert prediction.prediction.target_on == today + timedelta(days=1)
     assert isinstance(prediction.prediction.made_on, date)
@@ -163,7 +165,7 @@ async def test_another_model_or_another_bar_is_another_input(parts: Any, publish
     publish("AAPL", version=1)
     await parts.champions.look()
     await parts.computing.compute("AAPL", 1)
-    publish("AAPL", version=2, below=(0.9, 0.0), above=(0.9, 0.0))
+    publish("AAPL", version=2, below=(0.9, 0.0, 0.0), above=(0.9, 0.0, 0.0))
     await parts.champions.look()
     assert not (await parts.computing.compute("AAPL", 1)).reused
     parts.market.bars["AAPL"] = make_bars("AAPL")[:-1]

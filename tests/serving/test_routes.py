@@ -137,7 +137,7 @@ async def test_everything_else_answers(running: Running, publish: Any, tmp_path:
 
 
 async def test_the_forests_by_themselves(running: Running, publish: Any) -> None:
-    published = publish("AAPL", version=2, below=(0.25, -0.5), above=(0.75, 0.5))
+    published = publish("AAPL", version=2, below=(0.25, -0.5, 0.0), above=(0.75, 0.5, 1.0))
     width = len(published.card.features)
     row = {"name": "X", "shape": [1, width], "datatype": "FP32", "data": [1.0] * width}
     async with running() as (client, _):
@@ -150,7 +150,7 @@ async def test_the_forests_by_themselves(running: Running, publish: Any) -> None
         ):
             assert (await client.get(path)).status_code == 200, path
         answer = await client.post("/v2/models/AAPL/versions/2/infer", json={"inputs": [row]})
-        assert answer.json()["outputs"][0]["data"] == [0.75, 0.5]
+        assert answer.json()["outputs"][0]["data"] == [0.75, 0.5, 1.0]
         assert len((await client.post("/v2/repository/index")).json()) == 4
 
 

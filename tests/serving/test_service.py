@@ -296,7 +296,7 @@ def test_fifty_swaps_under_load_fail_nothing_and_mix_nothing(
 ) -> None:
     """Each version's forest gives an expected return of its own, so the price target tells which one answered."""
     publish = publisher(home / "bentoml" / "models")
-    publish("GOOGL", version=1, below=(0.01, 0.0), above=(0.01, 0.0), shrinkage=1.0)
+    publish("GOOGL", version=1, below=(0.01, 0.0, 0.0), above=(0.01, 0.0, 0.0), shrinkage=1.0)
     wait_until(lambda: client.get("/predict/GOOGL").json()["model"]["version"] == 1, SWAP_WITHIN, "version 1 serves")
     swapping = True
 
@@ -314,7 +314,7 @@ def test_fifty_swaps_under_load_fail_nothing_and_mix_nothing(
         users = [pool.submit(user, number) for number in range(8)]
         for version in range(2, 51):
             expected = version / 100
-            publish("GOOGL", version=version, below=(expected, 0.0), above=(expected, 0.0), shrinkage=1.0)
+            publish("GOOGL", version=version, below=(expected, 0.0, 0.0), above=(expected, 0.0, 0.0), shrinkage=1.0)
             time.sleep(0.1)
         wait_until(lambda: client.get("/predict/GOOGL").json()["model"]["version"] == 50, SWAP_WITHIN, "the last one")
         swapping = False
@@ -330,7 +330,7 @@ def test_fifty_swaps_under_load_fail_nothing_and_mix_nothing(
 def test_the_forests_answer_clients_of_the_open_inference_protocol(
     client: httpx.Client, home: Path, publisher: Callable[[Path], Callable[..., Published]]
 ) -> None:
-    publisher(home / "bentoml" / "models")("NFLX", version=6, below=(0.25, -0.5), above=(0.75, 0.5))
+    publisher(home / "bentoml" / "models")("NFLX", version=6, below=(0.25, -0.5, 0.0), above=(0.75, 0.5, 1.0))
     ready = "/v2/models/NFLX/versions/6/ready"
     wait_until(lambda: client.get(ready).status_code == 200, SWAP_WITHIN, "version 6 is ready")
     (inputs,) = client.get("/v2/models/NFLX").json()["inputs"]
@@ -338,7 +338,7 @@ def test_the_forests_answer_clients_of_the_open_inference_protocol(
 
     answer = client.post("/v2/models/NFLX/infer", json={"inputs": [row]}).json()
 
-    assert answer["outputs"][0]["data"] == [0.25, -0.5]
+    assert answer["outputs"][0]["data"] == [0.25, -0.5, 0.0]
     assert {"name": "forest-nflx-1", "version": "6", "state": "READY"} in client.post("/v2/repository/index").json()
     assert client.get("/v2").json()["name"]
     assert client.get("/v2/health/ready").status_code == 200
