@@ -1,6 +1,7 @@
 """The parts of one API worker, wired."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -104,6 +105,9 @@ class Stack:
 
     async def _serve_models(self) -> None:
         await self.status.warm_up()
+        # What is there now stays: the collector need not look through it again and again, and forked pages stay shared.
+        gc.collect()
+        gc.freeze()
         await self.champions.follow()
 
     async def _trained(self, step: Step) -> None:
