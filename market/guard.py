@@ -91,6 +91,8 @@ class Guard:
     def _learn(self, ticker: str, what: str, error: MarketError) -> None:
         match error:
             case Unreachable():
+                if self.state == "open":
+                    return  # asked before it was found dead: the same failure, not one more
                 self._failures += 1
                 self._pause(min(COOL_DOWN * 2 ** (self._failures - 1), LONGEST_COOL_DOWN), error)
             case QuotaSpent():

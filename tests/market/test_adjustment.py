@@ -5,13 +5,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.matrix import features
+from features.matrix import WARM_UP, features, features_and_level
 from forecasting.baseline import baseline_forecast
+from forecasting.distribution import forecast
+from forecasting.formula import EXPECTED
 from market.adjustment import plausible_ratio, split_adjusted
-from market.bars import COLUMNS, Bars
+from market.bars import COLUMNS, Bars, FloatArray
 from market.errors import InvalidBars
-from market.providers.files import parse_csv
+from market.providers.files import Files, parse_csv
 from market.series import Adjustment, Series
+from market.sessions import Sessions
+from training.pipeline import Plan, Trained, train
 
 NOW = np.datetime64("2024-03-11")
 
@@ -132,15 +136,21 @@ def write_csv(path: Path, bars: Bars, adj_close: Any) -> None:
     path.write_text(f"date,open,high,low,close,volume,adj_close\n{rows}\n")
 
 
+def with_splits_left_in(source: Path, directory: Path) -> Series:
+    """The file of real bars with its splits undone, written and read again."""
+    ticker = source.stem
+    original = parse_csv(source.read_bytes(), ticker, str(source))
+    path = directory / f"{ticker}.csv"
+    write_csv(path, undone(original.bars, REAL_SPLITS[ticker]), original.adj_close)
+    return parse_csv(path.read_bytes(), ticker, str(path))
+
+
 @pytest.mark.parametrize("ticker", sorted(REAL_SPLITS))
 def test_real_bars_with_their_splits_left_in_give_the_same_features_and_forecasts(
     real_bars: Path, tmp_path: Path, ticker: str
 ) -> None:
-    source = real_bars / f"{ticker}.csv"
-    original = parse_csv(source.read_bytes(), ticker, str(source))
-    path = tmp_path / f"{ticker}.csv"
-    write_csv(path, undone(original.bars, REAL_SPLITS[ticker]), original.adj_close)
-    traded = parse_csv(path.read_bytes(), ticker, str(path))
+    original = parse_csv((real_bars / f"{ticker}.csv").read_bytes(), ticker, ticker)
+    traded = with_splits_left_in(real_bars / f"{ticker}.csv", tmp_path)
     assert traded.bars.close[0] > 1.4 * original.bars.close[0]
     adjusted = split_adjusted(traded, traded.bars.session[-1])
     assert [str(session) for session in adjusted.inferred] == sorted(REAL_SPLITS[ticker])
@@ -152,6 +162,40 @@ def test_real_bars_with_their_splits_left_in_give_the_same_features_and_forecast
         ours, theirs = baseline_forecast(adjusted.bars, horizon), baseline_forecast(reference, horizon)
         for field in fields(theirs):
             np.testing.assert_allclose(getattr(ours, field.name), getattr(theirs, field.name), rtol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("ticker", "horizon"), [("AAPL", 1), ("AMZN", 5), ("TSLA", 1), ("NVDA", 21)])
+async def test_a_trained_model_predicts_the_same_from_real_bars_with_their_splits_left_in(
+    real_bars: Path, tmp_path: Path, make_market: Any, sessions: Sessions, *, ticker: str, horizon: int
+) -> None:
+    with_splits_left_in(real_bars / f"{ticker}.csv", tmp_path)
+    reference, traded = [
+        (await make_market(Files(directory, sessions), home=tmp_path / home).history(ticker)).bars
+        for directory, home in ((real_bars, "reference"), (tmp_path, "traded"))
+    ]
+    trained = train(reference, horizon, Plan(refit_every=200, tested=200, seed=1))
+    (their_outputs, theirs), (outputs, ours) = (forecasts(trained, bars) for bars in (reference, traded))
+    np.testing.assert_allclose(outputs, their_outputs, rtol=1e-9)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+    assert len({round(median, 9) for median, *_ in theirs}) > 50  # they differ from day to day
+    left_in = parse_csv((tmp_path / f"{ticker}.csv").read_bytes(), ticker, ticker).bars
+    around = int(np.searchsorted(left_in.session, np.datetime64(min(REAL_SPLITS[ticker])))) + 1
+    assert not np.allclose(forecasts(trained, left_in[:around])[1][-1], forecasts(trained, reference[:around])[1][-1])
+
+
+def forecasts(trained: Trained, bars: Bars) -> tuple[FloatArray, FloatArray]:
+    """The model's outputs and the median, bounds and probability made of them, for each session that has all inputs."""
+    inputs, level = features_and_level(bars, trained.data.horizon, len(bars) - WARM_UP)
+    outputs = trained.fitted.model.predict(inputs)
+    unit = level * np.sqrt(trained.data.horizon)
+    width = unit * np.exp(trained.fitted.formula.log_ratio(outputs, inputs))
+    centre = trained.calibration.shrinkage * outputs[:, EXPECTED] * unit
+    made = [
+        forecast(trained.data.horizon, float(middle), float(scale), trained.calibration.quantiles)
+        for middle, scale in zip(centre, width, strict=True)
+    ]
+    return outputs, np.array([[one.median, one.lower, one.upper, one.probability_up] for one in made])
 
 
 def test_real_bars_that_are_adjusted_stay_as_they_are(real_bars: Path) -> None:

@@ -46,6 +46,20 @@ def test_a_dead_provider_is_left_alone_for_every_ticker_and_longer_each_time(clo
         clock.forward(1.1)
 
 
+async def test_requests_that_fail_together_are_one_failure(clock: Any) -> None:
+    guard = Guard("tiingo", clock)
+
+    async def ask(ticker: str) -> None:
+        with guard.asking(ticker, "bars"):
+            await asyncio.sleep(0)
+            raise Unreachable("no answer")
+
+    outcomes = await asyncio.gather(*(ask(f"T{number}") for number in range(10)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Unreachable] * 10  # all were asked
+    clock.forward(30.1)
+    assert is_asked(guard)
+
+
 def test_one_answer_closes_it_again(clock: Any) -> None:
     guard = Guard("tiingo", clock)
     fail(guard, Unreachable("no answer"))
