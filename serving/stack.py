@@ -71,7 +71,9 @@ class Stack:
         return cls(
             predictor=predictor,
             inference=Inference(settings, champions, ask),
-            status=Status(settings, market, champions, predictor=predictor, shared=shared, probe=attempt),
+            status=Status(
+                settings, market, champions, predictor=predictor, shared=shared, probe=attempt, accuracy=record.score
+            ),
             retraining=Retraining(settings, jobs, worker),
             figures=Figures(settings, performance, market, record),
             champions=champions,

@@ -23,6 +23,8 @@ def compact(model: ModelProto) -> ModelProto:
     Args:
         model: forests of `BRANCH_LEQ` nodes with one target, as skl2onnx writes those of scikit-learn.
     """
+    if not all(_splits(node) for node in model.graph.node if node.op_type == OLD):
+        return model  # one version of the operators holds for the whole file
     nodes = [_rewritten(node) if node.op_type == OLD else node for node in model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
@@ -30,6 +32,13 @@ def compact(model: ModelProto) -> ModelProto:
         if opset.domain == DOMAIN:
             opset.version = VERSION
     return model
+
+
+def _splits(node: NodeProto) -> bool:
+    """Whether every tree of a forest has a branch; one that is a single leaf has no root in the newer form."""
+    old = {given.name: helper.get_attribute_value(given) for given in node.attribute}
+    modes = zip(old["nodes_nodeids"], old["nodes_modes"], strict=True)
+    return all(mode != b"LEAF" for number, mode in modes if number == 0)
 
 
 def _rewritten(node: NodeProto) -> NodeProto:
