@@ -15,7 +15,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 
 	--no-emit-index-url --no-annotate --no-header pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test train ui bento scale lock clean
+.PHONY: help setup serve test train ui bento bench scale lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -33,6 +33,9 @@ ui: setup  ## MLflow on UI_PORT: compare runs and versions
 
 bento: setup  ## a bento with the champions inside, exported to dist/
 	$(RUN) -m training bento
+
+bench: $(VENV)/.dev  ## this service beside others on this machine; results in benchmarks/
+	$(RUN) -m benchmarks.serving
 
 scale: $(VENV)/.scale  ## the packages for training on a Dask cluster
 

@@ -95,10 +95,11 @@ class TrainingJobs:
     """A queue in one SQLite file that any number of processes share; one open job per ticker."""
 
     def __init__(self, home: Path) -> None:
-        self._folder = home / "jobs"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._path = home / "jobs" / "jobs.sqlite"
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._transaction() as connection:
-            connection.executescript("PRAGMA journal_mode=WAL;" + SCHEMA)
+            # No write-ahead log: whoever closes one last waits for the disk, and readers look every second.
+            connection.executescript("PRAGMA journal_mode=DELETE;" + SCHEMA)
 
     def add(self, ticker: str, horizons: Iterable[int], priority: int) -> Job:
         """Queue the training of a ticker.
@@ -159,14 +160,15 @@ class TrainingJobs:
         with self._transaction() as connection:
             return connection.execute("SELECT 1 FROM steps WHERE status = 'queued' LIMIT 1").fetchone() is not None
 
-    def failures(self, ticker: str, horizon: int, since: float) -> int:
-        """How many trainings of the model failed after `since` (Unix seconds)."""
+    def in_vain(self, ticker: str, horizon: int, since: float) -> bool:
+        """Whether a training ended after `since` (Unix seconds) without a model that serves."""
         with self._transaction() as connection:
             found = connection.execute(
-                "SELECT count(*) FROM steps WHERE ticker = ? AND horizon = ? AND status = 'failed' AND finished_at > ?",
+                "SELECT 1 FROM steps WHERE ticker = ? AND horizon = ? AND status IN ('failed', 'kept')"
+                " AND finished_at > ?",
                 (ticker, horizon, since),
             ).fetchone()
-        return int(found[0])
+        return found is not None
 
     def finished(self, since: float) -> list[Step]:
         """Steps that ended after `since` (Unix seconds), in that order."""
@@ -175,6 +177,10 @@ class TrainingJobs:
                 "SELECT * FROM steps WHERE finished_at > ? ORDER BY finished_at", (since,)
             ).fetchall()
         return [Step(*row) for row in rows]
+
+    def changed_at(self) -> int:
+        """When anything was written last, in nanoseconds of the file's clock; costs no look into the file."""
+        return self._path.stat().st_mtime_ns
 
     def outcomes(self) -> dict[Status, int]:
         """How many steps of the last week stand where."""
@@ -193,8 +199,7 @@ class TrainingJobs:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        path = self._folder / "jobs.sqlite"
-        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as connection, connection:
+        with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT)) as connection, connection:
             yield connection
 
 

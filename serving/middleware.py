@@ -4,6 +4,7 @@ import math
 from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 from time import perf_counter
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -45,8 +46,10 @@ class Envelope:
         request_id.set(answer.request_id)
         self._in_flight += 1
         try:
-            with _span(scope):
+            with _span(scope) as span:
                 await self._answer(answer, scope, receive)
+                if span is not None:
+                    span.update_name(f"{scope['method']} {_route(scope)}")
         finally:
             self._in_flight -= 1
             answer.observe()
@@ -126,11 +129,11 @@ class _Answer:
         ]
 
 
-def _span(scope: Scope) -> AbstractContextManager[None]:
+def _span(scope: Scope) -> AbstractContextManager[Any]:
     if not tracing.enabled():
         return nullcontext()
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    return tracing.request_span(f"{scope['method']} {scope['path']}", headers)
+    return tracing.request_span(scope["method"], headers)
 
 
 def _is_foreign_error(start: Message) -> bool:

@@ -55,9 +55,11 @@ class Retraining:
 
     async def follow(self, ended: Callable[[Step], Awaitable[None]]) -> None:
         """Tell `ended` of every training that ends, until cancelled."""
-        since = time()
+        since, changed_at = time(), 0
         while True:
             await asyncio.sleep(LOOK_EVERY)
+            if changed_at == (changed_at := self._jobs.changed_at()):
+                continue
             for step in await asyncio.to_thread(self._jobs.finished, since):
                 await ended(step)
                 since = max(since, step.finished_at or since)

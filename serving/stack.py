@@ -1,6 +1,7 @@
 """The parts of one API worker, wired."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -70,7 +71,9 @@ class Stack:
         return cls(
             predictor=predictor,
             inference=Inference(settings, champions, ask),
-            status=Status(settings, market, champions, predictor=predictor, shared=shared, probe=attempt),
+            status=Status(
+                settings, market, champions, predictor=predictor, shared=shared, probe=attempt, accuracy=record.score
+            ),
             retraining=Retraining(settings, jobs, worker),
             figures=Figures(settings, performance, market, record),
             champions=champions,
@@ -104,6 +107,9 @@ class Stack:
 
     async def _serve_models(self) -> None:
         await self.status.warm_up()
+        # What is there now stays: the collector need not look through it again and again, and forked pages stay shared.
+        gc.collect()
+        gc.freeze()
         await self.champions.follow()
 
     async def _trained(self, step: Step) -> None:

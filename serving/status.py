@@ -13,7 +13,8 @@ from forecasting.card import ModelCard
 from forecasting.published import Published
 from market.errors import MarketError
 from market.market import History, Market
-from serving.answers import Health, ModelStatus, WarmUpStatus
+from serving import freshness
+from serving.answers import Accuracy, Health, ModelStatus, WarmUpStatus
 from serving.cached_predictor import CachedPredictor
 from serving.champions import Champions
 from serving.problems import Problem
@@ -22,8 +23,6 @@ from serving.shared import SharedCache
 
 log = structlog.get_logger(__name__)
 
-# Sessions after which a model has missed enough to be trained again: a month.
-OLD_AFTER = 21
 PROBE_TIMEOUT = 1.0
 
 
@@ -39,10 +38,17 @@ class Status:
         predictor: CachedPredictor,
         shared: SharedCache,
         probe: Callable[[Published], Awaitable[None]],
+        accuracy: Callable[[str, int], Accuracy | None],
     ) -> None:
-        """Wire the parts; `probe` raises when a published model does not answer."""
+        """Wire the parts.
+
+        Args:
+            probe: raises when a published model does not answer.
+            accuracy: how the last served predictions of a ticker and horizon turned out.
+        """
         self._settings = settings
         self._probe = probe
+        self._accuracy = accuracy
         self._shared = shared
         self._market = market
         self._champions = champions
@@ -89,8 +95,7 @@ class Status:
             reasons.append("there is no model yet; the baseline answers")
         card = published.card if published else None
         served = card is not None and (history is None or history.bars.simulated == card.simulated)
-        if card is not None:
-            reasons += self._reasons(card, history)
+        aged = self._aged(card, history)
         return ModelStatus(
             ticker=ticker,
             horizon=horizon,
@@ -100,9 +105,9 @@ class Status:
             version=card.version if card else None,
             run_id=card.run_id if card else None,
             trained_at=card.trained_at if card else None,
-            stale=card is not None and bool(self._reasons(card, history)),
-            retrain_recommended=bool(reasons),
-            reasons=reasons,
+            stale=bool(aged),
+            retrain_recommended=bool(reasons + aged),
+            reasons=reasons + aged,
             metrics=card.metrics if card else None,
         )
 
@@ -148,14 +153,7 @@ class Status:
         except MarketError:
             return None
 
-    def _reasons(self, card: ModelCard, history: History | None) -> list[str]:
-        """Why a model should be trained again."""
-        if history is None:
+    def _aged(self, card: ModelCard | None, history: History | None) -> list[str]:
+        if card is None or history is None:
             return []
-        bars = history.bars
-        if bars.simulated != card.simulated:
-            kinds = {True: "simulated", False: "real"}
-            return [f"it was trained on {kinds[card.simulated]} prices, but these are {kinds[bars.simulated]}"]
-        new = int(np.sum(bars.session > np.datetime64(card.trained_to))) - card.horizon
-        age = (datetime.now(UTC) - card.trained_at).days
-        return [f"{new} new sessions since it was trained {age} days ago"] if new > OLD_AFTER else []
+        return freshness.reasons(card, history.bars, self._accuracy(card.ticker, card.horizon), datetime.now(UTC))

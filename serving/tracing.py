@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from configuration import Tracing
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Tracer
 
 SERVICE = "stock-prediction"
@@ -15,10 +16,10 @@ _NOTHING: AbstractContextManager[Any] = nullcontext()
 _state: dict[str, "Tracer"] = {}
 
 
-def configure(settings: Tracing) -> None:
+def configure(settings: Tracing) -> "TracerProvider | None":
     """Export spans to the configured collector from now on, if that is switched on."""
     if not settings.enabled:
-        return
+        return None
     # Imported only when they are needed: they bring protobuf and requests with them.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
@@ -31,6 +32,7 @@ def configure(settings: Tracing) -> None:
     )
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.endpoint)))
     _state["tracer"] = provider.get_tracer(SERVICE)
+    return provider
 
 
 def span(name: str) -> AbstractContextManager[Any]:

@@ -76,6 +76,10 @@ class TrackRecord:
         self._scores = {key: _score(pairs[-ROLLING:]) for key, pairs in found.items()}
         return self._scores
 
+    def score(self, ticker: str, horizon: int) -> Accuracy | None:
+        """The last rolling score of a ticker and horizon, if any of its predictions came due."""
+        return self._scores.get((ticker, horizon))
+
     def figures(self) -> list[GaugeMetricFamily]:
         """The last scores, for Prometheus."""
         coverage = GaugeMetricFamily(

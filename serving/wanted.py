@@ -5,7 +5,7 @@ from time import time
 
 from forecasting.training_jobs import ASKED, TrainingJobs, WorkerLock
 
-# Seconds between two looks at the same model's jobs, and before one that failed is tried again.
+# Seconds between two looks at the same model's jobs, and before one whose training was in vain is tried again.
 ASK_EVERY = 30.0
 AFTER_FAILURE = 3600.0
 
@@ -30,6 +30,6 @@ class WantedModels:
         task.add_done_callback(self._asking.discard)
 
     def _add(self, ticker: str, horizon: int, now: float) -> None:
-        if not self._worker.held() or self._jobs.failures(ticker, horizon, since=now - AFTER_FAILURE):
+        if not self._worker.held() or self._jobs.in_vain(ticker, horizon, since=now - AFTER_FAILURE):
             return
         self._jobs.add(ticker, [horizon], ASKED)

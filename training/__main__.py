@@ -166,14 +166,20 @@ def status() -> None:
     print_standings(standings(settings, Registry(settings), _models(settings)), _console())
 
 
-@main.command(help="Pack the service and the champions into a bento, exported as dist/stock_prediction.bento.")
-def bento() -> None:
+@main.command(help="Pack the service and the champions into a bento, and export it as one file.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=configuration.ROOT / "dist" / "stock_prediction.bento",
+    help="File to write; dist/stock_prediction.bento without it.",
+)
+def bento(out: Path) -> None:
     """Exit status 0 only when it was built."""
     settings = prepare()
-    from training.bento import EXPORT, build_bento
+    from training.bento import build_bento
 
-    tag, models = build_bento(settings)
-    click.echo(f"{tag} with {models} models, exported to {EXPORT}")
+    tag, models = build_bento(settings, out)
+    click.echo(f"{tag} with {models} models, exported to {out}")
 
 
 @main.command(help="Open MLflow on this machine: compare runs and versions.")
@@ -206,6 +212,9 @@ def prepare() -> Settings:
     configuration.anchor()
     # Git is asked for the commit by us; MLflow's own look fails loudly where there is none.
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    # MLflow would otherwise try for minutes whether its server comes back.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     return configuration.load()
 
 

@@ -10,15 +10,13 @@ from configuration import ROOT, Settings
 from forecasting.published import default_roots, newest_folder
 from training.errors import TrainingError
 
-EXPORT = ROOT / "dist" / "stock_prediction.bento"
-
 
 class NothingPublished(TrainingError):
     """There is no model to put into a bento."""
 
 
-def build_bento(settings: Settings) -> tuple[str, int]:
-    """Build a bento from `bentofile.yaml` with the champions inside, and write `dist/stock_prediction.bento`.
+def build_bento(settings: Settings, export: Path) -> tuple[str, int]:
+    """Build a bento from `bentofile.yaml` with the champions inside, and export it to the file `export`.
 
     Returns:
         Its tag, and the number of models in it.
@@ -34,9 +32,9 @@ def build_bento(settings: Settings) -> tuple[str, int]:
         yaml.safe_dump(options | {"models": models}, file)
         file.flush()
         bento = bentoml.bentos.build_bentofile(file.name, build_ctx=str(ROOT))
-    EXPORT.parent.mkdir(exist_ok=True)
-    EXPORT.unlink(missing_ok=True)
-    bento.export(str(EXPORT))
+    export.parent.mkdir(parents=True, exist_ok=True)
+    export.unlink(missing_ok=True)
+    bento.export(str(export))
     return str(bento.tag), len(models)
 
 

@@ -5,6 +5,7 @@ TrainingError
   NothingMoves     the price stands still
   Deviation        two computations that must agree do not
   RegistryError    MLflow could not do what was asked
+  NotPublished     the model store could not be written
 """
 
 
@@ -26,3 +27,7 @@ class Deviation(TrainingError):
 
 class RegistryError(TrainingError):
     """MLflow could not be reached, or has no such model or version."""
+
+
+class NotPublished(TrainingError):
+    """The model store could not be written; the model that served before serves on."""

@@ -7,6 +7,7 @@ from skl2onnx import to_onnx
 from sklearn.multioutput import MultiOutputRegressor
 
 from features.matrix import FeatureMatrix
+from training.compact import compact
 from training.errors import Deviation
 
 TOLERANCE = 1e-6
@@ -24,7 +25,7 @@ def export_onnx(model: MultiOutputRegressor, rows: FeatureMatrix, name: str) -> 
     Raises:
         Deviation: an output differs by more than TOLERANCE.
     """
-    graph = to_onnx(model, rows[:1])
+    graph = compact(to_onnx(model, rows[:1]))
     checker.check_model(graph)
     content: bytes = graph.SerializeToString(deterministic=True)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import bentoml
 
 from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard, model_name
+from training.errors import NotPublished
 from training.onnx_export import export_onnx
 from training.registry import Registered
 
@@ -30,14 +31,21 @@ def publish(card: ModelCard, forest: bytes) -> str:
 
     Returns:
         Its tag.
+
+    Raises:
+        NotPublished: the store could not be written.
     """
     name = model_name(card.ticker, card.horizon).lower()
     labels = {"ticker": card.ticker, "horizon": str(card.horizon), "source": card.source}
-    with bentoml.models.create(
-        f"{name}:v{card.version}-{uuid.uuid4().hex[:8]}",
-        labels=labels,
-        metadata={"run_id": card.run_id, "version": card.version},
-    ) as entry:
-        Path(entry.path_of(FOREST_FILE)).write_bytes(forest)
-        Path(entry.path_of(CARD_FILE)).write_text(card.model_dump_json(indent=1), encoding="utf-8")
+    try:
+        with bentoml.models.create(
+            f"{name}:v{card.version}-{uuid.uuid4().hex[:8]}",
+            labels=labels,
+            metadata={"run_id": card.run_id, "version": card.version},
+        ) as entry:
+            Path(entry.path_of(FOREST_FILE)).write_bytes(forest)
+            Path(entry.path_of(CARD_FILE)).write_text(card.model_dump_json(indent=1), encoding="utf-8")
+    except OSError as error:
+        remedy = "make room and run `python -m training publish`"
+        raise NotPublished(f"{name}: version {card.version} is not in the model store: {error}; {remedy}") from error
     return str(entry.tag)

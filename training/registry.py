@@ -106,8 +106,15 @@ class Registry:
         with _translated("MLflow"):
             _ = self._client
             run = mlflow.start_run(experiment_id=self._experiment_id, run_name=name, tags=tags | _environment())
-        with run:
+        status = "FAILED"
+        try:
             yield str(run.info.run_id)
+            status = "FINISHED"
+        finally:
+            # What a model's run left open when MLflow went away is closed with it.
+            with _translated("MLflow"):
+                while mlflow.active_run() is not None:
+                    mlflow.end_run(status)
 
     def record(self, trained: Trained) -> Registered:
         """Log a trained model in a run of its own below the open one, and register it as the new challenger.

@@ -39,13 +39,22 @@ def work_forever(home: Path, parent: int, lock: int | None = None) -> bool:
     if begins:
         os.nice(NICENESS)
         jobs.resume()
-    while not begins and not jobs.waiting():
-        time.sleep(LOOK_EVERY)
+    if not begins:
+        _wait_for_work(jobs)
     from training.work import work_until_idle  # noqa: PLC0415  # it imports what takes seconds and hundreds of MB
 
     work_until_idle(jobs, add_missing=begins)
     _begin_anew(parent, lock)
     return True
+
+
+def _wait_for_work(jobs: TrainingJobs) -> None:
+    while True:
+        changed_at = jobs.changed_at()
+        if jobs.waiting():
+            return
+        while jobs.changed_at() == changed_at:
+            time.sleep(LOOK_EVERY)
 
 
 def _begin_anew(parent: int, lock: int) -> None:

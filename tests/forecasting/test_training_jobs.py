@@ -142,8 +142,9 @@ def test_failures_and_ends_are_remembered(jobs: TrainingJobs) -> None:
     step = claimed(jobs)
     jobs.finish(step, "failed", "too few sessions")
 
-    assert jobs.failures("AAPL", 1, since=0) == 1
-    assert jobs.failures("AAPL", 5, since=0) == 0
+    assert jobs.in_vain("AAPL", 1, since=0)
+    assert not jobs.in_vain("AAPL", 1, since=step.queued_at + 1e6)
+    assert not jobs.in_vain("AAPL", 5, since=0)
     assert [ended.reason for ended in jobs.finished(since=0)] == ["too few sessions"]
     assert jobs.finished(since=step.queued_at + 1e6) == []
     assert jobs.outcomes() == {"failed": 1}

@@ -13,8 +13,8 @@ from serving.problems import Problem
 
 @pytest.fixture
 async def inference(parts: Any, publish: Any, settings: Any) -> Inference:
-    publish("AAPL", version=3, below=(0.25, -0.5, -0.5), above=(0.75, 0.5, 0.5))
-    publish("AAPL", horizon=5, version=4, below=(0.1, 0.0, 0.0), above=(0.1, 0.0, 0.0))
+    publish("AAPL", version=3, below=(0.25, -0.5, 0.0), above=(0.75, 0.5, 1.0))
+    publish("AAPL", horizon=5, version=4, below=(0.1, 0.0, 0.0))
     await parts.champions.look()
 
     async def ask(row: Any) -> Any:
@@ -40,7 +40,7 @@ async def test_a_row_gets_the_outputs_of_the_forest(inference: Inference) -> Non
         "model_name": "AAPL",
         "model_version": "3",
         "id": "seven",
-        "outputs": [{"name": "variable", "datatype": "FP32", "shape": [1, 3], "data": [0.25, -0.5, -0.5]}],
+        "outputs": [{"name": "variable", "datatype": "FP32", "shape": [1, 3], "data": [0.25, -0.5, 0.0]}],
     }
 
 
@@ -48,7 +48,7 @@ async def test_many_rows_in_their_order(inference: Inference) -> None:
     (output,) = (await inference.infer("aapl", body(tensor(4))))["outputs"]
 
     assert output["shape"] == [4, 3]
-    assert output["data"] == [0.25, -0.5, -0.5] * 2 + [0.75, 0.5, 0.5] * 2
+    assert output["data"] == [0.25, -0.5, 0.0] * 2 + [0.75, 0.5, 1.0] * 2
 
 
 async def test_nested_data_is_the_same(inference: Inference) -> None:

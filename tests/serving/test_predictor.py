@@ -123,7 +123,7 @@ async def test_while_a_session_runs_its_quote_is_the_close(parts: Any, publish: 
     parts.market.sessions = type(weekdays)(every, open_at.astype("datetime64[s]"), close_at.astype("datetime64[s]"))
     parts.market.bars["AAPL"] = bars[: int(np.searchsorted(bars.session, np.datetime64(today)))]
 
-    price = round(float(parts.market.bars["AAPL"].close[-1]) * 1.01, 2)
+    price = round(1.01 * float(parts.market.bars["AAPL"].close[-1]), 2)
 
     async def quote(ticker: str) -> Quote:
         return Quote(ticker, price, now, "simulated", fetched_at=now, expires_at=now + timedelta(minutes=5))

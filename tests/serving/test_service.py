@@ -330,7 +330,7 @@ def test_fifty_swaps_under_load_fail_nothing_and_mix_nothing(
 def test_the_forests_answer_clients_of_the_open_inference_protocol(
     client: httpx.Client, home: Path, publisher: Callable[[Path], Callable[..., Published]]
 ) -> None:
-    publisher(home / "bentoml" / "models")("NFLX", version=6, below=(0.25, -0.5, -0.5), above=(0.75, 0.5, 0.5))
+    publisher(home / "bentoml" / "models")("NFLX", version=6, below=(0.25, -0.5, 0.0), above=(0.75, 0.5, 1.0))
     ready = "/v2/models/NFLX/versions/6/ready"
     wait_until(lambda: client.get(ready).status_code == 200, SWAP_WITHIN, "version 6 is ready")
     (inputs,) = client.get("/v2/models/NFLX").json()["inputs"]
@@ -338,7 +338,7 @@ def test_the_forests_answer_clients_of_the_open_inference_protocol(
 
     answer = client.post("/v2/models/NFLX/infer", json={"inputs": [row]}).json()
 
-    assert answer["outputs"][0]["data"] == [0.25, -0.5, -0.5]
+    assert answer["outputs"][0]["data"] == [0.25, -0.5, 0.0]
     assert {"name": "forest-nflx-1", "version": "6", "state": "READY"} in client.post("/v2/repository/index").json()
     assert client.get("/v2").json()["name"]
     assert client.get("/v2/health/ready").status_code == 200

@@ -26,6 +26,7 @@ def make_status(settings: Any, parts: Any) -> MakeStatus:
             predictor=parts.predictor,
             shared=shared or SharedCache(None, "test"),
             probe=probe or fine,
+            accuracy=lambda _ticker, _horizon: None,
         )
 
     return make

@@ -1,5 +1,7 @@
 """ONNX computes what scikit-learn does."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -30,3 +32,12 @@ def test_a_difference_is_refused_by_name(trained: Trained, monkeypatch: pytest.M
     monkeypatch.setattr("training.onnx_export.TOLERANCE", -1.0)
     with pytest.raises(Deviation, match="forest-TEST-1: ONNX differs from scikit-learn"):
         export_onnx(trained.fitted.model, trained.rows, "forest-TEST-1")
+
+
+def test_a_tree_that_is_a_single_leaf_is_exported_too(trained: Trained) -> None:
+    data = trained.data
+    still = np.zeros_like(data.log_ratio)
+    fitted = fit(replace(data, log_ratio=still), data.known, seed=1)
+    session = onnxruntime.InferenceSession(export_onnx(fitted.model, trained.rows, "forest-TEST-1"))
+    (found,) = session.run(None, {"X": trained.rows})
+    np.testing.assert_allclose(found[:, 1], 0, atol=TOLERANCE)

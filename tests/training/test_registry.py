@@ -1,11 +1,18 @@
 """Runs, versions and aliases in a real MLflow store."""
 
+import contextlib
 import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import mlflow
 import numpy as np
 import pytest
@@ -15,7 +22,7 @@ import configuration
 from configuration import Settings
 from forecasting.published import default_roots, newest_folder, read_published
 from market.sessions import Sessions
-from training.errors import RegistryError
+from training.errors import NotPublished, RegistryError
 from training.forest import fit
 from training.pipeline import Trained
 from training.promotion import decide
@@ -236,3 +243,83 @@ def test_a_server_that_is_gone_is_named(
     registry = Registry(settings.model_copy(update={"training": training}), sessions)
     with pytest.raises(RegistryError, match="MLflow"), registry.pipeline_run("test", {}):
         pass
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> "Iterator[tuple[str, subprocess.Popen[bytes]]]":
+    """An MLflow server of its own process on loopback."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    (tmp_path / "server").mkdir()
+    words = ["server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    words += ["--backend-store-uri", f"sqlite:///{tmp_path / 'server' / 'mlflow.db'}"]
+    words += ["--artifacts-destination", str(tmp_path / "server" / "artifacts")]
+    with (tmp_path / "server" / "log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "mlflow", *words], stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            httpx.get(f"{url}/health", timeout=1)
+            break
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    yield url, process
+    end_tree(process.pid)
+    process.wait(timeout=30)
+
+
+def end_tree(pid: int) -> None:
+    """End a process and those it started, each by its id."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    for child in [int(one) for one in children]:
+        end_tree(child)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_a_server_that_goes_away_in_the_middle_leaves_the_champion_untouched(
+    settings: Settings,
+    sessions: Sessions,
+    model_store: Path,
+    trained: Trained,
+    server: "tuple[str, subprocess.Popen[bytes]]",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    url, process = server
+    training = settings.training.model_copy(update={"tracking_uri": url})
+    registry = Registry(settings.model_copy(update={"training": training}), sessions)
+    with registry.pipeline_run("first", {}):
+        release(registry, registry.record(trained))
+
+    def record_while_it_ends() -> None:
+        with registry.pipeline_run("second", {}):
+            end_tree(process.pid)
+            registry.record(trained)
+
+    with pytest.raises(RegistryError, match="MLflow failed"):
+        record_while_it_ends()
+    assert mlflow.active_run() is None
+    assert published_version(settings, "TEST", 1) == "1"
+    assert len(list((model_store / "forest-test-1").iterdir())) == 2
+
+
+def test_a_full_disk_is_said_and_the_old_model_stays(
+    registry: Registry, settings: Settings, model_store: Path, trained: Trained
+) -> None:
+    release(registry, registry.record(trained))
+    folder = model_store / "forest-test-1"
+    registered = registry.record(trained)
+    kept = folder.with_name("kept")
+    folder.rename(kept)
+    folder.write_bytes(b"")  # nothing can be made below a file, as on a disk without room
+    with pytest.raises(NotPublished, match="forest-test-1: version 2 is not in the model store"):
+        release(registry, registered)
+    folder.unlink()
+    kept.rename(folder)
+    assert published_version(settings, "TEST", 1) == "1"
+    assert len(publish_champions(settings, registry, [("TEST", 1)])) == 1
+    assert published_version(settings, "TEST", 1) == "2"

@@ -1,0 +1,119 @@
+"""Speed and memory of training: `python -m benchmarks.pipeline --bars DIRECTORY [--tickers 500] [--horizons 1]`.
+
+The files are renamed until there are as many tickers as asked for; everything is written to a directory that is removed
+at the end. The table shows whether the time for each ticker and the memory stay flat; below it stands a plain refit of
+one model, as a retraining does it, with the imports done.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import click
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+import configuration
+
+STEPS = 10
+REFITS = 5
+MIB = 2**20
+
+
+def names(count: int) -> list[str]:
+    """Tickers that nobody has: AAA, AAB and so on."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return [f"{letters[i // 676 % 26]}{letters[i // 26 % 26]}{letters[i % 26]}" for i in range(count)]
+
+
+def prepare(bars: Path, tickers: Sequence[str], folder: Path) -> None:
+    """Copies of the files under the tickers' names, and an environment that points at them."""
+    (folder / "bars").mkdir()
+    for ticker, path in zip(tickers, islice(cycle(sorted(bars.glob("*.csv"))), len(tickers)), strict=True):
+        shutil.copy(path, folder / "bars" / f"{ticker}.csv")
+    os.environ |= {
+        "STOCKS_HOME": str(folder / "home"),
+        "BENTOML_HOME": str(folder / "home" / "bentoml"),
+        "STOCKS_TICKERS": json.dumps(list(tickers)),
+        "STOCKS_MARKET__PROVIDERS": '["files"]',
+        "STOCKS_MARKET__FILES__DIRECTORY": str(folder / "bars"),
+    }
+    configuration.anchor()
+
+
+def memory() -> float:
+    """Resident memory of this process and its children, MiB."""
+    me = psutil.Process()
+    return sum(process.memory_info().rss for process in [me, *me.children(recursive=True)]) / MIB
+
+
+def measure(tickers: Sequence[str], horizons: Sequence[int]) -> tuple[float, list[tuple[int, float, float]]]:
+    """Seconds in all, and after each step how many models there are, seconds since the last step and MiB."""
+    from training.run import Order, Outcome, run  # noqa: PLC0415  # the environment comes first
+
+    total = len(tickers) * len(horizons)
+    marks: list[tuple[int, float, float]] = []
+    done = 0
+    started = last = perf_counter()
+
+    def note(_outcome: Outcome) -> None:
+        nonlocal done, last
+        done += 1
+        if done % max(total // STEPS, 1) == 0:
+            now = perf_counter()
+            marks.append((done, now - last, memory()))
+            last = now
+
+    outcomes = run(configuration.load(), Order(tickers, horizons, on_outcome=note))
+    for outcome in outcomes:
+        if outcome.failed:
+            raise click.ClickException(outcome.reason)
+    return perf_counter() - started, marks
+
+
+def refit_seconds(ticker: str) -> list[float]:
+    """Seconds of plain refits of one model, scores, registration and publication included."""
+    from training.run import run_one  # noqa: PLC0415  # the environment comes first
+
+    seconds = []
+    for _ in range(REFITS):
+        started = perf_counter()
+        run_one(configuration.load(), ticker, 1)
+        seconds.append(perf_counter() - started)
+    return seconds
+
+
+@click.command(help=__doc__)
+@click.option("--bars", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--tickers", default=10, show_default=True, help="How many.")
+@click.option("--horizons", default="1,5,21", show_default=True)
+def main(bars: Path, tickers: int, horizons: str) -> None:
+    """Print a table."""
+    console = Console()
+    chosen = names(tickers)
+    with tempfile.TemporaryDirectory(prefix="stocks-pipeline-") as folder:
+        prepare(bars, chosen, Path(folder))
+        seconds, marks = measure(chosen, [int(text) for text in horizons.split(",")])
+        refits = refit_seconds(chosen[0])
+    table = Table(
+        "models", "seconds a model", "MiB", title=f"{tickers} tickers at horizons {horizons}: {seconds:.0f} s"
+    )
+    before = 0
+    for done, spent, size in marks:
+        table.add_row(str(done), f"{spent / (done - before):.2f}", f"{size:.0f}")
+        before = done
+    console.print(table)
+    console.print(
+        f"a plain refit of one model: {median(refits):.1f} s (median of {REFITS}: {max(refits):.1f} s at most)"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Starting what is compared, one after the other, and ending it by its process id."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from configuration import ROOT
+from serving.processes import MIB
+
+READY_WITHIN = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server.
+
+    Attributes:
+        started: seconds until it answered.
+    """
+
+    url: str
+    process: "subprocess.Popen[bytes]"
+    started: float
+
+    def memory_mb(self) -> dict[str, float]:
+        """Proportional set size in MiB by process, by what each is for."""
+        top = psutil.Process(self.process.pid)
+        found: dict[str, float] = {}
+        for process in [top, *top.children(recursive=True)]:
+            command = " ".join(process.cmdline())
+            names = {"forest_runner": "forests", "stock_prediction": "api", "training.worker": "trainer"}
+            name = next((role for mark, role in names.items() if mark in command), "main")
+            found[name] = found.get(name, 0.0) + process.memory_full_info().pss / MIB
+        return found
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def running(command: list[str], ready: str, port: int, *, cwd: Path = ROOT, **variables: str) -> Iterator[Server]:
+    """Start `command`, wait until the path `ready` answers 200, and end it with the block."""
+    environment = {**os.environ, "PORT": str(port), **variables}
+    began = time.monotonic()
+    process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        while not answers(url + ready):
+            if process.poll() is not None or time.monotonic() - began > READY_WITHIN:
+                raise RuntimeError(f"{' '.join(command[:4])} did not start; run it by hand to see why")
+            time.sleep(0.05)
+        yield Server(url, process, time.monotonic() - began)
+    finally:
+        end(process)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Stop a server and what it has started."""
+    if process.poll() is not None:
+        return
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    _, left = psutil.wait_procs([psutil.Process(process.pid), *family], timeout=15)
+    for one in left:
+        one.kill()
+    process.wait()
+
+
+def answers(url: str) -> bool:
+    """Whether `url` answers 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # our own server
+            return int(answer.status) == 200  # noqa: PLR2004  # OK
+    except OSError:
+        return False
+
+
+def ours(home: Path, **settings: str) -> AbstractContextManager[Server]:
+    """This service, warm."""
+    port = free_port()
+    command = [sys.executable, "-m", "bentoml", "serve", "service:StockPrediction", "--port", str(port)]
+    variables = {"STOCKS_HOME": str(home), "BENTOML_HOME": str(home / "bentoml"), "STOCKS_TRAINING__ON_START": "false"}
+    return running(command, "/readyz", port, cwd=ROOT, **variables | settings)
+
+
+def plain(home: Path) -> AbstractContextManager[Server]:
+    """The plain service."""
+    return running([sys.executable, "-m", "benchmarks.plain"], "/docs", free_port(), STOCKS_HOME=str(home))
+
+
+def wait_warm(server: Server) -> float:
+    """Seconds from the start until every ticker was answered once."""
+    while True:
+        with urllib.request.urlopen(f"{server.url}/warmup/status", timeout=5) as answer:  # noqa: S310
+            status: Mapping[str, float | None] = json.load(answer)
+        if status["completed_at"]:
+            return status["completed_at"] - psutil.Process(server.process.pid).create_time()
+        time.sleep(0.05)

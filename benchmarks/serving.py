@@ -1,0 +1,233 @@
+"""This service beside others, in one go on one machine, with the same bars and models: `python -m benchmarks.serving`.
+
+Uses the models and the calendar of STOCKS_HOME (train them first) and the bars of `market.files.directory`. Writes
+`benchmarks/results/serving.md`, `.json` and `.png`. Everything is on 127.0.0.1, bounded in time, and ended by itself.
+"""
+
+import asyncio
+import json
+import platform
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import matplotlib as mpl
+import psutil
+from rich.console import Console
+
+import configuration
+from benchmarks import load, peers, scale, wrk
+from benchmarks.servers import Server, free_port, ours, plain, running, wait_warm
+from configuration import ROOT
+
+mpl.use("agg")
+from matplotlib import pyplot as plt
+
+RESULTS = ROOT / "benchmarks" / "results"
+CONNECTIONS = (1, 32, 100)
+FRESH = {"Cache-Control": "no-cache"}
+ROUNDS = 3
+OPEN_RATE = 1000.0
+REQUESTS_BEFORE_MEMORY = 100_000
+LIBRARIES = ("bentoml", "fastapi", "uvicorn", "onnxruntime", "scikit-learn", "mlflow", "numpy")
+
+Section = Callable[[Path, configuration.Settings, int], list[dict[str, Any]]]
+console = Console(stderr=True)
+
+
+def cached(home: Path, settings: configuration.Settings, seconds: int) -> list[dict[str, Any]]:
+    """The same ticker again and again, this service and the plain one in turns."""
+    return _in_turns(home, ["/predict/AAPL"], seconds, {}, settings)
+
+
+def uncached(home: Path, settings: configuration.Settings, seconds: int) -> list[dict[str, Any]]:
+    """`Cache-Control: no-cache`, all tickers in turn: features and model every time."""
+    return _in_turns(home, [f"/predict/{ticker}" for ticker in settings.tickers], seconds, FRESH, settings)
+
+
+def _in_turns(
+    home: Path, paths: Sequence[str], seconds: int, headers: dict[str, str], _settings: configuration.Settings
+) -> list[dict[str, Any]]:
+    rows = []
+    with ours(home) as first, plain(home) as second:
+        wait_warm(first)
+        servers = {"this service": first, "plain FastAPI": second}
+        for number in CONNECTIONS:
+            found: dict[str, list[wrk.Load]] = {name: [] for name in servers}
+            for _ in range(ROUNDS):
+                for name, server in servers.items():
+                    load_now = wrk.run(server.url, paths, connections=number, seconds=seconds, headers=headers)
+                    found[name].append(load_now)
+            rows += [{"server": name, **asdict(_median(loads))} for name, loads in found.items()]
+    return rows
+
+
+def _median(loads: Sequence[wrk.Load]) -> wrk.Load:
+    middle = {name: statistics.median(getattr(one, name) for one in loads) for name in ("rate", "p50", "p95", "p99")}
+    return replace(loads[0], **middle, errors=sum(one.errors for one in loads), count=sum(one.count for one in loads))
+
+
+def designs(home: Path, settings: configuration.Settings, seconds: int) -> list[dict[str, Any]]:
+    """Uncached: rows gathered for the forests' process, forests inside the API worker, and one call for each row."""
+    paths = [f"/predict/{ticker}" for ticker in settings.tickers]
+    port = free_port()
+    single = [sys.executable, "-m", "bentoml", "serve", "benchmarks.ungathered:StockPrediction", "--port", str(port)]
+    variables = {"STOCKS_HOME": str(home), "BENTOML_HOME": str(home / "bentoml"), "STOCKS_TRAINING__ON_START": "false"}
+    kinds: dict[str, Callable[[], AbstractContextManager[Server]]] = {
+        "gathered, own process": lambda: ours(home),
+        "embedded": lambda: ours(home, STOCKS_SERVING__RUNNER="embedded"),
+        "one call per row": lambda: running(single, "/readyz", port, cwd=ROOT, **variables),
+    }
+    rows = []
+    for name, start in kinds.items():
+        with start() as server:
+            wait_warm(server)
+            for number in (32, 100):
+                found = wrk.run(server.url, paths, connections=number, seconds=2 * seconds, headers=FRESH)
+                rows.append({"server": name, **asdict(found), "memory_mb": sum(server.memory_mb().values())})
+    return rows
+
+
+def steady(home: Path, _settings: configuration.Settings, seconds: int) -> list[dict[str, Any]]:
+    """1,000 requests a second whatever comes back, and 100 connections for a minute."""
+    with ours(home) as server:
+        wait_warm(server)
+        even = asyncio.run(load.open_loop(server.url, ["/predict/AAPL"], OPEN_RATE, 4 * seconds))
+        hard = wrk.run(server.url, ["/predict/AAPL"], connections=100, seconds=12 * seconds)
+    times = {f"p{name}": 1000 * even.quantile(name / 100) for name in (50, 95, 99)}
+    kept = {"server": f"{OPEN_RATE:.0f}/s, open loop", "connections": "", "rate": OPEN_RATE, **times}
+    return [
+        kept | {"errors": even.errors, "count": even.count},
+        {"server": f"100 connections, {12 * seconds} s", **asdict(hard)},
+    ]
+
+
+def one_row(home: Path, _settings: configuration.Settings, seconds: int) -> list[dict[str, Any]]:
+    """One row through the same forest by HTTP."""
+    found = peers.rows(home, home / "benchmarks", seconds)
+    return [{"server": name, **asdict(one)} for name, loads in found.items() for one in loads]
+
+
+def start_and_memory(home: Path, _settings: configuration.Settings, _seconds: int) -> list[dict[str, Any]]:
+    """Ready and warm, and the memory of all processes after 100,000 requests; an empty BentoML service beside it."""
+    rows = []
+    port = free_port()
+    empty = [sys.executable, "-m", "bentoml", "serve", "benchmarks.empty:Outer", "--port", str(port)]
+    with tempfile.TemporaryDirectory() as folder, running(empty, "/readyz", port, BENTOML_HOME=folder) as server:
+        rows.append(_footprint("empty BentoML service", server, None))
+    for name, variables in (("this service", {}), ("embedded", {"STOCKS_SERVING__RUNNER": "embedded"})):
+        with ours(home, **variables) as server:
+            warm = wait_warm(server)
+            answered = 0
+            while answered < REQUESTS_BEFORE_MEMORY:
+                answered += wrk.run(server.url, ["/predict/AAPL"], connections=32, seconds=5).count
+            rows.append(_footprint(name, server, warm))
+    return rows
+
+
+def _footprint(name: str, server: Server, warm: float | None) -> dict[str, Any]:
+    memory = server.memory_mb()
+    total = sum(memory.values())
+    parts = ", ".join(f"{role} {megabytes:.0f}" for role, megabytes in memory.items())
+    return {"server": name, "ready s": server.started, "warm s": warm, "memory MiB": total, "of which": parts}
+
+
+def many(home: Path, settings: configuration.Settings, _seconds: int) -> list[dict[str, Any]]:
+    """10, 100 and 500 tickers, horizon 1."""
+    bars = settings.market.files.directory
+    if bars is None:
+        raise click.ClickException("market.files.directory must name the directory of bars")
+    rows = []
+    for count in (10, 100, 500):
+        found = scale.run(home, bars, count)
+        times = {"ready s": found.ready, "warm s": found.warm, "POST /predict of all, p95 ms": found.many_p95}
+        rows.append({"tickers": count, **times, "memory MiB": sum(found.memory_mb.values())})
+    return rows
+
+
+SECTIONS: dict[str, Section] = {
+    "cached": cached,
+    "uncached": uncached,
+    "designs": designs,
+    "steady": steady,
+    "one_row": one_row,
+    "start_and_memory": start_and_memory,
+    "many": many,
+}
+
+
+def written(results: dict[str, list[dict[str, Any]]]) -> str:
+    """Everything as Markdown."""
+    parts = [f"{_machine()}\n\nCommand: `python -m benchmarks.serving`, {datetime.now(UTC):%Y-%m-%d}."]
+    for name, rows in results.items():
+        parts.append(f"### {(SECTIONS[name].__doc__ or name).strip()}\n\n{_table(rows)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _machine() -> str:
+    versions = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
+    memory = psutil.virtual_memory().total / 2**30
+    cores = f"{psutil.cpu_count()} cores, {memory:.0f} GiB, load generator on the same cores"
+    return f"{platform.machine()}, {cores}; Python {platform.python_version()}, {versions}."
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    heads = list(rows[0])
+    lines = [heads, ["---"] * len(heads), *([_shown(row.get(head)) for head in heads] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"  # noqa: PLR2004  # three digits say enough
+    return "" if value is None else str(value)
+
+
+def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
+    """Requests a second, by connections, for the three comparisons."""
+    names = [name for name in ("cached", "uncached", "one_row") if name in results]
+    if not names:
+        return
+    figure, axes = plt.subplots(1, len(names), figsize=(5 * len(names), 4), squeeze=False)
+    for axis, name in zip(axes[0], names, strict=True):
+        for server in dict.fromkeys(row["server"] for row in results[name]):
+            mine = [row for row in results[name] if row["server"] == server]
+            axis.plot([row["connections"] for row in mine], [row["rate"] for row in mine], "o-", label=server)
+        axis.set(title=name.replace("_", " "), xlabel="connections", ylabel="answers a second", yscale="log")
+        axis.legend()
+        axis.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+@click.command(help="This service beside others on this machine; writes benchmarks/results/.")
+@click.argument("sections", nargs=-1, type=click.Choice(list(SECTIONS)))
+@click.option("--seconds", default=5, show_default=True, help="Of each single load.")
+def main(sections: tuple[str, ...], seconds: int) -> None:
+    """All sections, or those named; results of the others stay as they were."""
+    configuration.anchor()
+    settings = configuration.load()
+    RESULTS.mkdir(exist_ok=True)
+    stored = RESULTS / "serving.json"
+    known = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
+    for name in sections or SECTIONS:
+        console.print(f"[bold]{name}")
+        known[name] = SECTIONS[name](settings.home, settings, seconds)
+        console.print(_table(known[name]))
+        ordered = {section: known[section] for section in SECTIONS if section in known}
+        stored.write_text(json.dumps(ordered, indent=1), encoding="utf-8")
+        (RESULTS / "serving.md").write_text(written(ordered), encoding="utf-8")
+        draw(ordered, RESULTS / "serving.png")
+
+
+if __name__ == "__main__":
+    main()
