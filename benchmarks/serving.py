@@ -10,6 +10,7 @@ import platform
 import statistics
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
@@ -25,7 +26,7 @@ from rich.console import Console
 
 import configuration
 from benchmarks import load, peers, scale, wrk
-from benchmarks.servers import Server, free_port, ours, plain, running, wait_warm
+from benchmarks.servers import Server, free_port, ours, plain, redis_server, running, wait_warm
 from configuration import ROOT
 
 mpl.use("agg")
@@ -35,7 +36,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 CONNECTIONS = (1, 32, 100)
 FRESH = {"Cache-Control": "no-cache"}
 ROUNDS = 3
-OPEN_RATE = 1000.0
+OPEN_RATE, EVEN_RATE = 1000.0, 200.0
 REQUESTS_BEFORE_MEMORY = 100_000
 LIBRARIES = ("bentoml", "fastapi", "uvicorn", "onnxruntime", "scikit-learn", "mlflow", "numpy")
 
@@ -153,6 +154,46 @@ def many(home: Path, settings: configuration.Settings, _seconds: int) -> list[di
     return rows
 
 
+def layers(home: Path, settings: configuration.Settings, seconds: int) -> list[dict[str, Any]]:
+    """A hit in memory and one in Redis, all tickers in turn at 200 requests a second; and the share of hits."""
+    paths = [f"/predict/{ticker}" for ticker in settings.tickers]
+    rows = []
+    with redis_server() as url:
+        for name, variables in (("memory", {}), ("redis", {"STOCKS_CACHE__MEMORY_TTL": "0"})):
+            with ours(home, REDIS_URL=url, **variables) as server:
+                wait_warm(server)
+                found = asyncio.run(load.open_loop(server.url, paths, EVEN_RATE, 2 * seconds))
+                share = _get(f"{server.url}/performance/metrics")["cache_performance"]["hit_rate"]
+                rows.append({"hits in": name, **_times(found), "errors": found.errors, "hit rate": share})
+    return rows
+
+
+def retraining(home: Path, settings: configuration.Settings, seconds: int) -> list[dict[str, Any]]:
+    """Hits at 200 requests a second, before and while one ticker is trained again at every horizon."""
+    paths = [f"/predict/{ticker}" for ticker in settings.tickers]
+    rows: list[dict[str, Any]] = []
+    with ours(home) as server:
+        wait_warm(server)
+        for name in ("quiet", "while training"):
+            if name != "quiet":
+                request = urllib.request.Request(f"{server.url}/model/retrain/AAPL", method="POST")  # noqa: S310
+                job = _get(request)
+            found = asyncio.run(load.open_loop(server.url, paths, EVEN_RATE, 5 * seconds))
+            rows.append({"": name, **_times(found), "errors": found.errors})
+        rows[-1][""] += f" (then {_get(f'{server.url}/model/retrain/' + job['job_id'])['status']})"
+    return rows
+
+
+def _times(found: load.Outcomes) -> dict[str, float]:
+    return {f"p{percent} ms": 1000 * found.quantile(percent / 100) for percent in (50, 95, 99)}
+
+
+def _get(address: str | urllib.request.Request) -> dict[str, Any]:
+    with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310  # our own server
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
 SECTIONS: dict[str, Section] = {
     "cached": cached,
     "uncached": uncached,
@@ -161,6 +202,8 @@ SECTIONS: dict[str, Section] = {
     "one_row": one_row,
     "start_and_memory": start_and_memory,
     "many": many,
+    "layers": layers,
+    "retraining": retraining,
 }
 
 
