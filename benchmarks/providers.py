@@ -258,9 +258,9 @@ def main(timeout: float, runs: int) -> None:
             measured[case].append(asyncio.run(place.cold(case)))
         warm = asyncio.run(place.warm(Case("none", "live", None, live, stored=False)))
     output.print(dead_table(measured, timeout))
-    output.print(f"milliseconds, medians of {runs} runs; dead part: more than the same chain without its dead provider")
+    output.print(f"milliseconds, medians of {runs} runs; dead part: beyond the same chain without its dead provider")
     output.print(
-        f"asked: at most the time-out of {timeout * 1000:.0f} for the first ticker (and {TIMER * 1000:.0f} to notice it),"
+        f"asked: at most the time-out of {timeout * 1000:.0f} for the first (and {TIMER * 1000:.0f} to notice it),"
         f" under {NEXT_LIMIT * 1000:.0f} for each other"
     )
     output.print("from memory: " + ", ".join(f"{name} {seconds * 1e6:.1f} us" for name, seconds in warm.items()))
