@@ -56,9 +56,9 @@ class ForestRunner:
         logs.configure(settings.serving.log_level)
         self._forests = Forests(settings.serving.forest_memory_mb)
 
-    # The latency is a deadline in BentoML, not a wait; the API gathers rows into few large calls.
-    @bentoml.api(batchable=True, max_batch_size=4096, max_latency_ms=10_000)
-    def predict(self, rows: list[tuple[str, bytes]]) -> list[tuple[bytes, str]]:
+    # Not batchable: the API gathers rows into few large calls, and BentoML's own batching would wait for more.
+    @bentoml.api
+    async def predict(self, rows: list[tuple[str, bytes]]) -> list[tuple[bytes, str]]:
         """Answer each row of (folder of a published model, its inputs as float32 bytes)."""
         return [*self._forests.predict([Row(*row) for row in rows])]
 

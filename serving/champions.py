@@ -12,6 +12,8 @@ from serving import metrics
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 1.0
+# New models that are opened in one call; others wait for their answers meanwhile.
+TRIED_AT_ONCE = 32
 
 Key = tuple[str, int]
 Try = Callable[[Published], Awaitable[None]]
@@ -63,11 +65,15 @@ class Champions:
     async def look(self) -> None:
         """Take over what was published since the last look."""
         newest = await asyncio.to_thread(lambda: [newest_folder(self._roots, *key) for key in self._keys])
-        for key, folder in zip(self._keys, newest, strict=True):
-            serving, refused = self._serving.get(key), self._refused.get(key)
-            if folder is None or (serving and serving.folder == folder) or (refused and refused[0] == folder):
-                continue
-            await self._take_over(key, folder)
+        new = [(key, folder) for key, folder in zip(self._keys, newest, strict=True) if self._is_new(key, folder)]
+        for start in range(0, len(new), TRIED_AT_ONCE):
+            chunk = new[start : start + TRIED_AT_ONCE]
+            await asyncio.gather(*(self._take_over(key, folder) for key, folder in chunk if folder is not None))
+
+    def _is_new(self, key: Key, folder: Path | None) -> bool:
+        serving, refused = self._serving.get(key), self._refused.get(key)
+        known = (serving and serving.folder == folder) or (refused and refused[0] == folder)
+        return folder is not None and not known
 
     async def _take_over(self, key: Key, folder: Path) -> None:
         try:

@@ -4,14 +4,16 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import onnxruntime
 import structlog
 
 from forecasting.card import FOREST_FILE
 from forecasting.published import UnreadableModel, read_published
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +39,7 @@ class Output(NamedTuple):
 class Opened(NamedTuple):
     """A session and the memory it is thought to take, in bytes."""
 
-    session: onnxruntime.InferenceSession
+    session: "InferenceSession"
     size: float
 
 
@@ -75,7 +77,7 @@ class Forests:
             return [Output(b"", f"{type(error).__name__}: {error}")] * len(rows)
         return [Output(row.tobytes(), "") for row in outputs]
 
-    def _session(self, folder: str) -> onnxruntime.InferenceSession:
+    def _session(self, folder: str) -> "InferenceSession":
         opened = self._open.get(folder)
         if opened is None:
             opened = self._open[folder] = _open(Path(folder))
@@ -91,6 +93,8 @@ class Forests:
 
 
 def _open(folder: Path) -> Opened:
+    import onnxruntime  # noqa: PLC0415  # it takes 20 MB, in processes too that never open a forest
+
     published = read_published(folder)
     content = (folder / FOREST_FILE).read_bytes()
     if hashlib.sha256(content).hexdigest() != published.card.forest_sha256:
