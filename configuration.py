@@ -138,6 +138,8 @@ class Market(Section):
     def _files_need_a_directory(self) -> "Market":
         if "files" in self.providers and self.files.directory is None:
             raise ValueError("market.files.directory must name a directory when `files` is among market.providers")
+        if "files" in self.providers and self.files.directory and not self.files.directory.is_dir():
+            raise ValueError(f"market.files.directory = {self.files.directory}: there is no such directory")
         return self
 
 
@@ -345,10 +347,13 @@ def _fields(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, boo
 
 
 def _explain(error: ValidationError) -> Iterator[str]:
-    for problem in error.errors(include_url=False):
+    problems = error.errors(include_url=False)
+    for problem in problems:
+        if any(other["loc"][: len(problem["loc"])] == problem["loc"] != other["loc"] for other in problems):
+            continue  # it only says that a part of it was wrong
         key = ".".join(str(part) for part in problem["loc"] if not str(part).startswith("function-"))
         secret = any(word in key for word in ("key", "redis_url"))
         value = (
             "" if secret or isinstance(problem["input"], dict) else f" = {json.dumps(problem['input'], default=str)}"
         )
-        yield f"{key}{value}: {problem['msg']}"
+        yield f"{key}{value}: {problem['msg'].removeprefix('Value error, ')}"

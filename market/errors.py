@@ -19,6 +19,8 @@ MarketError
 
 from datetime import datetime
 
+NOBODY = "none of `market.providers` can answer here: give a key, switch one on, or add `files` or `simulated`"
+
 
 class MarketError(Exception):
     """Base of every error about prices; the text is one line that says what to do."""
@@ -41,7 +43,7 @@ class NoPrices(MarketError):
     """Every provider failed and nothing is stored."""
 
     def __init__(self, ticker: str, reasons: list[str]) -> None:
-        super().__init__(f"{ticker}: no prices from any provider: {'; '.join(reasons) or 'none is configured'}")
+        super().__init__(f"{ticker}: no prices from any provider: {'; '.join(reasons) or NOBODY}")
         self.ticker, self.reasons = ticker, reasons
 
 

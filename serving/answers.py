@@ -67,7 +67,7 @@ class DataReference(Answer):
     source: str = Field(description="Where the current price came from; `simulated` prices are invented.")
     history_source: str = Field(description="Where the bars came from.")
     as_of: Moment
-    provisional: bool = Field(description="Whether the running session's price stands for its close.")
+    provisional: bool = Field(description="Whether a running or just closed session's price stands for its bar.")
     stale: bool = Field(description="Whether prices are older than the calendar says they should be.")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from configuration import Settings
 from serving import metrics
@@ -215,6 +215,11 @@ def _service(settings: Settings, stack: Parts) -> APIRouter:
 
 def _documentation(app: FastAPI) -> APIRouter:
     router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    async def index() -> Response:
+        """In place of BentoML's own page, which reports to a third party."""
+        return RedirectResponse("/docs")
 
     @router.get("/docs")
     async def docs() -> Response:

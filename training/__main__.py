@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,7 +93,7 @@ def train_command(tickers: list[str], horizons: list[str], engine: str, schedule
 def evaluate(out: Path, tickers: list[str], horizons: list[str]) -> None:
     """Exit status 0 only when every ticker is in the file."""
     settings = prepare()
-    chosen, sessions = _tickers(tickers, settings), _horizons(horizons, settings)
+    chosen, sessions = _tickers(tickers, settings, any_ticker=True), _horizons(horizons, settings)
     from training.out_of_sample import evaluate_to_file
 
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
@@ -194,7 +193,8 @@ def ui(port: int) -> None:
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
     command += ["--default-artifact-root", (settings.home / "mlflow" / "artifacts").as_uri()]
-    sys.exit(subprocess.run(command, check=False).returncode)
+    click.echo(f"MLflow opens at http://127.0.0.1:{port}")
+    os.execv(sys.executable, command)  # noqa: S606  # in this process's place, so that its end is MLflow's
 
 
 @main.command(help="Work the list of trainings until the process that started this one ends.")
@@ -218,10 +218,13 @@ def prepare() -> Settings:
     return configuration.load()
 
 
-def _tickers(chosen: Sequence[str], settings: Settings) -> list[str]:
+def _tickers(chosen: Sequence[str], settings: Settings, *, any_ticker: bool = False) -> list[str]:
+    """Those chosen, or all configured ones; only configured ones unless nothing of theirs is kept."""
     for ticker in chosen:
         if not re.fullmatch(configuration.TICKER_PATTERN, ticker):
             raise click.ClickException(f"{ticker}: not a ticker; they look like AAPL or BRK.B")
+        if not any_ticker and ticker not in settings.tickers:
+            raise click.ClickException(f"{ticker}: not served here; `tickers` are {', '.join(settings.tickers)}")
     return list(chosen or settings.tickers)
 
 

@@ -52,6 +52,7 @@ def _forecasts(data: Dataset, known: Evaluation) -> bytes:
 
 def _quality(data: Dataset, fitted: Fitted, known: Evaluation, baselines: Mapping[str, Evaluation]) -> bytes:
     figure = Figure(figsize=(11, 8), layout="constrained")
+    figure.suptitle(f"{data.ticker}, {data.horizon} session(s) ahead, {known.row.size} sessions out of sample")
     panels = figure.subplots(2, 2)
     _predicted_against_actual(panels[0, 0], known)
     _calibration(panels[0, 1], known)
@@ -73,7 +74,7 @@ def _calibration(axes: Axes, known: Evaluation) -> None:
     happened = [float(np.mean(known.actual[part] > 0)) for part in bins]
     errors = [float(np.sqrt(share * (1 - share) / part.size)) for share, part in zip(happened, bins, strict=True)]
     axes.errorbar(stated, happened, yerr=errors, fmt="o", capsize=3)
-    axes.plot([0.4, 0.65], [0.4, 0.65], color="tab:gray", linewidth=0.5)
+    axes.axline((0.5, 0.5), slope=1, color="tab:gray", linewidth=0.5)
     axes.set(title="Calibration of the probability of a rise", xlabel="stated", ylabel="happened")
 
 
@@ -101,7 +102,7 @@ def _importance(axes: Axes, data: Dataset, fitted: Fitted) -> None:
     ).importances_mean
     order = [index for index in np.argsort(found) if index in WIDTH_INPUTS][-INPUTS_SHOWN:]
     axes.barh([NAMES[index] for index in order], found[order])
-    axes.set(title="What the width rests on: loss of R² when permuted, in sample")
+    axes.set(title="Inputs of the width: loss of R² when permuted")
 
 
 def _png(figure: Figure) -> bytes:

@@ -35,6 +35,19 @@ from training.promotion import Candidate, Decision
 
 EXPERIMENT = "stock-prediction"
 CHAMPION, CHALLENGER = "champion", "challenger"
+EXPLANATION = """One run for each execution of the pipeline; below it one run for each ticker and horizon.
+
+Show the columns `skill_over_last_252`, `skill_over_ewma`, `skill_over_baseline`, `coverage`, `mae_ratio` and the tags
+`ticker`, `horizon`, `decision`. All scores are out of sample.
+
+- `skill_over_X`: 1 less the model's interval score over that of X; above 0 is better. `last_252` are the quantiles of
+  the last year's returns, `ewma` an exponentially weighted volatility, `baseline` what is served without a model.
+- `coverage`: share of returns inside the 90 % interval; `turbulent_coverage`: in the most turbulent fifth of sessions.
+- `val_mae`, `val_rmse`: of the median, as returns (0.0119 is 1.19 %); `mae_ratio`: `val_mae` over that of no change.
+- `brier_score`, `calibration_error`: of the probability of a rise; 0.25 is a coin.
+- `decision`: whether it was promoted, `decision_reason` why; `baseline_difference` is the mean daily interval score
+  less the baseline's, below 0 is better. Filter `tags.simulated = 'false'` for real prices.
+"""
 
 # What a run holds beside the model itself.
 CARD, ROWS, FORECASTS = "publish/card.json", "publish/rows.npz", "evaluation/forecasts.csv"
@@ -94,7 +107,8 @@ class Registry:
         if found is not None:
             return str(found.experiment_id)
         location = self._artifacts.as_uri() if self._local else None
-        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location))
+        tags = {"mlflow.note.content": EXPLANATION}
+        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location, tags=tags))
 
     @contextmanager
     def pipeline_run(self, name: str, tags: dict[str, str]) -> Iterator[str]:
@@ -115,6 +129,15 @@ class Registry:
             with _translated("MLflow"):
                 while mlflow.active_run() is not None:
                     mlflow.end_run(status)
+
+    def summarize(self, totals: dict[str, float]) -> None:
+        """Log figures of the whole execution on the open run.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        with _translated("MLflow"):
+            mlflow.log_metrics(totals)
 
     def record(self, trained: Trained) -> Registered:
         """Log a trained model in a run of its own below the open one, and register it as the new challenger.
@@ -177,18 +200,24 @@ class Registry:
         if current is None:
             raise RegistryError(f"{name}: there is no champion to roll back from")
         with _translated(name):
-            since = str(self._client.get_model_version(name, str(current)).tags.get(CHAMPION_AT, ""))
-            before = [
-                (str(one.tags[CHAMPION_AT]), int(one.version))
-                for one in self._versions(name)
-                if CHAMPION_AT in one.tags and ROLLED_BACK_AT not in one.tags and int(one.version) != current
-            ]
-            earlier = [version for at, version in sorted(before) if at < since]
+            earlier = self._champions_before(name, current)
             if not earlier:
-                raise RegistryError(f"{name}: version {current} is the only champion there ever was")
+                kind = "no champion for the same kind of prices before it; `promote` takes any version"
+                raise RegistryError(f"{name}: version {current} has {kind}")
             self._client.set_registered_model_alias(name, CHAMPION, str(earlier[-1]))
             self._client.set_model_version_tag(name, str(current), ROLLED_BACK_AT, _now())
         return earlier[-1]
+
+    def _champions_before(self, name: str, current: int) -> list[int]:
+        """Versions that were champion before `current` on the same kind of prices and were not taken back, in order."""
+        tags = self._client.get_model_version(name, str(current)).tags
+        before = [
+            (str(one.tags[CHAMPION_AT]), int(one.version))
+            for one in self._versions(name)
+            if CHAMPION_AT in one.tags and ROLLED_BACK_AT not in one.tags
+            if one.tags.get("simulated") == tags.get("simulated")
+        ]
+        return [version for at, version in sorted(before) if at < str(tags.get(CHAMPION_AT, ""))]
 
     def champion(self, ticker: str, horizon: int) -> int | None:
         """Version of the champion, if there is one.

@@ -70,6 +70,7 @@ def run(settings: Settings, order: Order) -> list[Outcome]:
             for outcome in _chunk(settings, registry, order, tickers):
                 outcomes.append(outcome)
                 order.on_outcome(outcome)
+        registry.summarize(_totals(outcomes))
     return outcomes
 
 
@@ -79,8 +80,19 @@ def run_one(settings: Settings, ticker: str, horizon: int) -> Outcome:
     if ticker in failures:
         return Outcome(ticker, horizon, promoted=False, reason=failures[ticker])
     registry = Registry(settings)
-    with registry.pipeline_run(f"refit {ticker}", {"tickers": ticker}):
+    with registry.pipeline_run(f"refit {ticker}-{horizon}", {"tickers": ticker}):
         return _finish(settings, registry, bars[ticker], horizon, attempt(bars[ticker], horizon, plan_of(settings)))
+
+
+def _totals(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """What the run of the whole execution shows."""
+    skills = [outcome.skill for outcome in outcomes if outcome.skill is not None]
+    totals: dict[str, float] = {
+        "models_promoted": sum(outcome.promoted for outcome in outcomes),
+        "models_kept": sum(not (outcome.promoted or outcome.failed) for outcome in outcomes),
+        "models_failed": sum(outcome.failed for outcome in outcomes),
+    }
+    return totals | ({"mean_skill_over_last_252": sum(skills) / len(skills)} if skills else {})
 
 
 def plan_of(settings: Settings) -> Plan:

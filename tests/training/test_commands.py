@@ -118,7 +118,8 @@ def test_a_rollback_without_an_earlier_champion_fails_in_one_line(
     assert trained.stdout
     done = command(home, files, "rollback", "FINE")
     assert done.returncode == 1
-    assert done.stderr.strip() == "forest-FINE-1: version 1 is the only champion there ever was"
+    kind = "no champion for the same kind of prices before it; `promote` takes any version"
+    assert done.stderr.strip() == f"forest-FINE-1: version 1 has {kind}"
 
 
 def rows(path: Path) -> list[dict[str, str]]:
