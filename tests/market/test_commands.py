@@ -195,7 +195,8 @@ def test_an_interrupted_fetch_goes_on_where_it_ended_and_spends_nothing_twice(
         "STOCKS_MARKET__PROVIDERS": '["tiingo", "simulated"]',
     }
     command = [sys.executable, "-m", "market", "fetch", "--tickers", ",".join(tickers)]
-    server.play(played(daily(300, sessions), delay=0.1))
+    # Slow enough that the interruption comes in time on a busy machine.
+    server.play(played(daily(300, sessions), delay=0.8))
     first = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while len(server.paths) < 4 and time.monotonic() < deadline:
@@ -205,6 +206,7 @@ def test_an_interrupted_fetch_goes_on_where_it_ended_and_spends_nothing_twice(
     assert first.returncode != 0
     assert 3 <= len(done) < 8
     before = len(server.paths)
+    server.play(played(daily(300, sessions)))
     second = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert second.returncode == 0, second.stderr
     assert second.stdout.count("stored and young, not fetched") >= len(done)
