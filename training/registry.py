@@ -1,60 +1,44 @@
-"""MLflow: the lab book of runs, and the register of versions with their aliases."""
+"""MLflow: the runs of the pipeline, and the register of versions with their aliases."""
 
-import platform
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
-import pandas as pd
-from mlflow.data.code_dataset_source import CodeDatasetSource
-from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 
 from configuration import Settings
-from features import NAMES
 from features.matrix import FeatureMatrix
 from forecasting.card import ModelCard, model_name
 from market.sessions import Sessions
 from training import forecast_file
-from training.code_version import code_version
 from training.errors import RegistryError
-from training.forest import PARAMETERS, Fitted
-from training.pipeline import Trained, recipe
+from training.lab_book import (
+    CARD,
+    EXPLANATION,
+    FORECASTS,
+    ROWS,
+    card_of,
+    dataset_of,
+    environment,
+    log_files,
+    log_model,
+    parameters_of,
+    tags_of,
+)
+from training.pipeline import Trained
 from training.promotion import Candidate, Decision
 
 EXPERIMENT = "stock-prediction"
 CHAMPION, CHALLENGER = "champion", "challenger"
-EXPLANATION = """One run for each execution of the pipeline; below it one run for each ticker and horizon.
-
-Show the columns `skill_over_last_252`, `skill_over_ewma`, `skill_over_baseline`, `coverage`, `mae_ratio` and the tags
-`ticker`, `horizon`, `decision`. All scores are out of sample.
-
-- `skill_over_X`: 1 less the model's interval score over that of X; above 0 is better. `last_252` are the quantiles of
-  the last year's returns, `ewma` an exponentially weighted volatility, `baseline` what is served without a model.
-- `coverage`: share of returns inside the 90 % interval; `turbulent_coverage`: in the most turbulent fifth of sessions.
-- `val_mae`, `val_rmse`: of the median, as returns (0.0119 is 1.19 %); `mae_ratio`: `val_mae` over that of no change.
-- `brier_score`, `calibration_error`: of the probability of a rise; 0.25 is a coin.
-- `decision`: whether it was promoted, `decision_reason` why; `baseline_difference` is the mean daily interval score
-  less the baseline's, below 0 is better. Filter `tags.simulated = 'false'` for real prices.
-"""
-
-# What a run holds beside the model itself.
-CARD, ROWS, FORECASTS = "publish/card.json", "publish/rows.npz", "evaluation/forecasts.csv"
-
-# The only type in a forest that skops does not know to be harmless; it is a plain array of nodes.
-TRUSTED_TYPES = ["sklearn.tree._tree.Tree"]
-LIBRARIES = ("mlflow", "scikit-learn", "skops", "numpy")
 
 # Tags of a version: when it became champion, and when it was taken back.
 CHAMPION_AT, ROLLED_BACK_AT = "champion_at", "rolled_back_at"
@@ -119,7 +103,7 @@ class Registry:
         """
         with _translated("MLflow"):
             _ = self._client
-            run = mlflow.start_run(experiment_id=self._experiment_id, run_name=name, tags=tags | _environment())
+            run = mlflow.start_run(experiment_id=self._experiment_id, run_name=name, tags=tags | environment())
         status = "FAILED"
         try:
             yield str(run.info.run_id)
@@ -148,17 +132,17 @@ class Registry:
         data = trained.data
         name = model_name(data.ticker, data.horizon)
         with _translated(name), self._model_run(f"{data.ticker}-{data.horizon}") as run:
-            mlflow.set_tags(_tags(trained) | _environment())
-            mlflow.log_params(_parameters(trained))
+            mlflow.set_tags(tags_of(trained) | environment())
+            mlflow.log_params(parameters_of(trained))
             mlflow.log_metrics(
                 {**trained.metrics.model_dump(), **trained.comparison, "ta_deviation": trained.deviation}
             )
-            mlflow.log_input(_dataset(trained), context="training")
-            self._log_files(trained)
-            logged = _log_model(trained.fitted, trained.rows)
-            card = _card(trained, run.info.run_id, self._next_version(name))
+            mlflow.log_input(dataset_of(trained), context="training")
+            log_files(trained, self._sessions)
+            logged = log_model(trained.fitted, trained.rows)
+            card = card_of(trained, run.info.run_id, self._next_version(name))
             mlflow.log_dict(card.model_dump(mode="json"), CARD)
-            version = self._register(name, run.info.run_id, logged, _tags(trained))
+            version = self._register(name, run.info.run_id, logged, tags_of(trained))
         return Registered(version, trained.fitted.model, trained.rows, card.model_copy(update={"version": version}))
 
     def write_decision(self, ticker: str, horizon: int, version: int, decision: Decision) -> None:
@@ -296,17 +280,6 @@ class Registry:
     def _next_version(self, name: str) -> int:
         return max((int(one.version) for one in self._versions(name)), default=0) + 1
 
-    def _log_files(self, trained: Trained) -> None:
-        forecasts = forecast_file.write(trained.data, trained.evaluation, self._sessions)
-        mlflow.log_text(forecasts, FORECASTS)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / Path(ROWS).name
-            np.savez_compressed(path, rows=trained.rows)
-            mlflow.log_artifact(str(path), str(Path(ROWS).parent))
-            for name, content in trained.plots.items():
-                (Path(folder) / name).write_bytes(content)
-                mlflow.log_artifact(str(Path(folder) / name), "plots")
-
     def _register(self, name: str, run_id: str, logged: Any, tags: dict[str, str]) -> int:
         if not self._client.search_registered_models(f"name = '{name}'"):
             self._client.create_registered_model(name)
@@ -314,79 +287,6 @@ class Registry:
         made = self._client.create_model_version(name, source, run_id, tags=tags, model_id=logged.model_id)
         self._client.set_registered_model_alias(name, CHALLENGER, str(made.version))
         return int(made.version)
-
-
-def _log_model(fitted: Fitted, rows: FeatureMatrix) -> Any:
-    example = rows[:2]
-    return mlflow.sklearn.log_model(
-        fitted.model,
-        name="model",
-        serialization_format="skops",
-        skops_trusted_types=TRUSTED_TYPES,
-        signature=infer_signature(example, fitted.model.predict(example)),
-        pip_requirements=[f"{library}=={installed(library)}" for library in LIBRARIES],
-    )
-
-
-def _card(trained: Trained, run_id: str, version: int) -> ModelCard:
-    data = trained.data
-    return ModelCard(
-        ticker=data.ticker,
-        horizon=data.horizon,
-        source=data.source,
-        simulated=data.simulated,
-        features=NAMES,
-        run_id=run_id,
-        version=version,
-        trained_at=trained.trained_at,
-        trained_from=data.session[0].item(),
-        trained_to=data.session[data.known - 1].item(),
-        shrinkage=trained.calibration.shrinkage,
-        formula=trained.fitted.formula,
-        quantiles=tuple(trained.calibration.quantiles.tolist()),
-        bars_sha256=data.bars_sha256,
-        metrics=trained.metrics,
-    )
-
-
-def _dataset(trained: Trained) -> Any:
-    """The bars' closes as MLflow shows a data set: name, source, digest, columns and size."""
-    data = trained.data
-    frame = pd.DataFrame({"session": data.session.astype("datetime64[s]"), "close": data.close})
-    source = CodeDatasetSource({"provider": data.source, "bars_sha256": data.bars_sha256})
-    return from_pandas(frame, source=source, name=f"{data.ticker} bars", digest=data.bars_sha256[:8])
-
-
-def _tags(trained: Trained) -> dict[str, str]:
-    data = trained.data
-    return {
-        "ticker": data.ticker,
-        "horizon": str(data.horizon),
-        "source": data.source,
-        "simulated": str(data.simulated).lower(),
-        "bars_sha256": data.bars_sha256,
-        "bars_from": str(data.session[0]),
-        "bars_to": str(data.session[-1]),
-        "recipe": recipe(trained.plan),
-    }
-
-
-def _environment() -> dict[str, str]:
-    versions = {f"version.{library}": installed(library) for library in LIBRARIES}
-    return versions | {"version.python": platform.python_version(), "version.code": code_version()}
-
-
-def _parameters(trained: Trained) -> dict[str, Any]:
-    models = {f"{name}.{key}": value for name, given in PARAMETERS.items() for key, value in given.items()}
-    return models | {
-        "seed": trained.plan.seed,
-        "refit_every": trained.plan.refit_every,
-        "tested": trained.plan.tested,
-        "shrinkage": trained.calibration.shrinkage,
-        "trust": trained.fitted.formula.trust,
-        "echo_weight": trained.fitted.formula.echo_weight,
-        "inputs": len(NAMES),
-    }
 
 
 def _now() -> str:
