@@ -39,7 +39,7 @@ from market.sessions import Sessions
 
 KEY = "SECRETKEY123"
 NOW = datetime(2024, 11, 25, 15, 0, tzinfo=UTC)
-TIMEOUT = 1.0
+TIMEOUT = 3.0
 
 DAILY = (
     b'{"Meta Data":{"1. Information":"Daily Prices (open, high, low, close) and Volumes","2. Symbol":"IBM",'
@@ -155,7 +155,7 @@ async def test_what_each_broken_connection_leads_to(
     started = time.monotonic()
     raised, asked, guarded = await outcome(alpha, server, "bars")
     assert (type(raised), asked, guarded) == (error, requests, state)
-    assert time.monotonic() - started < TIMEOUT + 1
+    assert time.monotonic() - started < TIMEOUT + 10
     assert KEY not in str(raised)
 
 

@@ -1,7 +1,6 @@
 """The same numbers on this machine and on a Dask cluster."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -40,9 +39,7 @@ def cluster(tmp_path: Path) -> "Iterator[tuple[str, list[subprocess.Popen[bytes]
     workers = [start("worker", address, "--host", "127.0.0.1", *options, folder=tmp_path) for _ in range(2)]
     yield address, workers
     for process in [*workers, scheduler]:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-    for process in [*workers, scheduler]:
+        process.kill()
         process.wait(timeout=30)
 
 
