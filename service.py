@@ -14,7 +14,7 @@ import bentoml
 from bentoml.exceptions import InvalidArgument
 
 import logs
-from serving import tracing
+from serving import time_limit, tracing
 from serving.answers import Predictions, Tickers
 from serving.forests import Forests, Output, Row
 from serving.middleware import Envelope
@@ -31,6 +31,8 @@ except configuration.ConfigurationError as error:
 
 # Whose word on a client's address the server believes; its own default is anybody on this machine.
 os.environ.setdefault("FORWARDED_ALLOW_IPS", ",".join(settings.security.trusted_proxies))
+
+time_limit.install()
 
 QUIET: dict[str, Any] = {
     "metrics": {"enabled": False},
