@@ -1,6 +1,6 @@
 """Bars to numbers: the only place where an indicator is computed, for training and serving alike."""
 
-from features.matrix import ECHO, NAMES, PRICE_INPUTS, WARM_UP, WIDTH_INPUTS, features, features_and_level
+from features.matrix import ECHO, NAMES, PRICE_INPUTS, WARM_UP, WIDTH_INPUTS, features, features_and_level, latest
 from features.moves import Moves
 from features.volatility import volatility_level
 from features.windows import WINDOW
@@ -15,5 +15,6 @@ __all__ = [
     "Moves",
     "features",
     "features_and_level",
+    "latest",
     "volatility_level",
 ]

@@ -1,9 +1,12 @@
-"""Inputs that come from the date and from what happened a quarter ago."""
+"""Inputs that come from the date and from what happened a quarter ago.
+
+Shapes are those of one series; of several side by side they have one axis more, before these.
+"""
 
 import numpy as np
 
 from features.moves import Moves
-from features.windows import trailing, trailing_mean
+from features.windows import moving_mean, trailing
 from market.bars import FloatArray
 
 FRIDAY, WEEKEND = 4, 3.0
@@ -25,7 +28,7 @@ def days_ahead(moves: Moves, rows: int) -> FloatArray:
 
     The next session itself would be the same to a day, but for holidays, and would need the exchange's calendar.
     """
-    weekday = (moves.bars.session[-rows:].astype(np.int64) + EPOCH_WEEKDAY) % 7
+    weekday = (moves.bars.session[..., -rows:].astype(np.int64) + EPOCH_WEEKDAY) % 7
     return np.where(weekday >= FRIDAY, WEEKEND, 1.0)
 
 
@@ -37,14 +40,14 @@ def echo(moves: Moves, rows: int) -> FloatArray:
     reach back to none.
     """
     event = isolated_events(moves)
-    total, reached = np.zeros(rows), np.zeros(rows)
-    count = len(moves.bars)
+    count = moves.count
+    total, reached = np.zeros((*event.shape[:-1], rows)), np.zeros(rows)
     position = np.arange(count - rows, count)
     for quarter in QUARTERS:
-        until = max(event.size - (quarter - 1 - SLACK), 0)
-        near = trailing(event[:until], 2 * SLACK + 1, rows, fill=0.0) * _NEARNESS
+        until = max(count - (quarter - 1 - SLACK), 0)
+        near = trailing(event[..., :until], 2 * SLACK + 1, rows, fill=0.0) * _NEARNESS
         exists = position + 1 - quarter - SLACK >= BLIND
-        total += np.where(exists, np.max(near, axis=1), 0.0)
+        total += np.where(exists, np.max(near, axis=-1), 0.0)
         reached += exists
     return np.asarray(total / np.maximum(reached, 1))
 
@@ -55,16 +58,17 @@ def isolated_events(moves: Moves) -> FloatArray:
     A gap larger than usual on a volume larger than usual counts, less four times the usual such score of the 20
     sessions before: reports come alone, crises in clusters.
     """
-    count = len(moves.bars)
-    if count <= BLIND:
-        return np.zeros(count)
+    blind = np.zeros((*moves.bars.close.shape[:-1], min(moves.count, BLIND)))
+    if moves.count <= BLIND:
+        return blind
     gap = moves.gap_sizes / np.sqrt(np.maximum(_usual(moves.day_variance), 1e-8))
-    surge = np.clip(moves.log_volume[1:] - _usual(moves.log_volume[1:]), 0, 1)
+    surge = np.clip(moves.log_volume[..., 1:] - _usual(moves.log_volume[..., 1:]), 0, 1)
     score = np.nan_to_num(np.tanh(np.clip(gap - 0.5, 0, 3) * surge))
     isolated = np.maximum(score - 4 * np.nan_to_num(_usual(score)), 0)
-    return np.concatenate((np.zeros(BLIND), isolated[BLIND - 1 :]))
+    return np.concatenate((blind, isolated[..., BLIND - 1 :]), axis=-1)
 
 
 def _usual(values: FloatArray) -> FloatArray:
     """Mean of the USUAL values before each, shape of `values`; NaN where there are fewer."""
-    return np.concatenate(([np.nan], trailing_mean(values[:-1], USUAL, values.size - 1)))
+    unknown = np.full((*values.shape[:-1], USUAL), np.nan)
+    return np.concatenate((unknown, moving_mean(values[..., :-1], USUAL)), axis=-1)

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from features.panel import Panel
 from market.bars import Bars, FloatArray
 
 # Daily volatility of a price that does not move at all: half a cent on a 50 dollar share.
@@ -13,14 +14,22 @@ STILLNESS = 1e-4
 
 @dataclass(frozen=True)
 class Moves:
-    """Series derived from n bars; those of shape (n - 1,) begin with the second bar."""
+    """Series derived from n bars, or from several series of n bars side by side.
 
-    bars: Bars
+    Shapes are those of one series; what begins with the second bar has shape (n - 1,).
+    """
+
+    bars: Bars | Panel
+
+    @property
+    def count(self) -> int:
+        """Number of bars, n."""
+        return int(self.bars.close.shape[-1])
 
     @cached_property
     def returns(self) -> FloatArray:
         """Simple returns from close to close, shape (n - 1,)."""
-        return np.asarray(np.diff(self.bars.close) / self.bars.close[:-1])
+        return np.asarray(np.diff(self.bars.close) / self.bars.close[..., :-1])
 
     @cached_property
     def sizes(self) -> FloatArray:
@@ -30,7 +39,7 @@ class Moves:
     @cached_property
     def gap_sizes(self) -> FloatArray:
         """Absolute simple returns from close to next open, shape (n - 1,)."""
-        return np.abs(self.bars.open[1:] / self.bars.close[:-1] - 1)
+        return np.abs(self.bars.open[..., 1:] / self.bars.close[..., :-1] - 1)
 
     @cached_property
     def garman_klass(self) -> FloatArray:
@@ -45,7 +54,7 @@ class Moves:
     @cached_property
     def day_variance(self) -> FloatArray:
         """Variance of one session with the night before it: Garman-Klass plus the squared gap, shape (n - 1,)."""
-        return np.asarray(self.garman_klass[1:] + self.gap_sizes**2)
+        return np.asarray(self.garman_klass[..., 1:] + self.gap_sizes**2)
 
     @cached_property
     def true_range(self) -> FloatArray:
@@ -54,8 +63,8 @@ class Moves:
         Source: Wilder, "New Concepts in Technical Trading Systems", 1978, in logs.
         """
         bars = self.bars
-        before = bars.close[:-1]
-        return np.asarray(np.log(np.maximum(bars.high[1:], before) / np.minimum(bars.low[1:], before)))
+        before = bars.close[..., :-1]
+        return np.asarray(np.log(np.maximum(bars.high[..., 1:], before) / np.minimum(bars.low[..., 1:], before)))
 
     @cached_property
     def log_volume(self) -> FloatArray:

@@ -1,4 +1,7 @@
-"""Indicators of price, volume and momentum: those of the service's first version."""
+"""Indicators of price, volume and momentum: those of the service's first version.
+
+Shapes are those of one series; of several side by side they have one axis more, before these.
+"""
 
 import numpy as np
 
@@ -13,12 +16,12 @@ _RSI_WEIGHTS = exponential_weights(1 - 1 / RSI_SESSIONS)
 def change(moves: Moves, sessions: int, rows: int) -> FloatArray:
     """Simple return of the close over `sessions` sessions, shape (rows,); 0.02 is 2 %."""
     window = trailing(moves.bars.close, sessions + 1, rows)
-    return np.asarray((window[:, -1] - window[:, 0]) / window[:, 0])
+    return np.asarray((window[..., -1] - window[..., 0]) / window[..., 0])
 
 
 def close_to_mean(moves: Moves, sessions: int, rows: int) -> FloatArray:
     """Close over its mean of the last `sessions` sessions, shape (rows,)."""
-    return np.asarray(moves.bars.close[-rows:] / trailing_mean(moves.bars.close, sessions, rows))
+    return np.asarray(moves.bars.close[..., -rows:] / trailing_mean(moves.bars.close, sessions, rows))
 
 
 def mean_to_mean(moves: Moves, short: int, long: int, rows: int) -> FloatArray:
@@ -36,27 +39,27 @@ def relative_strength(moves: Moves, rows: int) -> FloatArray:
     falls = weighted_sum(np.maximum(-steps, 0.0), _RSI_WEIGHTS, rows)
     with np.errstate(divide="ignore", invalid="ignore"):
         index = np.where(falls == 0, 100.0, 100 - 100 / (1 + rises / falls))
-    return _after(index, RSI_SESSIONS, len(moves.bars))
+    return _after(index, RSI_SESSIONS, moves.count)
 
 
 def volume_to_mean(moves: Moves, sessions: int, rows: int) -> FloatArray:
     """Volume over its mean of the last `sessions` sessions, shape (rows,); 1 where nothing was traded."""
     mean = trailing_mean(moves.bars.volume, sessions, rows)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(mean == 0, 1.0, moves.bars.volume[-rows:] / mean)
+        return np.where(mean == 0, 1.0, moves.bars.volume[..., -rows:] / mean)
 
 
 def log_volume_surge(moves: Moves, sessions: int, rows: int) -> FloatArray:
     """Log of the volume less its mean over the last `sessions` sessions, shape (rows,)."""
-    return moves.log_volume[-rows:] - trailing_mean(moves.log_volume, sessions, rows)
+    return moves.log_volume[..., -rows:] - trailing_mean(moves.log_volume, sessions, rows)
 
 
 def high_low_range(moves: Moves, rows: int) -> FloatArray:
     """High less low over close, shape (rows,); 0.02 is 2 %."""
-    return np.asarray((moves.bars.high[-rows:] - moves.bars.low[-rows:]) / moves.bars.close[-rows:])
+    return np.asarray((moves.bars.high[..., -rows:] - moves.bars.low[..., -rows:]) / moves.bars.close[..., -rows:])
 
 
-def _after(values: FloatArray, first: int, bars: int) -> FloatArray:
+def _after(values: FloatArray, first: int, count: int) -> FloatArray:
     """NaN for the rows that have fewer than `first` bars up to and with their own."""
-    position = np.arange(bars - values.size, bars)
+    position = np.arange(count - values.shape[-1], count)
     return np.where(position + 1 < first, np.nan, values)

@@ -5,7 +5,7 @@ import pytest
 
 from features import calendar, price, volatility
 from features.moves import STILLNESS, Moves
-from features.windows import exponential_weights, trailing, trailing_mean
+from features.windows import exponential_weights, moving_mean, trailing, trailing_mean
 from market.bars import Bars, FloatArray
 from market.sessions import Sessions
 
@@ -37,6 +37,14 @@ def test_a_window_that_reaches_before_the_start_is_filled() -> None:
 
 def test_a_mean_of_too_few_values_is_missing() -> None:
     np.testing.assert_array_equal(trailing_mean(np.array([1.0, 3.0]), 2, 2), [np.nan, 2.0])
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 20, 50])
+def test_a_moving_mean_is_that_of_each_window_and_the_same_wherever_the_series_begins(length: int) -> None:
+    values = np.random.default_rng(7).lognormal(size=(2, 50))
+    found = moving_mean(values, length)
+    np.testing.assert_allclose(found, trailing_mean(values, length, 51 - length), rtol=1e-13)
+    np.testing.assert_array_equal(moving_mean(values[:, 50 - length :], length)[:, 0], found[:, -1])
 
 
 def test_exponential_weights_favour_the_newest_and_sum_to_almost_one() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features import NAMES, WARM_UP, WINDOW, features, features_and_level
+from features import NAMES, WARM_UP, WINDOW, features, features_and_level, latest
 from market.bars import Bars
 from market.providers.simulated import FIRST, simulate
 from market.sessions import Sessions
@@ -55,6 +55,18 @@ def test_of_the_last_row_alone_equals_the_last_row_of_the_whole_history(
     last, last_level = features_and_level(bars[-WINDOW:], horizon, rows=1)
     np.testing.assert_array_equal(last[0], inputs[-1])
     assert last_level[0] == level[-1]
+
+
+@relaxed
+@given(lengths=st.lists(st.integers(2, WINDOW + 50), min_size=1, max_size=6), horizon=horizons)
+def test_of_several_series_together_equals_that_of_each_alone(
+    sessions: Sessions, lengths: list[int], horizon: int
+) -> None:
+    several = [series(sessions, f"S{index}", length) for index, length in enumerate(lengths)]
+    inputs, level = latest(several, horizon)
+    alone = [features_and_level(bars[-WINDOW:], horizon, rows=1) for bars in several]
+    np.testing.assert_array_equal(inputs, np.concatenate([row for row, _ in alone]))
+    np.testing.assert_array_equal(level, np.concatenate([one for _, one in alone]))
 
 
 @relaxed
