@@ -1,6 +1,7 @@
 """The model card: everything about a published model that is not in its trees."""
 
 from datetime import date, datetime
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -80,10 +81,14 @@ class ModelCard(BaseModel):
             level: volatility level of the same bars, daily.
         """
         unit = level * float(np.sqrt(self.horizon))
-        width = unit * float(np.exp(self.formula.log_ratio(outputs, inputs)[0]))
+        strangeness = self.formula.familiarity.strangeness(inputs)
+        width = unit * float(np.exp(self.formula.log_ratio(outputs, inputs, strangeness)[0]))
         centre = self.shrinkage * float(outputs[0, EXPECTED]) * unit
-        is_strange = bool(self.formula.familiarity.strangeness(inputs)[0] > 1)
-        return forecast(self.horizon, centre, width, np.array(self.quantiles), extrapolating=is_strange)
+        return forecast(self.horizon, centre, width, self._quantiles, extrapolating=bool(strangeness[0] > 1))
+
+    @cached_property
+    def _quantiles(self) -> FloatArray:
+        return np.array(self.quantiles)
 
 
 def model_name(ticker: str, horizon: int) -> str:

@@ -1,5 +1,6 @@
 """How a model's outputs become a centre and a width: numbers on its card, the same code in training and serving."""
 
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -39,7 +40,11 @@ class Familiarity(BaseModel):
 
     def strangeness(self, inputs: FeatureMatrix) -> FloatArray:
         """Distance of each row from the mean over `limit`, shape (n,); above 1 is beyond everything trained on."""
-        return distances(inputs, np.array(self.mean), np.array(self.scale)) / self.limit
+        return distances(inputs, *self._arrays) / self.limit
+
+    @cached_property
+    def _arrays(self) -> tuple[FloatArray, FloatArray]:
+        return np.array(self.mean), np.array(self.scale)
 
 
 class Formula(BaseModel):
@@ -61,19 +66,24 @@ class Formula(BaseModel):
     echo_weight: float
     familiarity: Familiarity
 
-    def log_ratio(self, outputs: FloatArray, inputs: FeatureMatrix) -> FloatArray:
+    def log_ratio(
+        self, outputs: FloatArray, inputs: FeatureMatrix, strangeness: FloatArray | None = None
+    ) -> FloatArray:
         """Log of the width over the level.
 
         Args:
             outputs: shape (n, 3), of the model.
             inputs: shape (n, k), given to it.
+            strangeness: shape (n,), of the inputs, when it is known.
 
         Returns:
             Shape (n,).
         """
-        ridge = np.clip(outputs[:, RIDGE_RATIO], self.lowest, self.highest)
+        if strangeness is None:
+            strangeness = self.familiarity.strangeness(inputs)
+        ridge = np.minimum(np.maximum(outputs[:, RIDGE_RATIO], self.lowest), self.highest)
         learned = (outputs[:, FOREST_RATIO] + ridge) / 2
-        widening = np.log(np.clip(self.familiarity.strangeness(inputs), 1, WIDEST))
+        widening = np.log(np.minimum(np.maximum(strangeness, 1), WIDEST))
         return np.asarray(
             self.mean + self.trust * (learned - self.mean) + self.echo_weight * inputs[:, ECHO] + widening
         )
@@ -89,4 +99,4 @@ def familiarity(inputs: FeatureMatrix) -> Familiarity:
 
 def distances(inputs: FeatureMatrix, mean: FloatArray, scale: FloatArray) -> FloatArray:
     """Root mean squared distance of each row from `mean` in units of `scale`, shape (n,)."""
-    return np.asarray(np.sqrt(np.mean(((inputs - mean) / scale) ** 2, axis=1)))
+    return np.asarray(np.sqrt(np.add.reduce(((inputs - mean) / scale) ** 2, axis=1) / mean.size))

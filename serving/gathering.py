@@ -2,17 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from time import perf_counter
 from typing import Generic, TypeVar
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
-LARGEST_CALL = 1024
-
-
-def _unobserved(_size: int, _waited: float) -> None:
-    """For gatherings that nobody measures."""
+LARGEST_CALL = 256
 
 
 class Gathering(Generic[Question, Answer]):
@@ -24,13 +21,13 @@ class Gathering(Generic[Question, Answer]):
 
     def __init__(
         self,
-        call: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]],
-        observe: Callable[[int, float], None] = _unobserved,
+        call: Callable[[Sequence[Question]], Awaitable[Sequence[Answer | Exception]]],
+        observe: Callable[[int, float], None] | None = None,
     ) -> None:
         """Gather for `call`.
 
         Args:
-            call: answers questions in their order.
+            call: answers questions in their order; an exception is the answer to its question alone.
             observe: told of each call's size and of the seconds its first question waited for it.
         """
         self._call = call
@@ -42,18 +39,20 @@ class Gathering(Generic[Question, Answer]):
         """The answer to one question.
 
         Raises:
-            Exception: whatever the call raised that carried it.
+            Exception: what the call gave as its answer, or raised.
         """
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future, perf_counter()))
         if self._sender is None:
-            self._sender = asyncio.create_task(self._send())
+            # In no request's context: it goes on with the questions of others.
+            self._sender = asyncio.create_task(self._send(), context=Context())
         return await future
 
     async def _send(self) -> None:
         while self._waiting:
             carried, self._waiting = self._waiting[:LARGEST_CALL], self._waiting[LARGEST_CALL:]
-            self._observe(len(carried), perf_counter() - carried[0][2])
+            if self._observe is not None:
+                self._observe(len(carried), perf_counter() - carried[0][2])
             futures = [future for _, future, _ in carried]
             try:
                 answers = await self._ask([question for question, _, _ in carried])
@@ -63,7 +62,7 @@ class Gathering(Generic[Question, Answer]):
             _settle(futures, answers)
         self._sender = None
 
-    async def _ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+    async def _ask(self, questions: Sequence[Question]) -> Sequence[Answer | Exception]:
         answers = await self._call(questions)
         if len(answers) != len(questions):
             raise RuntimeError(f"{len(questions)} rows were sent, {len(answers)} answers came back")

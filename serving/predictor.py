@@ -8,7 +8,7 @@ import numpy as np
 import structlog
 
 from configuration import Settings
-from features import NAMES, WARM_UP, WINDOW, features_and_level
+from features import NAMES, WARM_UP, WINDOW
 from forecasting.baseline import FEWEST_BARS, MEMORY, baseline_forecast
 from forecasting.distribution import Forecast
 from forecasting.published import Published, UnreadableModel
@@ -19,6 +19,7 @@ from market.provisional import with_provisional
 from market.quote import Quote
 from serving.answers import DataReference, ModelReference, Prediction, outlook
 from serving.champions import Champions
+from serving.forecaster import Forecaster
 from serving.forecasts import ForecastCache
 from serving.forests import Output, Row
 from serving.problems import unavailable
@@ -69,13 +70,13 @@ class Predictor:
     """Prices, features, model and fallbacks joined into one answer."""
 
     def __init__(
-        self, settings: Settings, market: Market, champions: Champions, ask: Ask, forecasts: ForecastCache
+        self, settings: Settings, market: Market, champions: Champions, forecaster: Forecaster, forecasts: ForecastCache
     ) -> None:
-        """Wire the parts; `ask` gives a row to its forest."""
+        """Wire the parts."""
         self._quote_ttl = settings.market.quote_ttl
         self._market = market
         self._champions = champions
-        self._ask = ask
+        self._forecaster = forecaster
         self._forecasts = forecasts
 
     async def compute(self, ticker: str, horizon: int, *, fresh: bool = False) -> Computed:
@@ -136,26 +137,15 @@ class Predictor:
 
     async def _by_model(self, published: Published, bars: Bars, *, fresh: bool) -> Made:
         async def make() -> Forecast:
-            return await self._run(published, bars)
+            return await self._forecaster.forecast(published, bars)
 
-        if fresh:
-            forecast, reused = await make(), False
-        else:
-            with stage("forecast"):
+        with stage("forecast"):
+            if fresh:
+                forecast, reused = await make(), False
+            else:
                 recent, horizon = bars[-WINDOW:], published.card.horizon
                 forecast, reused = await self._forecasts.get(model_tag(published), recent, horizon, make)
         return Made(forecast, _reference(published, extrapolating=forecast.extrapolating), reused=reused)
-
-    async def _run(self, published: Published, bars: Bars) -> Forecast:
-        card = published.card
-        with stage("features"):
-            inputs, level = features_and_level(bars[-WINDOW:], card.horizon, rows=1)
-        with stage("model"):
-            output = await self._ask(Row(str(published.folder), inputs.tobytes()))
-        if output.problem:
-            raise UnreadableModel(output.problem)
-        values = np.frombuffer(output.values, dtype=np.float32).astype(np.float64)
-        return card.forecast(values[np.newaxis], inputs, float(level[0]))
 
 
 def model_tag(published: Published | None) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Self
@@ -15,6 +15,7 @@ from serving import metrics
 from serving.cached_predictor import CachedPredictor
 from serving.champions import Champions
 from serving.figures import Figures
+from serving.forecaster import Call, Forecaster
 from serving.forecasts import ForecastCache
 from serving.forests import Forests, Output, Row
 from serving.gathering import Gathering
@@ -26,8 +27,6 @@ from serving.shared import SharedCache
 from serving.status import Status
 from serving.track_record import TrackRecord
 from serving.wanted import WantedModels
-
-Call = Callable[[Sequence[Row]], Awaitable[Sequence[Output]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,7 @@ class Stack:
         """Wire the parts as configured; `call` reaches the forests."""
         market, shared = Market.open(settings), SharedCache.open(settings)
         ask = Gathering[Row, Output](call, _observe).ask
+        forecaster = Forecaster(call, _observe)
         keys = [(ticker, horizon) for horizon in settings.horizons for ticker in settings.tickers]
 
         async def attempt(published: Published) -> None:
@@ -61,7 +61,7 @@ class Stack:
         forecasts = ForecastCache(shared, settings.cache.prediction_ttl)
         predictor = CachedPredictor(
             settings,
-            Predictor(settings, market, champions, ask, forecasts),
+            Predictor(settings, market, champions, forecaster, forecasts),
             shared,
             model=lambda ticker, horizon: model_tag(champions.get(ticker, horizon)),
             wanted=WantedModels(jobs, worker).ask,

@@ -2,8 +2,9 @@
 
 from contextvars import ContextVar
 from time import perf_counter
+from typing import NamedTuple
 
-from serving.tracing import span
+from serving.tracing import past_span, span
 
 # Seconds by name of the step; None outside a request.
 stages: ContextVar[dict[str, float] | None] = ContextVar("stages", default=None)
@@ -27,6 +28,22 @@ class stage:  # noqa: N801  # it is used as a statement: `with stage("features")
         seconds = stages.get()
         if seconds is not None:
             seconds[self._name] = seconds.get(self._name, 0.0) + perf_counter() - self._started
+
+
+class Step(NamedTuple):
+    """A step that several requests shared; when it began and ended on the clock of `perf_counter`."""
+
+    name: str
+    began: float
+    ended: float
+
+
+def record(step: Step) -> None:
+    """Add a step that is over to the request under way."""
+    past_span(step.name, perf_counter() - step.began, step.ended - step.began)
+    seconds = stages.get()
+    if seconds is not None:
+        seconds[step.name] = seconds.get(step.name, 0.0) + step.ended - step.began
 
 
 def server_timing(seconds: dict[str, float]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from configuration import Tracing
@@ -39,6 +40,14 @@ def span(name: str) -> AbstractContextManager[Any]:
     """A span below the one under way."""
     tracer = _state.get("tracer")
     return tracer.start_as_current_span(name) if tracer else _NOTHING
+
+
+def past_span(name: str, ago: float, seconds: float) -> None:
+    """A span below the one under way that began `ago` seconds ago and lasted `seconds`."""
+    tracer = _state.get("tracer")
+    if tracer:
+        began = time_ns() - int(ago * 1e9)
+        tracer.start_span(name, start_time=began).end(began + int(seconds * 1e9))
 
 
 def request_span(name: str, headers: Mapping[str, str]) -> AbstractContextManager[Any]:

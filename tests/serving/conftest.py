@@ -35,6 +35,7 @@ from market.sessions import Sessions
 from serving.answers import Prediction
 from serving.cached_predictor import CachedPredictor
 from serving.champions import Champions
+from serving.forecaster import Forecaster
 from serving.forecasts import ForecastCache
 from serving.forests import Forests
 from serving.gathering import Gathering
@@ -286,7 +287,7 @@ def make_parts(settings: Settings, market: FakeMarket, store: Path) -> MakeParts
         keys = [(ticker, horizon) for ticker in settings.tickers for horizon in settings.horizons]
         champions = Champions([store], keys, attempt)
         forecasts = ForecastCache(shared, changed.cache.prediction_ttl)
-        computing = Predictor(changed, market, champions, ask, forecasts)  # type: ignore[arg-type]  # a fake market
+        computing = Predictor(changed, market, champions, Forecaster(call), forecasts)  # type: ignore[arg-type]  # a fake market
         parts = Parts(None, computing, champions, forests, market, calls, [], [])  # type: ignore[arg-type]  # set below
         parts.predictor = CachedPredictor(
             changed,
