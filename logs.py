@@ -28,14 +28,21 @@ def configure(level: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    last = _rendering(for_a_person=sys.stderr.isatty())
+    # Our own events are written as they are: a record of the standard library on the way would double what they cost.
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=_Lines,
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_formatter(shared, for_a_person=sys.stderr.isatty()))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
     logging.basicConfig(handlers=[handler], level=threshold, force=True)
     for name in TAKEN_OVER:
         logger = logging.getLogger(name)
@@ -51,13 +58,15 @@ def _with_request(_logger: Any, _method: str, event: EventDict) -> EventDict:
     return event
 
 
-def _formatter(shared: list[Processor], *, for_a_person: bool) -> logging.Formatter:
-    last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer()]
-        if for_a_person
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-    )
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
-    )
+def _rendering(*, for_a_person: bool) -> list[Processor]:
+    if for_a_person:
+        return [structlog.dev.ConsoleRenderer()]
+    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+
+
+class _Lines(structlog.WriteLogger):
+    """Writes lines to standard error; knows the name that it was asked for."""
+
+    def __init__(self, name: str = "root") -> None:
+        super().__init__(sys.stderr)
+        self.name = name
