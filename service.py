@@ -20,7 +20,7 @@ from serving.forests import Forests, Output, Row
 from serving.middleware import Envelope
 from serving.problems import Problem
 from serving.routes import make_app
-from serving.shortcuts import Hits, Misses
+from serving.shortcuts import Hits, Misses, Rows
 from serving.stack import Stack, embedded_forests
 from serving.trainer import can_train, start_trainer
 
@@ -115,3 +115,4 @@ class StockPrediction:
 StockPrediction.add_asgi_middleware(Hits, settings=settings, predictor=lambda: _stack().predictor)
 StockPrediction.add_asgi_middleware(Envelope, settings=settings)
 StockPrediction.add_asgi_middleware(Misses, settings=settings, predictor=lambda: _stack().predictor)
+StockPrediction.add_asgi_middleware(Rows, inference=lambda: _stack().inference)

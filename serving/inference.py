@@ -7,11 +7,11 @@ Source: https://github.com/kserve/open-inference-protocol, rest/inference_rest.y
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import numpy as np
+from pydantic_core import from_json, to_json
 
 from configuration import Settings
 from features import NAMES
@@ -85,20 +85,20 @@ class Inference:
                 found.append({"name": name, "version": version, "state": "READY" if published else "UNAVAILABLE"})
         return found
 
-    async def infer(self, name: str, body: bytes, version: str | None = None) -> Json:
-        """The outputs for each row of a request.
+    async def infer(self, name: str, body: bytes, version: str | None = None) -> bytes:
+        """The outputs for each row of a request, both as JSON.
 
         Raises:
             Problem: as `ready`, and 422 for a request that is none.
         """
         published = self.ready(name, version)
         try:
-            request = json.loads(body)
+            request = from_json(body)
         except ValueError as error:
             raise unprocessable(f"the body is not JSON: {error}") from None
         inputs = read_inputs(request)
         folder = str(published.folder)
-        outputs = await asyncio.gather(*(self._ask(Row(folder, row.tobytes())) for row in inputs))
+        outputs = await self._outputs([Row(folder, row.tobytes()) for row in inputs])
         if problems := [output.problem for output in outputs if output.problem]:
             raise unavailable(problems[0], retry_after=1)
         data = np.frombuffer(b"".join(output.values for output in outputs), dtype=np.float32).tolist()
@@ -107,7 +107,12 @@ class Inference:
             "model_version": str(published.card.version),
             "outputs": [{"name": OUTPUT, "datatype": "FP32", "shape": [len(outputs), OUTPUTS], "data": data}],
         }
-        return answer | ({"id": request["id"]} if isinstance(request.get("id"), str) else {})
+        return to_json(answer | ({"id": request["id"]} if isinstance(request.get("id"), str) else {}))
+
+    async def _outputs(self, rows: Sequence[Row]) -> Sequence[Output]:
+        if len(rows) == 1:
+            return [await self._ask(rows[0])]
+        return await asyncio.gather(*map(self._ask, rows))
 
 
 def read_inputs(request: Any) -> FeatureMatrix:

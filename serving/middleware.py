@@ -2,10 +2,11 @@
 
 import math
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from http import HTTPStatus
+from random import getrandbits
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +24,10 @@ LONGEST_ID = 64
 METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Paths that BentoML answers itself.
 NATIVE = frozenset({"/predict", "/livez", "/readyz", "/healthz", "/", "/docs.json", "/schema.json"})
+
+
+_requests = cache(metrics.REQUESTS.labels)
+_stages = cache(metrics.STAGES.labels)
 
 
 class Envelope:
@@ -113,9 +118,9 @@ class _Answer:
         """Count the request under its route."""
         method = self._scope["method"] if self._scope["method"] in METHODS else metrics.UNKNOWN
         labels = (method, _route(self._scope), str(self._status or 499))
-        metrics.REQUESTS.labels(*labels).observe(perf_counter() - self._since)
+        _requests(*labels).observe(perf_counter() - self._since)
         for name, spent in self.seconds.items():
-            metrics.STAGES.labels(name).observe(spent)
+            _stages(name).observe(spent)
 
     def _start(self, message: Message) -> None:
         self.started, self._status = True, message["status"]
@@ -144,7 +149,8 @@ def _is_foreign_error(start: Message) -> bool:
 def _request_id(scope: Scope) -> str:
     """The client's own, if it is a short plain word; else a new one."""
     given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"").decode("latin-1")
-    return given if given.isascii() and given.isprintable() and 0 < len(given) <= LONGEST_ID else uuid4().hex
+    plain = given.isascii() and given.isprintable() and 0 < len(given) <= LONGEST_ID
+    return given if plain else f"{getrandbits(128):032x}"
 
 
 def _route(scope: Scope) -> str:

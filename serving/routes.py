@@ -110,7 +110,8 @@ def _inference(stack: Parts) -> APIRouter:
     @router.post(f"{version}/infer", responses=PROBLEMS)
     async def infer(name: str, request: Request, version: str | None = None) -> Response:
         """Rows of inputs through a forest, as MLServer and Triton answer it."""
-        return JSONResponse(await stack().inference.infer(name, await request.body(), version))
+        body = await stack().inference.infer(name, await request.body(), version)
+        return Response(body, media_type="application/json")
 
     @router.get(f"{model}/ready", responses=PROBLEMS)
     @router.get(f"{version}/ready", responses=PROBLEMS)

@@ -1,9 +1,11 @@
 """Predictions that never reach the frameworks, which cost more than the work itself.
 
 `Hits` stands outermost and answers what is in memory. `Misses` stands inside the envelope and answers what has to be
-computed. Anything unusual about a request, such as a horizon that is not configured, takes the long way to the route.
+computed, `Rows` beside it what goes to a forest directly. Anything unusual about a request, such as a horizon that is
+not configured, takes the long way to the route.
 """
 
+import re
 from collections.abc import Callable
 from time import perf_counter
 
@@ -13,12 +15,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from configuration import Settings
 from serving import metrics
 from serving.cached_predictor import CachedPredictor
+from serving.inference import Inference
 from serving.rendered import Rendered
 
 log = structlog.get_logger(__name__)
 
 PREFIX = metrics.PREDICT.removesuffix("{ticker}")
 BYPASS = b"no-cache"
+INFER_ROUTE = "/v2/models/{name}/infer"
+INFER = re.compile("/v2/models/([^/]+)/infer")
+SMALL_BODY = 65536
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -84,6 +90,42 @@ class Misses(_Shortcut):
         found = await predictor.answer(scope["path"][len(PREFIX) :], horizon, fresh=fresh)
         await _send(send, found.answer, found.layer.encode(), [])
         predictor.served(found.answer, "bypass" if fresh else found.layer)
+
+
+class Rows:
+    """Answers small requests of the Open Inference Protocol; a Problem is left to the envelope around it."""
+
+    def __init__(self, app: ASGIApp, inference: Callable[[], Inference]) -> None:
+        """Wrap `app`; `inference` is called once requests come in."""
+        self._app = app
+        self._inference = inference
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        found = INFER.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if found is None or not _is_small(scope["headers"]):
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = INFER_ROUTE
+        answer = await self._inference().infer(found[1], await _body(receive))
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+
+def _is_small(headers: Headers) -> bool:
+    length = next((value for name, value in headers if name == b"content-length"), b"")
+    return length.isdigit() and int(length) <= SMALL_BODY
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body of a request, which the server holds to its announced length."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+    return body
 
 
 HIT_SECONDS = metrics.REQUESTS.labels("GET", metrics.PREDICT, "200")

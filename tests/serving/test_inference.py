@@ -23,6 +23,10 @@ async def inference(parts: Any, publish: Any, settings: Any) -> Inference:
     return Inference(settings, parts.champions, ask)
 
 
+async def infer(inference: Inference, name: str, content: bytes, version: str | None = None) -> Any:
+    return json.loads(await inference.infer(name, content, version))
+
+
 def tensor(rows: int = 1, **changed: Any) -> dict[str, Any]:
     data = np.zeros((rows, len(NAMES)))
     data[:, 0] = np.linspace(-1, 1, rows) if rows > 1 else -1
@@ -34,7 +38,7 @@ def body(*tensors: Any, **more: Any) -> bytes:
 
 
 async def test_a_row_gets_the_outputs_of_the_forest(inference: Inference) -> None:
-    answer = await inference.infer("AAPL", body(tensor(), id="seven"))
+    answer = await infer(inference, "AAPL", body(tensor(), id="seven"))
 
     assert answer == {
         "model_name": "AAPL",
@@ -45,7 +49,7 @@ async def test_a_row_gets_the_outputs_of_the_forest(inference: Inference) -> Non
 
 
 async def test_many_rows_in_their_order(inference: Inference) -> None:
-    (output,) = (await inference.infer("aapl", body(tensor(4))))["outputs"]
+    (output,) = (await infer(inference, "aapl", body(tensor(4))))["outputs"]
 
     assert output["shape"] == [4, 3]
     assert output["data"] == [0.25, -0.5, 0.0] * 2 + [0.75, 0.5, 1.0] * 2
@@ -54,12 +58,14 @@ async def test_many_rows_in_their_order(inference: Inference) -> None:
 async def test_nested_data_is_the_same(inference: Inference) -> None:
     nested = np.reshape(tensor(2)["data"], (2, len(NAMES))).tolist()
 
-    assert await inference.infer("AAPL", body(tensor(2, data=nested))) == await inference.infer("AAPL", body(tensor(2)))
+    assert await infer(inference, "AAPL", body(tensor(2, data=nested))) == await infer(
+        inference, "AAPL", body(tensor(2))
+    )
 
 
 async def test_other_horizons_go_by_their_full_name(inference: Inference) -> None:
-    assert (await inference.infer("forest-AAPL-5", body(tensor())))["model_version"] == "4"
-    assert (await inference.infer("forest-AAPL-5", body(tensor()), version="4"))["model_version"] == "4"
+    assert (await infer(inference, "forest-AAPL-5", body(tensor())))["model_version"] == "4"
+    assert (await infer(inference, "forest-AAPL-5", body(tensor()), version="4"))["model_version"] == "4"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +95,7 @@ async def test_other_horizons_go_by_their_full_name(inference: Inference) -> Non
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
 async def test_what_is_no_request_is_422(inference: Inference, content: bytes) -> None:
     with pytest.raises(Problem) as caught:
-        await inference.infer("AAPL", content)
+        await infer(inference, "AAPL", content)
 
     assert caught.value.status == 422
 
@@ -110,7 +116,7 @@ async def test_a_forest_that_fails_is_503(inference: Inference, parts: Any) -> N
     parts.forests._open.clear()  # noqa: SLF001
 
     with pytest.raises(Problem) as caught:
-        await inference.infer("AAPL", body(tensor()))
+        await infer(inference, "AAPL", body(tensor()))
 
     assert caught.value.status == 503
 

@@ -1,6 +1,7 @@
 """The whole HTTP surface within this process: real parts, simulated prices, forests embedded, BentoML left out."""
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from market.sessions import Sessions
 from serving import tracing
 from serving.middleware import Envelope
 from serving.routes import make_app
-from serving.shortcuts import Hits, Misses
+from serving.shortcuts import SMALL_BODY, Hits, Misses, Rows
 from serving.stack import Stack, embedded_forests
 
 Running = Callable[..., Any]
@@ -34,7 +35,8 @@ def running(make_settings: Callable[..., Settings], sessions: Sessions, tmp_path
         _write_calendar(sessions, tmp_path / "home")
         stack = Stack.open(settings, embedded_forests(settings))
         app = make_app(settings, lambda: stack)
-        inner = Envelope(Misses(app, settings, lambda: stack.predictor), settings)
+        rows = Rows(app, lambda: stack.inference)
+        inner = Envelope(Misses(rows, settings, lambda: stack.predictor), settings)
         outer = Hits(inner, settings, lambda: stack.predictor)
         async with stack.running():
             while stack.status.warm_up_status().completed_at is None:  # noqa: ASYNC110  # as a client would
@@ -152,6 +154,23 @@ async def test_the_forests_by_themselves(running: Running, publish: Any) -> None
         answer = await client.post("/v2/models/AAPL/versions/2/infer", json={"inputs": [row]})
         assert answer.json()["outputs"][0]["data"] == [0.75, 0.5, 1.0]
         assert len((await client.post("/v2/repository/index")).json()) == 4
+
+
+async def test_small_requests_to_a_forest_are_answered_as_large_ones_are(running: Running, publish: Any) -> None:
+    published = publish("AAPL", version=2, below=(0.25, -0.5, 0.0), above=(0.75, 0.5, 1.0))
+    width = len(published.card.features)
+    row = {"name": "X", "shape": [1, width], "datatype": "FP32", "data": [1.0] * width}
+    body = json.dumps({"inputs": [row]})
+    async with running() as (client, _):
+        small = await client.post("/v2/models/AAPL/infer", content=body)
+        large = await client.post("/v2/models/AAPL/infer", content=body + " " * SMALL_BODY)
+
+        assert small.content == large.content
+        assert small.headers["content-type"] == large.headers["content-type"]
+        assert "server-timing" in small.headers
+        assert (await client.post("/v2/models/AAPL/infer", content=b"{}")).status_code == 422
+        assert (await client.post("/v2/models/NOPE/infer", content=body)).status_code == 404
+        assert (await client.get("/v2/models/AAPL/infer")).status_code == 405
 
 
 async def test_a_training_that_ended_makes_the_next_answer_a_new_one(running: Running, tmp_path: Path) -> None:
