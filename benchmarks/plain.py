@@ -2,7 +2,8 @@
 
 Written as FastAPI's own documentation teaches it, and with care, so that the comparison means something: models and
 bars are loaded once, answers are declared as a response model and cached for a minute, a middleware adds the time they
-took, CPU work leaves the event loop, uvloop and httptools serve, the access log is off.
+took, CPU work leaves the event loop, uvloop and httptools serve, the access log is off. Its forecasts are ours: from
+the same bars, inputs and trees, by pandas, `ta` and scikit-learn, with the same card.
 """
 
 import asyncio
@@ -13,19 +14,20 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import mlflow
-import numpy as np
 import pandas as pd
-import ta
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
 from pydantic import BaseModel
 
 import configuration
+from benchmarks.plain_inputs import inputs_and_level
+from features import WINDOW
+from forecasting.card import ModelCard, model_name
+from forecasting.published import default_roots, newest_folder, read_published
 from market.bars import COLUMNS
 from market.market import Market
 
 MEMORY_TTL = 60.0
-WINDOW = 250
 
 
 class Outlook(BaseModel):
@@ -34,6 +36,9 @@ class Outlook(BaseModel):
     price_target: float
     change_percent: float
     direction: str
+    confidence: float
+    lower: float
+    upper: float
     horizon: int
 
 
@@ -49,40 +54,23 @@ class Answer(BaseModel):
 RESULTS: dict[str, tuple[float, Answer]] = {}
 FRAMES: dict[str, pd.DataFrame] = {}
 MODELS: dict[str, Any] = {}
-
-
-def inputs(frame: pd.DataFrame) -> pd.DataFrame:
-    """The last row of the indicators that `ta` and pandas have; as many columns as the models want."""
-    close, high, low, volume = frame["close"], frame["high"], frame["low"], frame["volume"]
-    change = close.pct_change()
-    columns = {
-        "change_1": change,
-        "change_5": close.pct_change(5),
-        "sma_5": close / ta.trend.sma_indicator(close, 5),
-        "sma_20": close / ta.trend.sma_indicator(close, 20),
-        "ema_12": close / ta.trend.ema_indicator(close, 12),
-        "rsi": ta.momentum.rsi(close),
-        "macd": ta.trend.macd_diff(close),
-        "atr": ta.volatility.average_true_range(high, low, close) / close,
-        "bollinger": ta.volatility.bollinger_wband(close),
-        "volume": volume / volume.rolling(20).mean(),
-        "volatility": change.rolling(20).std(),
-        "range": (high - low) / close,
-    }
-    return pd.DataFrame(columns).iloc[[-1]].astype(np.float32)
+CARDS: dict[str, ModelCard] = {}
 
 
 def predict(ticker: str) -> Answer:
     """The answer for one ticker."""
-    frame, model = FRAMES[ticker], MODELS[ticker]
-    row = inputs(frame).to_numpy()
-    outputs = model.predict(np.resize(row, (1, model.n_features_in_)))[0]
+    frame, model, card = FRAMES[ticker], MODELS[ticker], CARDS[ticker]
+    inputs, level = inputs_and_level(frame, horizon=1)
+    row = inputs.iloc[[-1]].to_numpy()
+    found = card.forecast(model.predict(row), row, float(level.iloc[-1]))
     price = float(frame["close"].iloc[-1])
-    change = float(outputs[0]) / 100
     outlook = Outlook(
-        price_target=price * (1 + change),
-        change_percent=100 * change,
-        direction="bullish" if change >= 0 else "bearish",
+        price_target=price * (1 + found.median),
+        change_percent=100 * found.median,
+        direction="bullish" if found.median >= 0 else "bearish",
+        confidence=max(found.probability_up, 1 - found.probability_up),
+        lower=price * (1 + found.lower),
+        upper=price * (1 + found.upper),
         horizon=1,
     )
     return Answer(ticker=ticker, current_price=price, prediction=outlook, timestamp=time.time())
@@ -97,10 +85,13 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     market = Market.open(settings)
     for ticker in settings.tickers:
         bars = (await market.history(ticker)).bars[-WINDOW:]
-        FRAMES[ticker] = pd.DataFrame({name: getattr(bars, name) for name in COLUMNS}, index=bars.session)
-        versions = mlflow.MlflowClient().search_model_versions(f"name='forest-{ticker}-1'")
-        newest = max(versions, key=lambda version: int(version.version))
-        MODELS[ticker] = mlflow.sklearn.load_model(f"models:/{newest.name}/{newest.version}")
+        index = pd.DatetimeIndex(bars.session)
+        FRAMES[ticker] = pd.DataFrame({name: getattr(bars, name) for name in COLUMNS}, index)
+        folder = newest_folder(default_roots(settings), ticker, 1)
+        if folder is None:
+            raise RuntimeError(f"{ticker}: there is no model; train it first")
+        CARDS[ticker] = read_published(folder).card
+        MODELS[ticker] = mlflow.sklearn.load_model(f"models:/{model_name(ticker, 1)}/{CARDS[ticker].version}")
     await market.close()
     yield
 

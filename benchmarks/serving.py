@@ -6,6 +6,7 @@ Uses the models and the calendar of STOCKS_HOME (train them first) and the bars 
 
 import asyncio
 import json
+import math
 import platform
 import statistics
 import sys
@@ -36,6 +37,8 @@ RESULTS = ROOT / "benchmarks" / "results"
 CONNECTIONS = (1, 32, 100)
 FRESH = {"Cache-Control": "no-cache"}
 ROUNDS = 3
+# Prices are rounded to a hundredth of a cent; an input that is rounded otherwise may fall to the other side of a split.
+AGREEMENT = 1e-3
 OPEN_RATE, EVEN_RATE = 1000.0, 200.0
 REQUESTS_BEFORE_MEMORY = 100_000
 LIBRARIES = ("bentoml", "fastapi", "uvicorn", "onnxruntime", "scikit-learn", "mlflow", "numpy")
@@ -61,6 +64,7 @@ def _in_turns(
     with ours(home) as first, plain(home) as second:
         wait_warm(first)
         servers = {"this service": first, "plain FastAPI": second}
+        _check_agreement(first, second, paths)
         for number in CONNECTIONS:
             found: dict[str, list[wrk.Load]] = {name: [] for name in servers}
             for _ in range(ROUNDS):
@@ -69,6 +73,15 @@ def _in_turns(
                     found[name].append(load_now)
             rows += [{"server": name, **asdict(_median(loads))} for name, loads in found.items()]
     return rows
+
+
+def _check_agreement(first: Server, second: Server, paths: Sequence[str]) -> None:
+    """Refuse to compare two services that do not say the same."""
+    for path in paths:
+        ours_said, plain_said = (_get(server.url + path)["prediction"] for server in (first, second))
+        for name, expected in (("lower", ours_said["interval"]["lower"]), ("price_target", ours_said["price_target"])):
+            if not math.isclose(plain_said[name], expected, rel_tol=AGREEMENT):
+                raise click.ClickException(f"{path}: {name} is {expected} here and {plain_said[name]} there")
 
 
 def _median(loads: Sequence[wrk.Load]) -> wrk.Load:
