@@ -10,27 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from features.matrix import FeatureMatrix
 from forecasting.distribution import PROBABILITIES, Forecast, forecast
 from forecasting.formula import EXPECTED, Formula
+from forecasting.metrics import Metrics
 from market.bars import FloatArray
 
 # Names of the files of a published model, side by side in its folder.
 CARD_FILE = "card.json"
 FOREST_FILE = "forest.onnx"
-
-
-class Metrics(BaseModel):
-    """Scores on sessions that the model had not seen; errors are returns (0.0119 is 1.19 %), times are seconds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    val_mae: float
-    val_rmse: float
-    baseline_mae: float
-    direction_accuracy: float
-    coverage: float
-    interval_score: float
-    training_time: float
-    train_samples: int
-    val_samples: int
 
 
 class ModelCard(BaseModel):

@@ -17,11 +17,12 @@ from market.errors import MarketError
 from market.market import History, Market
 from market.provisional import with_provisional
 from market.quote import Quote
-from serving.answers import DataReference, ModelReference, Prediction, outlook
+from serving.answers import DataReference, ModelReference, Prediction
 from serving.champions import Champions
 from serving.forecaster import Forecaster
 from serving.forecasts import ForecastCache
 from serving.forests import Output, Row
+from serving.outlook import outlook
 from serving.problems import unavailable
 from serving.timing import stage
 

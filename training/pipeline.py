@@ -10,8 +10,8 @@ from time import perf_counter
 
 from features import NAMES
 from features.matrix import FeatureMatrix
-from forecasting.card import Metrics
 from forecasting.formula import ECHO_WEIGHT, TRUST
+from forecasting.metrics import Metrics
 from market.bars import Bars
 from training.baselines import evaluate_baselines
 from training.dataset import Dataset, make_dataset

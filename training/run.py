@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from configuration import Settings
-from forecasting.card import Metrics
+from forecasting.metrics import Metrics
 from market.bars import Bars
 from training.engine import Engine
 from training.errors import TrainingError

@@ -22,9 +22,10 @@ from onnx import TensorProto, helper
 import configuration
 from configuration import Settings
 from features import NAMES
-from forecasting.card import CARD_FILE, FOREST_FILE, Metrics, ModelCard
+from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard
 from forecasting.distribution import PROBABILITIES
 from forecasting.formula import Familiarity, Formula
+from forecasting.metrics import Metrics
 from forecasting.published import LATEST_FILE, Published
 from market.bars import Bars
 from market.errors import NoPrices
