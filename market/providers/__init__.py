@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from redis import Redis
 
 from configuration import Market as MarketSettings
 from market.guard import Guard
@@ -23,6 +22,7 @@ from market.quota import Buckets, LocalBuckets, Quota, RedisBuckets
 from market.quote import Quote
 from market.series import Series
 from market.sessions import Sessions
+from redis_client import Redis
 
 
 class Provider(Protocol):
