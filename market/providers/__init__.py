@@ -1,7 +1,7 @@
 """Sources of prices, one file each.
 
 A new provider is a file here with a class that keeps `Provider`, its line in `make`, and its settings in
-`configuration.py` and `configuration.yaml`.
+`configuration/settings.py` and `configuration.yaml`.
 """
 
 from collections.abc import Callable
