@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
@@ -56,8 +57,19 @@ def _nested(windows: tuple[str, ...]) -> tuple[str, ...]:
     return windows
 
 
+def _in_upper_case(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _of_redis(url: SecretStr) -> SecretStr:
+    import redis_client  # noqa: PLC0415  # it takes a moment, and most are without Redis
+
+    redis_client.check(url.get_secret_value())
+    return url
+
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Ticker = Annotated[str, Field(pattern=TICKER_PATTERN)]
+Ticker = Annotated[str, BeforeValidator(_in_upper_case), Field(pattern=TICKER_PATTERN)]
 Horizon = Literal[1, 5, 21]
 Quota = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[1-9]\d*/(second|minute|hour|day|month)$")], ...], AfterValidator(_nested)
@@ -112,7 +124,7 @@ class Market(Section):
 
 
 class Cache(Section):
-    redis_url: SecretStr | None
+    redis_url: Annotated[SecretStr, AfterValidator(_of_redis)] | None
     memory_ttl: NonNegativeFloat
     redis_ttl: NonNegativeFloat
     prediction_ttl: NonNegativeFloat
