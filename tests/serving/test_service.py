@@ -126,6 +126,18 @@ def test_a_body_that_is_no_request_is_a_problem(client: httpx.Client, content: b
     assert is_problem(answer, 422)
 
 
+def test_what_a_client_got_wrong_is_told_to_the_client_and_not_to_the_log(
+    service: Service, client: httpx.Client
+) -> None:
+    wrong = [{"tickers": ["AAPL"], "horizon": 2}, {"tickers": "AAPL"}, {"horizon": 1}]
+
+    told = [client.post("/predict", json=body).json()["detail"] for body in wrong]
+
+    assert told[0] == "horizon 2 is not configured; the horizons are 1, 5, 21 sessions"
+    assert told[1:] == ["tickers: Input should be a valid array", "tickers: Field required"]
+    assert "Exception on" not in service.log
+
+
 def test_one_bad_ticker_of_many_spoils_no_other(client: httpx.Client) -> None:
     body = client.post("/predict", json={"tickers": [*TICKERS, "NOPE", "!"]}).json()
 
