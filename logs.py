@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import structlog
+from pydantic import ValidationError
 from structlog.typing import EventDict, Processor
 
 # Of the request under way; empty outside of one.
@@ -13,6 +14,9 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 # Loggers that bring handlers of their own.
 TAKEN_OVER = ("bentoml", "uvicorn", "uvicorn.error", "uvicorn.access", "circus")
+# Where BentoML writes a traceback for every request that it does not answer with 200.
+REQUESTS = "bentoml._internal.server.http_app"
+SERVER_ERROR = 500
 
 
 def configure(level: str) -> None:
@@ -50,6 +54,15 @@ def configure(level: str) -> None:
         logger.propagate = True
     for name in ("httpx", "uvicorn.access"):  # the one writes whole URLs, keys included; the other every request
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger(REQUESTS).addFilter(_no_mistake_of_a_client)
+
+
+def _no_mistake_of_a_client(record: logging.LogRecord) -> bool:
+    """Whether a line about a failed request is worth writing: the answer says what a client has done wrong."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, ValidationError):
+        return error.title != "Input"  # BentoML's name for what a request holds
+    return int(getattr(error, "error_code", SERVER_ERROR)) >= SERVER_ERROR
 
 
 def _with_request(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -22,12 +22,15 @@ from serving.problems import Problem
 from serving.routes import make_app
 from serving.shortcuts import Hits, Misses, Rows
 from serving.stack import Stack, embedded_forests
+from serving.start import explain_busy_port
 from serving.trainer import can_train, start_trainer
 
 try:
     settings = configuration.load()
 except configuration.ConfigurationError as error:
     sys.exit(str(error))
+
+explain_busy_port()
 
 # Whose word on a client's address the server believes; its own default is anybody on this machine.
 os.environ.setdefault("FORWARDED_ALLOW_IPS", ",".join(settings.security.trusted_proxies))

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -264,6 +265,13 @@ def _may_begin(provider: Provider, stored: Series | None, *, real: bool) -> bool
 
 
 def _report(history: History) -> None:
-    for finding in history.findings:
-        level = logging.INFO if finding.kind in (Kind.JUMP, Kind.SPLIT, Kind.STALE, Kind.SHORT) else logging.WARNING
-        log.log(level, "%s: %s", history.bars.ticker, finding.text)
+    if not history.bars.simulated:
+        for finding in history.findings:
+            _log_once(history.bars.ticker, finding)
+
+
+@lru_cache(maxsize=4096)
+def _log_once(ticker: str, finding: Finding) -> None:
+    """In this process: bars are loaded again and again, what is unusual about them stays the same."""
+    level = logging.INFO if finding.kind in (Kind.JUMP, Kind.SPLIT, Kind.STALE, Kind.SHORT) else logging.WARNING
+    log.log(level, "%s: %s", ticker, finding.text)

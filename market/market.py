@@ -4,10 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Self, TypedDict
 
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from configuration import Settings
 from market import providers
 from market.bars import SIMULATED
@@ -19,6 +15,7 @@ from market.quote import Quote
 from market.quotes import Quotes
 from market.sessions import Sessions
 from market.shared_quotes import SharedQuotes
+from redis_client import Redis, connect
 
 __all__ = ["History", "Market", "ProviderUsage"]
 
@@ -75,7 +72,9 @@ class Market:
             CalendarExhausted: the exchange is unknown or its calendar cannot be written.
         """
         sessions = Sessions.open(settings.exchange, settings.home)
-        redis = connect(settings.cache.redis_url.get_secret_value()) if settings.cache.redis_url else None
+        redis = (
+            connect(settings.cache.redis_url.get_secret_value(), REDIS_TIMEOUT) if settings.cache.redis_url else None
+        )
         return cls(
             providers.make(settings.market, sessions, settings.home, redis),
             HistoryStore(settings.home),
@@ -137,9 +136,3 @@ class Market:
         await self._chain.close()
         if self._redis is not None:
             self._redis.close()
-
-
-def connect(url: str) -> Redis:
-    """A client that gives up soon: Redis down costs speed, never an answer."""
-    once = Retry(NoBackoff(), 0)
-    return Redis.from_url(url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT, retry=once)

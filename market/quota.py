@@ -16,10 +16,10 @@ from typing import Protocol, TypeVar, cast
 
 from pyrate_limiter import Rate, RateItem, RedisBucket, SQLiteBucket
 from pyrate_limiter.abstracts import AbstractBucket
-from redis import Redis, RedisError
 
 from configuration import quota_window
 from market.errors import QuotaSpent, TooFast
+from redis_client import TROUBLE, Redis
 
 DAY = 86400
 PATIENCE = 10.0  # seconds to wait for a place in a short window, rather than ask the next provider
@@ -34,7 +34,7 @@ class Buckets(Protocol):
     """Where the requests of one provider are counted."""
 
     def bucket(self, provider: str, rates: list[Rate]) -> AbstractBucket:
-        """The provider's counter, opened where it does not exist yet; may raise `OSError` or `RedisError`."""
+        """The provider's counter, opened where it does not exist yet; may raise `TROUBLE`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class Quota:
                 continue
             try:
                 return question(self._bucket(index, place))
-            except (RedisError, OSError, sqlite3.Error) as error:
+            except (*TROUBLE, sqlite3.Error) as error:
                 self._open.pop(index, None)
                 self._skip_until[index] = time.monotonic() + self._cool_down
                 log.warning("%s: its quota is counted on this machine alone: %s", self._provider, type(error).__name__)

@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from redis import Redis, RedisError
-
 from market.errors import MarketError
 from market.history import HistoryStore, quote_from_json, quote_to_json
 from market.quota import DAY
 from market.quote import Quote
+from redis_client import TROUBLE, Redis
 
 COOL_DOWN = 5.0  # seconds before Redis is tried again
 KEY = "stocks:quote:"
@@ -64,7 +63,7 @@ class SharedQuotes:
             return None
         try:
             return use(self._redis)
-        except (RedisError, OSError) as error:
+        except TROUBLE as error:
             self._skip_until = time.monotonic() + COOL_DOWN
             log.warning("quotes are shared on this machine alone: %s", type(error).__name__)
             return None

@@ -162,11 +162,12 @@ class RequestFigures(Answer):
 
 
 class MemoryFigures(Answer):
-    """MiB of all processes together."""
+    """MiB of all processes that serve; those of the trainer apart, which takes much while it trains."""
 
     current_mb: float
     avg_mb: float
     peak_mb: float
+    trainer_mb: float
 
 
 class CacheFigures(Answer):
@@ -225,6 +226,7 @@ class PerformanceSummary(Answer):
     ml_performance: ModelSummary
     cache_performance: float
     memory_usage_mb: float
+    trainer_memory_mb: float
     status: Literal["optimal", "degraded", "critical"]
 
 

@@ -81,19 +81,26 @@ class Figures:
             api_performance=api,
             ml_performance=ModelSummary(predictions_under_100ms=counts.timing("GET", metrics.PREDICT).within(FAST)),
             cache_performance=cache.hit_rate,
-            memory_usage_mb=memory,
-            status=self._judge(api, cache, memory),
+            memory_usage_mb=memory.serving,
+            trainer_memory_mb=memory.trainer,
+            status=self._judge(api, cache, memory.serving),
         )
 
     def memory_figures(self) -> list[GaugeMetricFamily]:
         """Memory for Prometheus."""
-        used = self._performance.memory_now() * MIB
-        return [GaugeMetricFamily("stocks_memory_bytes", "Proportional set size of all processes.", value=used)]
+        used = self._performance.memory_now()
+        family = GaugeMetricFamily("stocks_memory_bytes", "Proportional set size of all processes.", labels=["role"])
+        family.add_metric(["serving"], used.serving * MIB)
+        family.add_metric(["trainer"], used.trainer * MIB)
+        return [family]
 
     def _memory(self) -> MemoryFigures:
         now = self._performance.memory_now()
         return MemoryFigures(
-            current_mb=now, avg_mb=self._performance.memory_mean(), peak_mb=max(now, self._performance.peak_mb)
+            current_mb=now.serving,
+            avg_mb=self._performance.memory_mean(),
+            peak_mb=self._performance.peak_mb,
+            trainer_mb=now.trainer,
         )
 
     def _judge(self, api: ApiSummary, cache: CacheFigures, memory: float) -> State:

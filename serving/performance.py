@@ -7,14 +7,14 @@ between two looks.
 import asyncio
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 
 from prometheus_client import CollectorRegistry
 
 from serving import metrics
-from serving.processes import memory_mb
+from serving.processes import MemoryUse, memory_mb
 
 WINDOW = 900.0
 LOOK_EVERY = 15.0
@@ -104,7 +104,8 @@ NOTHING = Counts({}, {})
 class Performance:
     """Looks at the counters now and then, and remembers a quarter of an hour of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Callable[[], MemoryUse] = memory_mb) -> None:
+        self._memory_mb = memory
         self._looks: deque[tuple[float, Counts]] = deque([(monotonic(), read_counts(metrics.registry()))])
         self._memory: deque[float] = deque(maxlen=int(WINDOW / LOOK_EVERY))
         self.peak_mb = 0.0
@@ -127,11 +128,11 @@ class Performance:
         """What was counted in the last quarter of an hour."""
         return read_counts(metrics.registry()).since(self._looks[0][1])
 
-    def memory_now(self) -> float:
-        """MiB of all processes."""
-        found = memory_mb()
-        self._memory.append(found)
-        self.peak_mb = max(self.peak_mb, found)
+    def memory_now(self) -> MemoryUse:
+        """What serves and what trains, now; mean and peak are of what serves."""
+        found = self._memory_mb()
+        self._memory.append(found.serving)
+        self.peak_mb = max(self.peak_mb, found.serving)
         return found
 
     def memory_mean(self) -> float:

@@ -87,4 +87,5 @@ def _one(problem: Any) -> str:
     if not isinstance(problem, dict):
         return str(problem)
     place = ".".join(str(part) for part in problem.get("loc", ()))
-    return f"{place}: {problem.get('msg', 'not valid')}"
+    text = str(problem.get("msg") or problem.get("error") or "not valid")
+    return f"{place}: {text}" if place else text

@@ -1,24 +1,57 @@
-"""Memory of the whole service: the server, its workers, the forests and the trainer."""
+"""Memory of the whole service: of what serves, and of the trainer beside it."""
 
+from dataclasses import dataclass
 from functools import cache
 
 import psutil
 
+from serving.trainer import MODULE
+
 MIB = 2**20
 
 
-def memory_mb() -> float:
-    """Proportional set size of all processes of this service, in MiB; pages that several share count once."""
-    return sum(_proportional(process) for process in _family()) / MIB
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """Proportional set sizes in MiB; pages that several processes share count once.
+
+    Attributes:
+        serving: the server, its workers and the forests.
+        trainer: the training beside them, which takes much while it trains and gives it back; 0 where there is none.
+    """
+
+    serving: float
+    trainer: float
+
+
+def memory_mb() -> MemoryUse:
+    """What the processes of this service take now."""
+    everyone = _family()
+    training = {process for one in everyone if _trains(one) for process in (one, *_below(one))}
+    serving = [process for process in everyone if process not in training]
+    return MemoryUse(sum(map(_proportional, serving)) / MIB, sum(map(_proportional, training)) / MIB)
 
 
 def _family() -> list[psutil.Process]:
     """The process that started the server, and everything below it."""
     try:
         top = _top()
-        return [top, *top.children(recursive=True)]
     except psutil.Error:
-        return [psutil.Process()]
+        top = psutil.Process()
+    return [top, *_below(top)]
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def _trains(process: psutil.Process) -> bool:
+    try:
+        return MODULE in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 @cache

@@ -27,6 +27,7 @@ from serving.answers import (
 )
 from serving.inference import SERVER
 from serving.problems import MEDIA_TYPE, Problem, unprocessable
+from serving.requests import check_parameters
 from serving.shortcuts import bypasses_cache
 from serving.stack import Stack
 
@@ -67,10 +68,8 @@ def make_app(settings: Settings, stack: Parts) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(_predictions(stack))
-    app.include_router(_inference(stack))
-    app.include_router(_models(settings, stack))
-    app.include_router(_service(settings, stack))
+    for router in (_predictions(stack), _inference(stack), _models(settings, stack), _service(settings, stack)):
+        app.include_router(router, dependencies=[Depends(check_parameters)])
     app.include_router(_documentation(app))
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(RequestValidationError, _answer_invalid)

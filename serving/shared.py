@@ -8,13 +8,12 @@ from time import monotonic
 from typing import TypeVar
 
 import structlog
-from redis.exceptions import RedisError
 
 from configuration import Settings
+from redis_client import TROUBLE, AsyncRedis, connect_async
 from serving import metrics
 from serving.answers import Prediction
 from serving.gathering import Gathering
-from serving.redis_client import AsyncRedis, connect
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +48,7 @@ class SharedCache:
     def open(cls, settings: Settings) -> "SharedCache":
         """As configured."""
         url = settings.cache.redis_url
-        return cls(connect(url.get_secret_value(), TIMEOUT) if url else None, namespace_of(settings))
+        return cls(connect_async(url.get_secret_value(), TIMEOUT) if url else None, namespace_of(settings))
 
     @property
     def configured(self) -> bool:
@@ -116,7 +115,7 @@ class SharedCache:
         try:
             async with asyncio.timeout(10 * TIMEOUT if patient else 3 * TIMEOUT):
                 result = await use(self._redis)
-        except (RedisError, OSError, TimeoutError) as error:
+        except TROUBLE as error:
             self._note_failure(error)
             return None
         self._failures, self._closed_until = 0, 0.0

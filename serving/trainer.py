@@ -7,6 +7,8 @@ import sys
 
 from configuration import ROOT
 
+MODULE = "training.worker"
+
 
 def can_train() -> bool:
     """Whether the training packages are installed here."""
@@ -15,5 +17,5 @@ def can_train() -> bool:
 
 def start_trainer() -> "subprocess.Popen[bytes]":
     """Start a worker of the training queue, which ends by itself when this process does."""
-    command = [sys.executable, "-m", "training.worker", str(os.getpid())]
+    command = [sys.executable, "-m", MODULE, str(os.getpid())]
     return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from market.bars import Bars
 from market.providers.files import parse_csv
 from market.providers.simulated import FIRST, simulate
 from market.sessions import Sessions
+from tests.redis_servers import DEPLOYMENTS, Deployment
 
 REAL_BARS = Path(os.environ.get("STOCKS_TEST_BARS") or "/nonexistent")
 
@@ -51,3 +53,16 @@ def real_bars() -> dict[str, Bars]:
 def now() -> datetime:
     """A Saturday, when no session runs."""
     return datetime(2024, 3, 9, 8, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module", params=sorted(DEPLOYMENTS))
+def deployed_redis(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with DEPLOYMENTS[request.param](tmp_path_factory.mktemp(request.param)) as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def any_redis(deployed_redis: Deployment) -> Deployment:
+    """Redis in each of the ways it is run, empty."""
+    deployed_redis.flush()
+    return deployed_redis

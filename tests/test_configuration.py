@@ -82,7 +82,9 @@ def test_settings_cannot_be_changed() -> None:
         ("STOCKS_MARKET__TIINGO__QUOTA", '["1/second", "90000/day"]', "no more for each second"),
         ("STOCKS_MARKET__TIINGO__QUOTA", '["5/day", "7/day"]', "the longer must admit more in all"),
         ("STOCKS_MARKET__ALPHA_VANTAGE__BASE_URL", "localhost", "market.alpha_vantage.base_url"),
-        ("STOCKS_TICKERS", '["aapl"]', 'tickers.0 = "aapl"'),
+        ("STOCKS_TICKERS", '["apple!"]', 'tickers.0 = "APPLE!"'),
+        ("STOCKS_TICKERS", '["aapl", "AAPL"]', "each value may stand there once"),
+        ("STOCKS_TICKERS", "[1]", "tickers.0 = 1"),
         ("STOCKS_HORIZONS", "[2]", "horizons.0"),
         ("STOCKS_PERFORMANCE__HIT_RATE", "1.5", "performance.hit_rate"),
         ("STOCKS_SERVING__RUNNER", "thread", "serving.runner"),
@@ -96,6 +98,28 @@ def test_what_is_wrong_is_said_in_one_line(
         load()
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "STOCKS_CACHE__REDIS_URL"])
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [("foo://:SECRET@host", "no such scheme"), ("redis://:SECRET@host:port", "a port is no number")],
+)
+def test_a_url_that_is_none_of_redis_is_said_without_its_password(
+    environment: pytest.MonkeyPatch, name: str, url: str, reason: str
+) -> None:
+    environment.setenv(name, url)
+    with pytest.raises(ConfigurationError) as caught:
+        load()
+    assert str(caught.value).startswith(f"configuration: cache.redis_url: {reason}")
+    assert "REDIS_URL reads redis://host:6379/0" in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_case_of_a_ticker_does_not_matter(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("STOCKS_TICKERS", '["aapl", "brk.b", "Msft"]')
+    assert load().tickers == ("AAPL", "BRK.B", "MSFT")
 
 
 def test_a_wrong_key_is_not_repeated(environment: pytest.MonkeyPatch) -> None:

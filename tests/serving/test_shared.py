@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from configuration import Settings
-from serving.redis_client import connect
+from redis_client import connect_async
 from serving.shared import FAILURES, TIMEOUT, SharedCache, namespace_of
 
 
@@ -18,7 +18,7 @@ from serving.shared import FAILURES, TIMEOUT, SharedCache, namespace_of
 async def shared(redis_url: str) -> AsyncIterator[SharedCache]:
     with redis.Redis.from_url(redis_url) as client:
         client.flushdb()
-    cache = SharedCache(connect(redis_url, TIMEOUT), "test")
+    cache = SharedCache(connect_async(redis_url, TIMEOUT), "test")
     yield cache
     await cache.close()
 
@@ -74,7 +74,7 @@ async def test_a_dead_redis_costs_a_few_tries_and_then_nothing_for_a_while() -> 
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    cache = SharedCache(connect(f"redis://127.0.0.1:{port}", TIMEOUT), "test")
+    cache = SharedCache(connect_async(f"redis://127.0.0.1:{port}", TIMEOUT), "test")
 
     for _ in range(FAILURES):
         assert await cache.get("a") is None
@@ -98,7 +98,7 @@ async def test_a_redis_that_never_answers_costs_its_time_out(settings: Settings)
     ended = asyncio.Event()
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    cache = SharedCache(connect(f"redis://127.0.0.1:{port}", TIMEOUT), namespace_of(settings))
+    cache = SharedCache(connect_async(f"redis://127.0.0.1:{port}", TIMEOUT), namespace_of(settings))
 
     assert await cache.get("a") is None
     assert not await cache.working()
@@ -122,26 +122,6 @@ def test_another_configuration_of_prices_has_another_namespace(make_settings: Ca
 
     assert namespace_of(one) == namespace_of(one)
     assert namespace_of(one) != namespace_of(two)
-
-
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1", "redis+sentinel://127.0.0.1:26379", "redis+sentinel:///mymaster", "nonsense"]
-)
-def test_a_url_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="URL"):
-        connect(url, TIMEOUT)
-
-
-def test_cluster_and_sentinel_urls_make_their_clients() -> None:
-    cluster = connect("redis+cluster://127.0.0.1:7000", TIMEOUT)
-    behind = connect("redis+sentinel://user:p%40ss@127.0.0.1,127.0.0.2:26380/mymaster/3", TIMEOUT)
-
-    assert "Cluster" in type(cluster).__name__
-    pool: Any = behind.connection_pool  # type: ignore[attr-defined]  # the protocol has only what is used
-    assert pool.service_name == "mymaster"
-    assert pool.connection_kwargs["password"] == "p@ss"  # noqa: S105  # an example
-    addresses = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
-    assert [(one["host"], one["port"]) for one in addresses] == [("127.0.0.1", 26379), ("127.0.0.2", 26380)]
 
 
 async def test_two_workers_share_answers_and_forecasts(make_parts: Any, publish: Any, shared: SharedCache) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from forecasting.published import Published
+from redis_client import connect_async
 from serving.problems import Problem
-from serving.redis_client import connect
 from serving.shared import SharedCache
 from serving.status import Status
 
@@ -98,7 +98,7 @@ async def test_old_or_missing_prices_degrade(make_status: MakeStatus, parts: Any
 
 
 async def test_a_redis_that_is_configured_and_gone_degrades(make_status: MakeStatus) -> None:
-    shared = SharedCache(connect("redis://127.0.0.1:1", 0.05), "test")
+    shared = SharedCache(connect_async("redis://127.0.0.1:1", 0.05), "test")
 
     health = await make_status(shared).health()
 

@@ -1,0 +1,52 @@
+"""Settings: `configuration.yaml`, the file named by STOCKS_CONFIGURATION, the environment; later ones win.
+
+Nothing here has a default of its own: `configuration.yaml` beside this folder lists every setting once.
+"""
+
+from configuration.loading import WELL_KNOWN, ConfigurationError, load
+from configuration.places import ROOT, anchor, bento_folder, bento_store, home
+from configuration.settings import (
+    TICKER_PATTERN,
+    WINDOW_SECONDS,
+    AlphaVantage,
+    Cache,
+    Files,
+    Market,
+    Performance,
+    Security,
+    Serving,
+    Settings,
+    Tiingo,
+    Tracing,
+    Training,
+    Yahoo,
+    is_ticker,
+    quota_window,
+)
+
+__all__ = [
+    "ROOT",
+    "TICKER_PATTERN",
+    "WELL_KNOWN",
+    "WINDOW_SECONDS",
+    "AlphaVantage",
+    "Cache",
+    "ConfigurationError",
+    "Files",
+    "Market",
+    "Performance",
+    "Security",
+    "Serving",
+    "Settings",
+    "Tiingo",
+    "Tracing",
+    "Training",
+    "Yahoo",
+    "anchor",
+    "bento_folder",
+    "bento_store",
+    "home",
+    "is_ticker",
+    "load",
+    "quota_window",
+]

@@ -1,0 +1,120 @@
+"""From files and environment to settings; every mistake is told in one line."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from configuration.places import ROOT
+from configuration.settings import PREFIX, Settings
+
+# Variables with the prefix that are not settings.
+RESERVED = frozenset({"STOCKS_HOME", "STOCKS_CONFIGURATION", "STOCKS_TEST_BARS"})
+WELL_KNOWN = {
+    "ALPHA_VANTAGE_API_KEY": ("market", "alpha_vantage", "api_key"),
+    "TIINGO_API_KEY": ("market", "tiingo", "api_key"),
+    "REDIS_URL": ("cache", "redis_url"),
+    "MLFLOW_TRACKING_URI": ("training", "tracking_uri"),
+}
+
+
+class ConfigurationError(Exception):
+    """A setting is unknown, of the wrong type or impossible; one line that says which and what is allowed."""
+
+
+def load() -> Settings:
+    """Read and check all settings.
+
+    Raises:
+        ConfigurationError: in one line, with the key, its value and what is allowed.
+    """
+    _check_variables(os.environ)
+    given = _read(ROOT / "configuration.yaml")
+    if other := os.environ.get("STOCKS_CONFIGURATION"):
+        given = _merge(given, _read(Path(other)))
+    try:
+        return Settings(**_merge(given, _well_known(os.environ)))
+    except ValidationError as error:
+        raise ConfigurationError("configuration: " + "; ".join(_explain(error))) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}; STOCKS_CONFIGURATION must name a readable file") from None
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = where.line + 1 if where else 1
+        raise ConfigurationError(f"{path}:{line}: not valid YAML: {getattr(error, 'problem', error)}") from None
+    if content is not None and not isinstance(content, dict):
+        raise ConfigurationError(f"{path}: must hold `key: value` lines")
+    return content or {}
+
+
+def _merge(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _well_known(environ: Mapping[str, str]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for name, path in WELL_KNOWN.items():
+        if environ.get(name):
+            nested: Any = environ[name]
+            for key in reversed(path):
+                nested = {key: nested}
+            given = _merge(given, nested)
+    return given
+
+
+def _check_variables(environ: Mapping[str, str]) -> None:
+    structured = {f"{PREFIX}{name}".upper(): is_structured for name, is_structured in _fields(Settings)}
+    for name, value in environ.items():
+        if not name.startswith(PREFIX) or name in RESERVED:
+            continue
+        if name.upper() not in structured:
+            raise ConfigurationError(
+                f"{name}: no such setting; configuration.yaml lists them, `__` stands between levels"
+            )
+        if structured[name.upper()] and not _is_json(value):
+            shown = "" if "KEY" in name.upper() else f" = {value}"
+            raise ConfigurationError(f'{name}{shown}: must be JSON, such as ["a", "b"]')
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _fields(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, bool]]:
+    """Names of all settings, levels joined by `__`, each with whether a variable gives it as JSON."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        is_group = isinstance(kind, type) and issubclass(kind, BaseModel)
+        yield before + name, is_group or get_origin(kind) is tuple
+        if is_group:
+            yield from _fields(kind, f"{before}{name}__")  # type: ignore[arg-type]  # a group is a model
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    problems = error.errors(include_url=False)
+    for problem in problems:
+        if any(other["loc"][: len(problem["loc"])] == problem["loc"] != other["loc"] for other in problems):
+            continue  # it only says that a part of it was wrong
+        key = ".".join(str(part) for part in problem["loc"] if not str(part).startswith("function-"))
+        secret = any(word in key for word in ("key", "redis_url"))
+        value = (
+            "" if secret or isinstance(problem["input"], dict) else f" = {json.dumps(problem['input'], default=str)}"
+        )
+        yield f"{key}{value}: {problem['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,215 @@
+"""What can be set, and which values are possible. `configuration.yaml` says what each setting is for."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from configuration.places import absolute, home
+
+PREFIX = "STOCKS_"
+TICKER_PATTERN = r"^[A-Z][A-Z0-9]{0,5}([.-][A-Z0-9]{1,3})?$"
+WINDOW_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "month": 30 * 86400}
+
+
+def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("each value may stand there once")
+    return values
+
+
+def is_ticker(text: str) -> bool:
+    """Whether `text` has the form of a ticker."""
+    return re.fullmatch(TICKER_PATTERN, text) is not None
+
+
+def quota_window(window: str) -> tuple[int, int]:
+    """Requests and seconds of a window such as `25/day`."""
+    limit, _, unit = window.partition("/")
+    return int(limit), WINDOW_SECONDS[unit]
+
+
+def _nested(windows: tuple[str, ...]) -> tuple[str, ...]:
+    """A longer window admits more in all, but no more for each second, than a shorter one; else one of them is idle."""
+    ordered = sorted(map(quota_window, windows), key=lambda window: window[1])
+    for (few, short), (many, long) in pairwise(ordered):
+        if long == short or many <= few or many * short > few * long:
+            raise ValueError("of two windows the longer must admit more in all and no more for each second")
+    return windows
+
+
+def _in_upper_case(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _of_redis(url: SecretStr) -> SecretStr:
+    import redis_client  # noqa: PLC0415  # it takes a moment, and most are without Redis
+
+    redis_client.check(url.get_secret_value())
+    return url
+
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Ticker = Annotated[str, BeforeValidator(_in_upper_case), Field(pattern=TICKER_PATTERN)]
+Horizon = Literal[1, 5, 21]
+Quota = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[1-9]\d*/(second|minute|hour|day|month)$")], ...], AfterValidator(_nested)
+]
+BaseUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+ProviderName = Literal["alpha_vantage", "tiingo", "yahoo", "files", "simulated"]
+
+
+class Section(BaseModel):
+    """A group of settings: frozen, no unknown keys, every key given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Files(Section):
+    directory: Annotated[Path, AfterValidator(absolute)] | None
+
+
+class Tiingo(Section):
+    base_url: BaseUrl
+    api_key: SecretStr | None
+    quota: Quota
+
+
+class AlphaVantage(Tiingo):
+    premium: bool
+
+
+class Yahoo(Section):
+    base_url: BaseUrl
+    enabled: bool
+    quota: Quota
+
+
+class Market(Section):
+    providers: Annotated[tuple[ProviderName, ...], Field(min_length=1), AfterValidator(_unique)]
+    timeout: PositiveFloat
+    history_ttl: PositiveFloat
+    quote_ttl: PositiveFloat
+    files: Files
+    alpha_vantage: AlphaVantage
+    tiingo: Tiingo
+    yahoo: Yahoo
+
+    @model_validator(mode="after")
+    def _files_need_a_directory(self) -> "Market":
+        if "files" in self.providers and self.files.directory is None:
+            raise ValueError("market.files.directory must name a directory when `files` is among market.providers")
+        if "files" in self.providers and self.files.directory and not self.files.directory.is_dir():
+            raise ValueError(f"market.files.directory = {self.files.directory}: there is no such directory")
+        return self
+
+
+class Cache(Section):
+    redis_url: Annotated[SecretStr, AfterValidator(_of_redis)] | None
+    memory_ttl: NonNegativeFloat
+    redis_ttl: NonNegativeFloat
+    prediction_ttl: NonNegativeFloat
+    stale_ttl: NonNegativeFloat
+
+
+class Serving(Section):
+    workers: PositiveInt
+    max_concurrency: PositiveInt
+    deadline: PositiveFloat
+    runner: Literal["process", "embedded"]
+    forest_memory_mb: PositiveFloat
+    memory_alert_mb: PositiveFloat
+    log_level: Literal["debug", "info", "warning", "error"]
+
+
+class Security(Section):
+    api_keys: tuple[SecretStr, ...]
+    trusted_proxies: tuple[str, ...]
+
+
+class Performance(Section):
+    p95_seconds: PositiveFloat
+    error_rate: Fraction
+    hit_rate: Fraction
+
+
+class Tracing(Section):
+    enabled: bool
+    endpoint: str
+    sample_rate: Fraction
+
+
+class Training(Section):
+    on_start: bool
+    tracking_uri: str | None
+    refit_every: PositiveInt
+    tested: PositiveInt
+    evaluation_refit_every: PositiveInt
+    promotion_margin: float
+    processes: NonNegativeInt
+    seed: NonNegativeInt
+
+
+class Settings(BaseSettings):
+    """All settings of one process; immutable."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    tickers: Annotated[tuple[Ticker, ...], Field(min_length=1), AfterValidator(_unique)]
+    horizons: Annotated[tuple[Horizon, ...], Field(min_length=1), AfterValidator(_unique)]
+    exchange: str
+    currency: str
+    market: Market
+    cache: Cache
+    serving: Serving
+    security: Security
+    performance: Performance
+    tracing: Tracing
+    training: Training
+
+    @property
+    def home(self) -> Path:
+        """Directory that holds everything the program writes."""
+        return home()
+
+    @property
+    def tracking_uri(self) -> str:
+        """Where MLflow keeps runs and versions."""
+        return self.training.tracking_uri or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # given by keyword
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        *_others: PydanticBaseSettingsSource,
+        **_more: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over the files; the files arrive as keyword arguments."""
+        return env_settings, init_settings
