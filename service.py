@@ -1,4 +1,8 @@
-"""The two BentoML services, declared: the forests, and the API before them."""
+"""The two BentoML services, declared: the forests, and the API before them.
+
+Each process that reads this file needs other parts: the supervisor the declarations alone, the forests' process nothing
+of the API. So parts are imported where they are made, and the service is ready in half the time.
+"""
 
 # ruff: noqa: E402  # the environment is set before bentoml reads it
 import configuration
@@ -7,23 +11,22 @@ configuration.anchor()
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
 
 import bentoml
 from bentoml.exceptions import InvalidArgument
 
-import logs
-from serving import time_limit, tracing
+from serving import time_limit
 from serving.answers import Predictions, Tickers
-from serving.forests import Forests, Output, Row
-from serving.middleware import Envelope
 from serving.problems import Problem
-from serving.routes import make_app
-from serving.shortcuts import Hits, Misses, Rows
-from serving.stack import Stack, embedded_forests
 from serving.start import explain_busy_port
 from serving.trainer import can_train, start_trainer
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from serving.stack import Stack
 
 try:
     settings = configuration.load()
@@ -58,6 +61,9 @@ class ForestRunner:
     """Holds every forest once, for all API workers."""
 
     def __init__(self) -> None:
+        import logs
+        from serving.forests import Forests
+
         logs.configure(settings.serving.log_level)
         self._forests = Forests(settings.serving.forest_memory_mb)
 
@@ -65,15 +71,7 @@ class ForestRunner:
     @bentoml.api
     async def predict(self, rows: list[tuple[str, bytes]]) -> list[tuple[bytes, str]]:
         """Answer each row of (folder of a published model, its inputs as float32 bytes)."""
-        return [*self._forests.predict([Row(*row) for row in rows])]
-
-
-def _stack() -> Stack:
-    stack: Stack = bentoml.get_current_service().stack
-    return stack
-
-
-app = make_app(settings, _stack)
+        return [*self._forests.predict(rows)]
 
 
 @bentoml.service(
@@ -82,7 +80,6 @@ app = make_app(settings, _stack)
     traffic={"timeout": BEHIND_OURS},
     **QUIET,
 )
-@bentoml.asgi_app(app, path="/")
 class StockPrediction:
     """Prices, features, caches and fallbacks around the forests."""
 
@@ -90,13 +87,28 @@ class StockPrediction:
         runner = bentoml.depends(ForestRunner)
 
     def __init__(self) -> None:
+        import logs
+        from serving import tracing
+        from serving.stack import Stack, embedded_forests, forests_behind
+
         logs.configure(settings.serving.log_level)
         tracing.configure(settings.tracing)
-        self.stack = Stack.open(settings, self._ask_runner if RUNNER_PROCESS else embedded_forests(settings))
+        self.stack = Stack.open(settings, forests_behind(self._ask) if RUNNER_PROCESS else embedded_forests(settings))
+        self._background = AsyncExitStack()
 
-    async def _ask_runner(self, rows: Sequence[Row]) -> Sequence[Output]:
-        answers: Sequence[Sequence[Any]] = await self.runner.to_async.predict(list(rows))
-        return [Output(*answer) for answer in answers]
+    async def _ask(self, rows: list[Any]) -> list[tuple[bytes, str]]:
+        answers: list[tuple[bytes, str]] = await self.runner.to_async.predict(rows)
+        return answers
+
+    @bentoml.on_startup
+    async def start(self) -> None:
+        """Warm up, follow the model store, count."""
+        await self._background.enter_async_context(self.stack.running())
+
+    @bentoml.on_shutdown
+    async def stop(self) -> None:
+        """End what was started."""
+        await self._background.aclose()
 
     @bentoml.on_deployment
     @staticmethod
@@ -114,8 +126,15 @@ class StockPrediction:
             raise InvalidArgument(problem.detail) from None
 
 
-# The first one is the outermost.
-StockPrediction.add_asgi_middleware(Hits, settings=settings, predictor=lambda: _stack().predictor)
-StockPrediction.add_asgi_middleware(Envelope, settings=settings)
-StockPrediction.add_asgi_middleware(Misses, settings=settings, predictor=lambda: _stack().predictor)
-StockPrediction.add_asgi_middleware(Rows, inference=lambda: _stack().inference)
+def _stack() -> "Stack":
+    stack: Stack = bentoml.get_current_service().stack
+    return stack
+
+
+def _entrance(app: "ASGIApp") -> "ASGIApp":
+    from serving.entrance import entrance
+
+    return entrance(app, settings, _stack)
+
+
+StockPrediction.add_asgi_middleware(_entrance)

@@ -58,8 +58,8 @@ class Forests:
     def __len__(self) -> int:
         return len(self._open)
 
-    def predict(self, rows: Sequence[Row]) -> list[Output]:
-        """Answer each row, rows of one model in one call of it; a broken model spoils only its own rows."""
+    def predict(self, rows: Sequence[tuple[str, bytes]]) -> list[Output]:
+        """Answer each Row, rows of one model in one call of it; a broken model spoils only its own rows."""
         answers: dict[int, Output] = {}
         by_folder: dict[str, list[int]] = {}
         for index, row in enumerate(rows):

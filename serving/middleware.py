@@ -23,7 +23,7 @@ REQUEST_ID = b"x-request-id"
 LONGEST_ID = 64
 METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Paths that BentoML answers itself.
-NATIVE = frozenset({"/predict", "/livez", "/readyz", "/healthz", "/", "/docs.json", "/schema.json"})
+NATIVE = frozenset({"/predict", "/livez", "/readyz", "/healthz", "/docs.json", "/schema.json"})
 
 
 _requests = cache(metrics.REQUESTS.labels)

@@ -1,8 +1,7 @@
 """The HTTP surface beside BentoML's own: it translates, other parts decide."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
@@ -54,17 +53,10 @@ def make_app(settings: Settings, stack: Parts) -> FastAPI:
     Args:
         stack: gives the parts of the running service; called once it runs.
     """
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with stack().running():
-            yield
-
     app = FastAPI(
         title="Stock prediction",
         description=DISCLAIMER,
         version="0.1.0",
-        lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
     )

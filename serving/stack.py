@@ -2,10 +2,10 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from configuration import Settings
 from forecasting.published import Published, default_roots
@@ -122,6 +122,15 @@ def embedded_forests(settings: Settings) -> Call:
 
     async def call(rows: Sequence[Row]) -> Sequence[Output]:
         return forests.predict(rows)
+
+    return call
+
+
+def forests_behind(predict: Callable[[list[Row]], Awaitable[Sequence[Sequence[Any]]]]) -> Call:
+    """Reach forests in a process of their own by its `predict`."""
+
+    async def call(rows: Sequence[Row]) -> Sequence[Output]:
+        return [Output(*answer) for answer in await predict(list(rows))]
 
     return call
 

@@ -37,7 +37,7 @@ def work_forever(home: Path, parent: int, lock: int | None = None) -> bool:
         return False
     jobs = TrainingJobs(home)
     if begins:
-        os.nice(NICENESS)
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
         jobs.resume()
     if not begins:
         _wait_for_work(jobs)
