@@ -74,7 +74,9 @@ def _with_request(_logger: Any, _method: str, event: EventDict) -> EventDict:
 def _rendering(*, for_a_person: bool) -> list[Processor]:
     if for_a_person:
         return [structlog.dev.ConsoleRenderer()]
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    # Without the values of variables: among them may be keys.
+    tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]
 
 
 class _Lines(structlog.WriteLogger):

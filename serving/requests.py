@@ -2,9 +2,6 @@
 
 import re
 
-from fastapi import Request
-from fastapi.routing import APIRoute
-
 from configuration import TICKER_PATTERN, Settings
 from serving.problems import not_found, unprocessable
 
@@ -34,17 +31,3 @@ def check_horizon(horizon: int, settings: Settings) -> None:
     if horizon not in settings.horizons:
         allowed = ", ".join(str(one) for one in settings.horizons)
         raise unprocessable(f"horizon {horizon} is not configured; the horizons are {allowed} sessions")
-
-
-def check_parameters(request: Request) -> None:
-    """Nothing when the route knows every parameter behind the question mark.
-
-    Raises:
-        Problem: 422 for one that it would ignore, which may be a misspelt one.
-    """
-    route = request.scope["route"]
-    known = [parameter.alias for parameter in route.dependant.query_params] if isinstance(route, APIRoute) else []
-    for name in request.query_params:
-        if name not in known:
-            which = f"those are {', '.join(known)}" if known else "there are none"
-            raise unprocessable(f"{name[:40]!r} is no parameter of this address; {which}")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.routing import APIRoute
 
 from configuration import Settings
 from serving import metrics
@@ -26,7 +27,6 @@ from serving.answers import (
 )
 from serving.inference import SERVER
 from serving.problems import MEDIA_TYPE, Problem, unprocessable
-from serving.requests import check_parameters
 from serving.shortcuts import bypasses_cache
 from serving.stack import Stack
 
@@ -61,11 +61,25 @@ def make_app(settings: Settings, stack: Parts) -> FastAPI:
         redoc_url=None,
     )
     for router in (_predictions(stack), _inference(stack), _models(settings, stack), _service(settings, stack)):
-        app.include_router(router, dependencies=[Depends(check_parameters)])
+        app.include_router(router, dependencies=[Depends(_check_parameters)])
     app.include_router(_documentation(app))
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     return app
+
+
+def _check_parameters(request: Request) -> None:
+    """Nothing when the route knows every parameter behind the question mark.
+
+    Raises:
+        Problem: 422 for one that it would ignore, which may be a misspelt one.
+    """
+    route = request.scope["route"]
+    known = [parameter.alias for parameter in route.dependant.query_params] if isinstance(route, APIRoute) else []
+    for name in request.query_params:
+        if name not in known:
+            which = f"those are {', '.join(known)}" if known else "there are none"
+            raise unprocessable(f"{name[:40]!r} is no parameter of this address; {which}")
 
 
 def _predictions(stack: Parts) -> APIRouter:

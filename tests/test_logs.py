@@ -1,9 +1,12 @@
 """What is written and what is not."""
 
+import json
 import logging
+from collections.abc import Iterator
 from http import HTTPStatus
 
 import pytest
+import structlog
 from bentoml.exceptions import BentoMLException, InvalidArgument, ServiceUnavailable
 from pydantic import BaseModel, ValidationError
 
@@ -26,6 +29,18 @@ def error_of(model: type[BaseModel]) -> ValidationError:
     return caught.value
 
 
+@pytest.fixture
+def configured(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:  # noqa: ARG001  # it stands for standard error
+    """Logs as the service writes them, for one test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    logs.configure("info")
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
 @pytest.mark.parametrize(
     ("error", "written"),
     [
@@ -41,15 +56,36 @@ def error_of(model: type[BaseModel]) -> ValidationError:
 def test_of_failed_requests_those_are_written_that_are_no_clients_mistake(
     error: Exception,
     written: bool,  # noqa: FBT001
+    configured: None,  # noqa: ARG001
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    try:
-        logs.configure("info")
-        logging.getLogger(logs.REQUESTS).error("Exception on %s [%s]", "/predict", "POST", exc_info=error)
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
+    logging.getLogger(logs.REQUESTS).error("Exception on %s [%s]", "/predict", "POST", exc_info=error)
 
     assert ("Exception on /predict [POST]" in capsys.readouterr().err) is written
+
+
+@pytest.mark.usefixtures("configured")
+def test_our_events_and_those_of_libraries_have_one_form(capsys: pytest.CaptureFixture[str]) -> None:
+    structlog.get_logger("ours").warning("something", ticker="AAPL")
+    logging.getLogger("theirs").warning("something", extra={"ticker": "AAPL"})
+    structlog.get_logger("ours").debug("too little")
+
+    ours, theirs = map(json.loads, capsys.readouterr().err.splitlines())
+    for line in (ours, theirs):
+        line.pop("timestamp")
+    assert ours == {"event": "something", "logger": "ours", "level": "warning", "ticker": "AAPL"}
+    assert theirs == ours | {"logger": "theirs"}
+
+
+@pytest.mark.usefixtures("configured")
+def test_an_exception_is_written_without_the_values_of_variables(capsys: pytest.CaptureFixture[str]) -> None:
+    secret = "a key of a provider"  # noqa: S105  # it looks like one, which is the point
+    for logger in (structlog.get_logger("ours"), logging.getLogger("theirs")):
+        try:
+            int(secret[:0] + "x")
+        except ValueError:
+            logger.exception("failed")
+
+    written = capsys.readouterr().err
+    assert written.count("ValueError") >= 2
+    assert secret not in written
