@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 import pytest
@@ -29,16 +30,18 @@ def error_of(model: type[BaseModel]) -> ValidationError:
     return caught.value
 
 
-@pytest.fixture
-def configured(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:  # noqa: ARG001  # it stands for standard error
-    """Logs as the service writes them, for one test."""
+@contextmanager
+def configured() -> Iterator[None]:
+    """Logs as the service writes them, pytest's own handlers aside."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     logs.configure("info")
-    yield
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 @pytest.mark.parametrize(
@@ -56,19 +59,19 @@ def configured(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:  # noqa: A
 def test_of_failed_requests_those_are_written_that_are_no_clients_mistake(
     error: Exception,
     written: bool,  # noqa: FBT001
-    configured: None,  # noqa: ARG001
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    logging.getLogger(logs.REQUESTS).error("Exception on %s [%s]", "/predict", "POST", exc_info=error)
+    with configured():
+        logging.getLogger(logs.REQUESTS).error("Exception on %s [%s]", "/predict", "POST", exc_info=error)
 
     assert ("Exception on /predict [POST]" in capsys.readouterr().err) is written
 
 
-@pytest.mark.usefixtures("configured")
 def test_our_events_and_those_of_libraries_have_one_form(capsys: pytest.CaptureFixture[str]) -> None:
-    structlog.get_logger("ours").warning("something", ticker="AAPL")
-    logging.getLogger("theirs").warning("something", extra={"ticker": "AAPL"})
-    structlog.get_logger("ours").debug("too little")
+    with configured():
+        structlog.get_logger("ours").warning("something", ticker="AAPL")
+        logging.getLogger("theirs").warning("something", extra={"ticker": "AAPL"})
+        structlog.get_logger("ours").debug("too little")
 
     ours, theirs = map(json.loads, capsys.readouterr().err.splitlines())
     for line in (ours, theirs):
@@ -77,14 +80,14 @@ def test_our_events_and_those_of_libraries_have_one_form(capsys: pytest.CaptureF
     assert theirs == ours | {"logger": "theirs"}
 
 
-@pytest.mark.usefixtures("configured")
 def test_an_exception_is_written_without_the_values_of_variables(capsys: pytest.CaptureFixture[str]) -> None:
     secret = "a key of a provider"  # noqa: S105  # it looks like one, which is the point
-    for logger in (structlog.get_logger("ours"), logging.getLogger("theirs")):
-        try:
-            int(secret[:0] + "x")
-        except ValueError:
-            logger.exception("failed")
+    with configured():
+        for logger in (structlog.get_logger("ours"), logging.getLogger("theirs")):
+            try:
+                int(secret[:0] + "x")
+            except ValueError:
+                logger.exception("failed")
 
     written = capsys.readouterr().err
     assert written.count("ValueError") >= 2
