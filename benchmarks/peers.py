@@ -11,9 +11,12 @@ from pathlib import Path
 import joblib
 import mlflow
 
+import configuration
 from benchmarks import wrk
 from benchmarks.servers import Server, free_port, ours, running, wait_warm
 from features import NAMES
+from forecasting.card import model_name
+from forecasting.published import default_roots, newest_folder, read_published
 
 MLSERVER = ["mlserver==1.7.1", "mlserver-sklearn==1.7.1", "scikit-learn==1.9.1", "uvloop<0.22"]
 JSON = {"Content-Type": "application/json"}
@@ -25,16 +28,25 @@ def rows(home: Path, work: Path, seconds: int) -> dict[str, list[wrk.Load]]:
     mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow' / 'mlflow.db'}")
     tensor = {"name": "X", "shape": [1, len(NAMES)], "datatype": "FP32", "data": [0.1] * len(NAMES)}
     infer = json.dumps({"inputs": [tensor]})
+    model = _champion()
     found = {}
     with ours(home) as server:
         wait_warm(server)
         found["this service"] = _loads(server, "/v2/models/AAPL/infer", infer, seconds)
-    with _mlserver(work) as server:
+    with _mlserver(work, model) as server:
         found["MLServer 1.7.1"] = _loads(server, "/v2/models/aapl/infer", infer, seconds)
-    with _mlflow(home) as server:
+    with _mlflow(home, model) as server:
         invocation = json.dumps({"inputs": [tensor["data"]]})
         found["mlflow models serve"] = _loads(server, "/invocations", invocation, seconds)
     return found
+
+
+def _champion() -> str:
+    """The forest that this service has published, as MLflow names it."""
+    folder = newest_folder(default_roots(configuration.load()), "AAPL", 1)
+    if folder is None:
+        raise RuntimeError("AAPL: there is no model; train it first")
+    return f"models:/{model_name('AAPL', 1)}/{read_published(folder).card.version}"
 
 
 def _loads(server: Server, path: str, body: str, seconds: int) -> list[wrk.Load]:
@@ -46,16 +58,16 @@ def _loads(server: Server, path: str, body: str, seconds: int) -> list[wrk.Load]
 
 
 @contextmanager
-def _mlserver(work: Path) -> Iterator[Server]:
+def _mlserver(work: Path, model: str) -> Iterator[Server]:
     """With adaptive batching (5 ms, 64), one worker, in an environment of its own."""
     environment, folder, port = work / "mlserver-venv", work / "mlserver", free_port()
     if not (environment / "bin" / "mlserver").exists():
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
         subprocess.run([environment / "bin" / "pip", "install", "--quiet", *MLSERVER], check=True)
     folder.mkdir(parents=True, exist_ok=True)
-    joblib.dump(mlflow.sklearn.load_model("models:/forest-AAPL-1/1"), folder / "model.joblib")
+    joblib.dump(mlflow.sklearn.load_model(model), folder / "model.joblib")
     server = {"http_port": port, "grpc_port": free_port(), "metrics_port": free_port(), "parallel_workers": 0}
-    model = {
+    described = {
         "name": "aapl",
         "implementation": "mlserver_sklearn.SKLearnModel",
         "max_batch_size": 64,
@@ -63,16 +75,16 @@ def _mlserver(work: Path) -> Iterator[Server]:
         "parameters": {"uri": "./model.joblib"},
     }
     (folder / "settings.json").write_text(json.dumps(server | {"host": "127.0.0.1"}), encoding="utf-8")
-    (folder / "model-settings.json").write_text(json.dumps(model), encoding="utf-8")
+    (folder / "model-settings.json").write_text(json.dumps(described), encoding="utf-8")
     command = [str(environment / "bin" / "mlserver"), "start", str(folder)]
     with running(command, "/v2/models/aapl/ready", port, cwd=folder) as started:
         yield started
 
 
 @contextmanager
-def _mlflow(home: Path) -> Iterator[Server]:
+def _mlflow(home: Path, model: str) -> Iterator[Server]:
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/forest-AAPL-1/1", "-p", str(port)]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "-p", str(port)]
     tracking = f"sqlite:///{home / 'mlflow' / 'mlflow.db'}"
     variables = {"MLFLOW_TRACKING_URI": tracking, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     with running([*command, "--env-manager", "local"], "/ping", port, cwd=home, **variables) as started:

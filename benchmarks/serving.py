@@ -7,31 +7,24 @@ Uses the models and the calendar of STOCKS_HOME (train them first) and the bars 
 import asyncio
 import json
 import math
-import platform
 import statistics
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
-import matplotlib as mpl
-import psutil
 from rich.console import Console
 
 import configuration
 from benchmarks import load, peers, scale, wrk
 from benchmarks.servers import Server, free_port, ours, plain, redis_server, running, wait_warm
+from benchmarks.tables import draw, table, written
 from configuration import ROOT
-
-mpl.use("agg")
-from matplotlib import pyplot as plt
 
 RESULTS = ROOT / "benchmarks" / "results"
 CONNECTIONS = (1, 32, 100)
@@ -41,7 +34,6 @@ ROUNDS = 3
 AGREEMENT = 1e-3
 OPEN_RATE, EVEN_RATE = 1000.0, 200.0
 REQUESTS_BEFORE_MEMORY = 100_000
-LIBRARIES = ("bentoml", "fastapi", "uvicorn", "onnxruntime", "scikit-learn", "mlflow", "numpy")
 
 Section = Callable[[Path, configuration.Settings, int], list[dict[str, Any]]]
 console = Console(stderr=True)
@@ -131,27 +123,63 @@ def one_row(home: Path, _settings: configuration.Settings, seconds: int) -> list
 
 
 def start_and_memory(home: Path, _settings: configuration.Settings, _seconds: int) -> list[dict[str, Any]]:
-    """Ready and warm, and the memory of all processes after 100,000 requests; an empty BentoML service beside it."""
+    """Starts, median of three, and memory of all processes after 100,000 requests, an empty BentoML service beside."""
+    kinds: dict[str, Callable[[], AbstractContextManager[Server]]] = {
+        "empty BentoML service": _empty,
+        "this service": lambda: ours(home),
+        "embedded": lambda: ours(home, STOCKS_SERVING__RUNNER="embedded"),
+    }
+    started: dict[str, list[tuple[float, float]]] = {name: [] for name in kinds}
+    footprints = {}
+    for turn in range(ROUNDS):
+        for name, start in kinds.items():
+            with start() as server:
+                warm = wait_warm(server) if name != "empty BentoML service" else server.started
+                started[name].append((server.started, warm))
+                if turn == ROUNDS - 1:
+                    footprints[name] = _footprint(server, loaded=name != "empty BentoML service")
     rows = []
-    port = free_port()
-    empty = [sys.executable, "-m", "bentoml", "serve", "benchmarks.empty:Outer", "--port", str(port)]
-    with tempfile.TemporaryDirectory() as folder, running(empty, "/readyz", port, BENTOML_HOME=folder) as server:
-        rows.append(_footprint("empty BentoML service", server, None))
-    for name, variables in (("this service", {}), ("embedded", {"STOCKS_SERVING__RUNNER": "embedded"})):
-        with ours(home, **variables) as server:
-            warm = wait_warm(server)
-            answered = 0
-            while answered < REQUESTS_BEFORE_MEMORY:
-                answered += wrk.run(server.url, ["/predict/AAPL"], connections=32, seconds=5).count
-            rows.append(_footprint(name, server, warm))
+    for name, times in started.items():
+        ready, warm = (statistics.median(column) for column in zip(*times, strict=True))
+        rows.append({"server": name, "ready s": ready, "warm s": warm, **footprints[name]})
     return rows
 
 
-def _footprint(name: str, server: Server, warm: float | None) -> dict[str, Any]:
+@contextmanager
+def _empty() -> Iterator[Server]:
+    port = free_port()
+    command = [sys.executable, "-m", "bentoml", "serve", "benchmarks.empty:Outer", "--port", str(port)]
+    with tempfile.TemporaryDirectory() as folder, running(command, "/readyz", port, BENTOML_HOME=folder) as server:
+        yield server
+
+
+def _footprint(server: Server, *, loaded: bool) -> dict[str, Any]:
+    answered = 0
+    while loaded and answered < REQUESTS_BEFORE_MEMORY:
+        answered += wrk.run(server.url, ["/predict/AAPL"], connections=32, seconds=5).count
     memory = server.memory_mb()
-    total = sum(memory.values())
-    parts = ", ".join(f"{role} {megabytes:.0f}" for role, megabytes in memory.items())
-    return {"server": name, "ready s": server.started, "warm s": warm, "memory MiB": total, "of which": parts}
+    return {"memory MiB": sum(memory.values()), "of which": _parts(memory)}
+
+
+def _parts(memory: dict[str, float]) -> str:
+    return ", ".join(f"{role} {megabytes:.0f}" for role, megabytes in memory.items())
+
+
+def endurance(home: Path, settings: configuration.Settings, seconds: int) -> list[dict[str, Any]]:
+    """Ten minutes at 32 connections, mostly hits, a twelfth of the time computed predictions: memory by the minute."""
+    paths = [f"/predict/{ticker}" for ticker in settings.tickers]
+    rows = []
+    with ours(home) as server:
+        wait_warm(server)
+        rows.append({"minute": 0, **_footprint(server, loaded=False), "answers": 0, "errors": 0})
+        for minute in range(1, 11):
+            loads = [
+                wrk.run(server.url, paths, connections=32, seconds=11 * seconds),
+                wrk.run(server.url, paths, connections=32, seconds=seconds, headers=FRESH),
+            ]
+            counts = {"answers": sum(one.count for one in loads), "errors": sum(one.errors for one in loads)}
+            rows.append({"minute": minute, **_footprint(server, loaded=False), **counts})
+    return rows
 
 
 def many(home: Path, settings: configuration.Settings, _seconds: int) -> list[dict[str, Any]]:
@@ -215,55 +243,11 @@ SECTIONS: dict[str, Section] = {
     "steady": steady,
     "one_row": one_row,
     "start_and_memory": start_and_memory,
+    "endurance": endurance,
     "many": many,
     "layers": layers,
     "retraining": retraining,
 }
-
-
-def written(results: dict[str, list[dict[str, Any]]]) -> str:
-    """Everything as Markdown."""
-    parts = [f"{_machine()}\n\nCommand: `python -m benchmarks.serving`, {datetime.now(UTC):%Y-%m-%d}."]
-    for name, rows in results.items():
-        parts.append(f"### {(SECTIONS[name].__doc__ or name).strip()}\n\n{_table(rows)}")
-    return "\n\n".join(parts) + "\n"
-
-
-def _machine() -> str:
-    versions = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
-    memory = psutil.virtual_memory().total / 2**30
-    cores = f"{psutil.cpu_count()} cores, {memory:.0f} GiB, load generator on the same cores"
-    return f"{platform.machine()}, {cores}; Python {platform.python_version()}, {versions}."
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> str:
-    heads = list(rows[0])
-    lines = [heads, ["---"] * len(heads), *([_shown(row.get(head)) for head in heads] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"  # noqa: PLR2004  # three digits say enough
-    return "" if value is None else str(value)
-
-
-def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
-    """Requests a second, by connections, for the three comparisons."""
-    names = [name for name in ("cached", "uncached", "one_row") if name in results]
-    if not names:
-        return
-    figure, axes = plt.subplots(1, len(names), figsize=(5 * len(names), 4), squeeze=False)
-    for axis, name in zip(axes[0], names, strict=True):
-        for server in dict.fromkeys(row["server"] for row in results[name]):
-            mine = [row for row in results[name] if row["server"] == server]
-            axis.plot([row["connections"] for row in mine], [row["rate"] for row in mine], "o-", label=server)
-        axis.set(title=name.replace("_", " "), xlabel="connections", ylabel="answers a second", yscale="log")
-        axis.legend()
-        axis.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 @click.command(help="This service beside others on this machine; writes benchmarks/results/.")
@@ -279,10 +263,11 @@ def main(sections: tuple[str, ...], seconds: int) -> None:
     for name in sections or SECTIONS:
         console.print(f"[bold]{name}")
         known[name] = SECTIONS[name](settings.home, settings, seconds)
-        console.print(_table(known[name]))
+        console.print(table(known[name]))
         ordered = {section: known[section] for section in SECTIONS if section in known}
+        titled = {(SECTIONS[section].__doc__ or section).strip(): rows for section, rows in ordered.items()}
         stored.write_text(json.dumps(ordered, indent=1), encoding="utf-8")
-        (RESULTS / "serving.md").write_text(written(ordered), encoding="utf-8")
+        (RESULTS / "serving.md").write_text(written(titled), encoding="utf-8")
         draw(ordered, RESULTS / "serving.png")
 
 
