@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar, cast
 
 from pyrate_limiter import Rate, RateItem, RedisBucket, SQLiteBucket
 from pyrate_limiter.abstracts import AbstractBucket
+from redis.exceptions import NoScriptError
 
 from configuration import quota_window
 from market.errors import QuotaSpent, TooFast
@@ -173,12 +174,19 @@ class Quota:
             if self._skip_until.get(index, 0.0) > time.monotonic():
                 continue
             try:
-                return question(self._bucket(index, place))
+                return self._ask_place(index, place, question)
             except (*TROUBLE, sqlite3.Error) as error:
                 self._open.pop(index, None)
                 self._skip_until[index] = time.monotonic() + self._cool_down
                 log.warning("%s: its quota is counted on this machine alone: %s", self._provider, type(error).__name__)
         return question(self._bucket(len(self._places) - 1, self._places[-1]))
+
+    def _ask_place(self, index: int, place: Buckets, question: Callable[[AbstractBucket], Answer]) -> Answer:
+        try:
+            return question(self._bucket(index, place))
+        except NoScriptError:  # forgotten by a Redis that began anew, unknown to a replica that took over
+            del self._open[index]
+            return question(self._bucket(index, place))
 
     def _bucket(self, index: int, place: Buckets) -> AbstractBucket:
         if index not in self._open:

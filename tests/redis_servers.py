@@ -79,6 +79,10 @@ class Deployment:
         self.servers = servers
         self.masters = masters
 
+    def wait(self) -> None:
+        """Until every node of a cluster knows of all others that they are well."""
+        wait_until(lambda: all(_knows_all(server, len(self.servers)) for server in self.servers))
+
     def flush(self) -> None:
         for master in self.masters:
             master.flush()
@@ -109,8 +113,9 @@ def cluster(folder: Path) -> Iterator[Deployment]:
             server.ask("CLUSTER ADDSLOTS", *map(str, range(third * index, min(third * (index + 1), SLOTS))))
         for server in servers[1:]:
             servers[0].ask("CLUSTER MEET", "127.0.0.1", str(server.port))
-        wait_until(lambda: all(_knows_all(server, len(servers)) for server in servers))
-        yield Deployment(f"redis+cluster://{servers[0].address},{servers[1].address}", servers, servers)
+        deployment = Deployment(f"redis+cluster://{servers[0].address},{servers[1].address}", servers, servers)
+        deployment.wait()
+        yield deployment
 
 
 @contextlib.contextmanager
