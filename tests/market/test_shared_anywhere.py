@@ -4,10 +4,12 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from configuration import ROOT
+from market.errors import QuotaSpent
 from market.history import HistoryStore
 from market.quota import LocalBuckets, Quota, RedisBuckets, Usage
 from market.quote import Quote
@@ -60,6 +62,37 @@ def test_two_processes_together_take_exactly_the_quota(any_redis: Deployment, tm
     assert sum(int(process.communicate(timeout=60)[0]) for process in both) == LIMIT
     assert any_redis.keys() == {b"stocks:quota:tiingo"}
     assert not (tmp_path / "quota").exists(), "nothing was counted on this machine alone"
+
+
+async def test_a_clock_that_is_behind_gives_no_request_away(any_redis: Deployment, tmp_path: Path, clock: Any) -> None:
+    clients = [connect(any_redis.url, 5) for _ in range(2)]
+    ahead, behind = (
+        Quota("tiingo", ("3/day",), [RedisBuckets(client), LocalBuckets(tmp_path)], now=now)
+        for client, now in zip(clients, (clock, lambda: clock() - 0.001), strict=True)
+    )
+    await ahead.acquire()
+    await ahead.acquire()
+    await behind.acquire()
+
+    for quota in (ahead, behind):
+        with pytest.raises(QuotaSpent):
+            await quota.acquire()
+    for client in clients:
+        client.close()
+
+
+async def test_a_redis_that_forgot_the_script_is_told_again(any_redis: Deployment, tmp_path: Path) -> None:
+    client = connect(any_redis.url, 5)
+    quota = Quota("tiingo", ("2/day",), [RedisBuckets(client), LocalBuckets(tmp_path)])
+    await quota.acquire()
+    for master in any_redis.masters:
+        master.ask("SCRIPT FLUSH")
+    await quota.acquire()
+
+    with pytest.raises(QuotaSpent):
+        await quota.acquire()
+    assert not (tmp_path / "quota").exists(), "nothing was counted on this machine alone"
+    client.close()
 
 
 @pytest.mark.parametrize("url", ["redis+cluster://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/the-master"])

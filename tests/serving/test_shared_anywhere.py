@@ -10,7 +10,7 @@ import pytest
 
 from redis_client import connect_async
 from serving.shared import COOL_DOWN, TIMEOUT, SharedCache
-from tests.redis_servers import Deployment, Server, sentinel
+from tests.redis_servers import Deployment, Server, cluster, sentinel
 
 FAILOVER_WITHIN = 60.0
 
@@ -94,6 +94,27 @@ async def test_a_failover_is_survived_without_a_user_noticing(make_parts: Any, t
         assert await kept(shared, "after", b"2")
         assert await shared.get("before") == b"1", "the replica had it"
         assert left_alone, "the master's silence was paid for three times, not with every request"
+        await shared.close()
+
+
+@pytest.mark.slow
+async def test_a_cluster_that_loses_a_master_and_gets_it_back(make_parts: Any, tmp_path: Path) -> None:
+    with cluster(tmp_path) as deployment:
+        shared = SharedCache(connect_async(deployment.url, TIMEOUT), "test")
+        await ready(shared)
+        names = [f"name {number}" for number in range(30)]
+        assert all([await kept(shared, name, b"1") for name in names])
+
+        deployment.servers[0].stop()
+        for _ in range(10):
+            assert (await make_parts(shared).predictor.answer("AAPL", 1)).layer in {"miss", "redis"}
+            assert set(await asyncio.gather(*map(shared.get, names))) <= {None, b"1"}
+        assert not shared._usable()  # noqa: SLF001  # left alone
+
+        deployment.servers[0].start()
+        await asyncio.to_thread(deployment.wait)
+        await ready(shared)
+        assert all([await kept(shared, name, b"2") for name in names])
         await shared.close()
 
 

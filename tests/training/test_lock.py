@@ -12,7 +12,7 @@ from pydantic import SecretStr
 import configuration
 from configuration import ROOT, Settings
 from forecasting.training_jobs import ASKED, TrainingJobs
-from tests.redis_servers import Deployment
+from tests.redis_servers import Deployment, Server
 from training import lock
 from training.lock import alone
 
@@ -140,6 +140,20 @@ def test_a_lock_that_redis_forgot_is_taken_again(any_redis: Deployment, monkeypa
             assert time.monotonic() < deadline
             time.sleep(0.05)
     assert any_redis.keys() == set()
+
+
+def test_a_redis_that_dies_meanwhile_stops_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lock, "LIFE", 0.3)
+    server = Server(tmp_path).start()
+    with alone(with_redis(server.url), "AAPL") as mine:
+        assert mine
+        server.stop()
+        time.sleep(0.5)
+    said = capsys.readouterr().out
+    assert "lock not renewed" in said
+    assert "lock not released" in said
 
 
 @pytest.mark.parametrize(
