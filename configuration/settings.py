@@ -24,6 +24,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+import redis_client
 from configuration.places import absolute, home
 
 PREFIX = "STOCKS_"
@@ -62,8 +63,6 @@ def _in_upper_case(value: Any) -> Any:
 
 
 def _of_redis(url: SecretStr) -> SecretStr:
-    import redis_client  # noqa: PLC0415  # it takes a moment, and most are without Redis
-
     redis_client.check(url.get_secret_value())
     return url
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Self, TypedDict
+from typing import TYPE_CHECKING, Self, TypedDict
 
 from configuration import Settings
 from market import providers
@@ -15,7 +15,10 @@ from market.quote import Quote
 from market.quotes import Quotes
 from market.sessions import Sessions
 from market.shared_quotes import SharedQuotes
-from redis_client import Redis, connect
+from redis_client import connect
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 __all__ = ["History", "Market", "ProviderUsage"]
 
@@ -45,7 +48,7 @@ class Market:
         quote_ttl: float,
         memory_ttl: float = 60.0,
         tickers: int = 10,
-        redis: Redis | None = None,
+        redis: "Redis | None" = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.sessions = sessions

@@ -14,20 +14,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
-from pyrate_limiter import Rate, RateItem, RedisBucket, SQLiteBucket
+from pyrate_limiter import Rate, RateItem, SQLiteBucket
 from pyrate_limiter.abstracts import AbstractBucket
-from pyrate_limiter.buckets.redis_bucket import LuaScript
-from redis.exceptions import NoScriptError
 
 from configuration import quota_window
 from market.errors import QuotaSpent, TooFast
-from redis_client import TROUBLE, Redis
+from redis_client import trouble
 
 DAY = 86400
 PATIENCE = 10.0  # seconds to wait for a place in a short window, rather than ask the next provider
 REDIS_COOL_DOWN = 5.0
-# The library counts up to the time of whoever asks, and so overlooks what a clock just ahead of his has counted.
-SCRIPT = LuaScript.PUT_ITEM.replace("window_start, now)", "window_start, '+inf')")
 
 Answer = TypeVar("Answer")
 
@@ -38,7 +34,7 @@ class Buckets(Protocol):
     """Where the requests of one provider are counted."""
 
     def bucket(self, provider: str, rates: list[Rate]) -> AbstractBucket:
-        """The provider's counter, opened where it does not exist yet; may raise `TROUBLE`."""
+        """The provider's counter, opened where it does not exist yet; may raise `redis_client.trouble()`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +49,6 @@ class LocalBuckets:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The lock spans count and insert, which two processes must not interleave.
         return SQLiteBucket.init_from_file(rates, table=provider, db_path=str(path), use_file_lock=True)
-
-
-@dataclass(frozen=True, slots=True)
-class RedisBuckets:
-    """Counters in Redis for all processes of all machines."""
-
-    client: Redis
-
-    def bucket(self, provider: str, rates: list[Rate]) -> AbstractBucket:
-        """One sorted set for each provider."""
-        return RedisBucket(rates, self.client, f"stocks:quota:{provider}", self.client.script_load(SCRIPT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,19 +162,12 @@ class Quota:
             if self._skip_until.get(index, 0.0) > time.monotonic():
                 continue
             try:
-                return self._ask_place(index, place, question)
-            except (*TROUBLE, sqlite3.Error) as error:
+                return question(self._bucket(index, place))
+            except (sqlite3.Error, *trouble()) as error:  # type: ignore[misc]  # a tuple of unknown length
                 self._open.pop(index, None)
                 self._skip_until[index] = time.monotonic() + self._cool_down
                 log.warning("%s: its quota is counted on this machine alone: %s", self._provider, type(error).__name__)
         return question(self._bucket(len(self._places) - 1, self._places[-1]))
-
-    def _ask_place(self, index: int, place: Buckets, question: Callable[[AbstractBucket], Answer]) -> Answer:
-        try:
-            return question(self._bucket(index, place))
-        except NoScriptError:  # forgotten by a Redis that began anew, unknown to a replica that took over
-            del self._open[index]
-            return question(self._bucket(index, place))
 
     def _bucket(self, index: int, place: Buckets) -> AbstractBucket:
         if index not in self._open:

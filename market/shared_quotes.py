@@ -6,12 +6,16 @@ import sqlite3
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from market.errors import MarketError
 from market.history import HistoryStore, quote_from_json, quote_to_json
 from market.quota import DAY
 from market.quote import Quote
-from redis_client import TROUBLE, Redis
+from redis_client import trouble
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 COOL_DOWN = 5.0  # seconds before Redis is tried again
 KEY = "stocks:quote:"
@@ -23,7 +27,7 @@ log = logging.getLogger(__name__)
 class SharedQuotes:
     """The last quote of each ticker, for all processes: in the store of this machine and, if configured, in Redis."""
 
-    def __init__(self, store: HistoryStore, redis: Redis | None = None) -> None:
+    def __init__(self, store: HistoryStore, redis: "Redis | None" = None) -> None:
         self._store = store
         self._redis = redis
         self._skip_until = 0.0
@@ -58,12 +62,12 @@ class SharedQuotes:
             log.warning("%s: its quote in Redis is not one of ours and is ignored", ticker)
             return None
 
-    def _ask_redis(self, use: Callable[[Redis], object]) -> object:
+    def _ask_redis(self, use: "Callable[[Redis], object]") -> object:
         if self._redis is None or time.monotonic() < self._skip_until:
             return None
         try:
             return use(self._redis)
-        except TROUBLE as error:
+        except trouble() as error:
             self._skip_until = time.monotonic() + COOL_DOWN
             log.warning("quotes are shared on this machine alone: %s", type(error).__name__)
             return None

@@ -10,7 +10,7 @@ from typing import TypeVar
 import structlog
 
 from configuration import Settings
-from redis_client import TROUBLE, AsyncRedis, connect_async
+from redis_client import AsyncRedis, connect_async, trouble
 from serving import metrics
 from serving.answers import Prediction
 from serving.gathering import Gathering
@@ -115,7 +115,7 @@ class SharedCache:
         try:
             async with asyncio.timeout(10 * TIMEOUT if patient else 3 * TIMEOUT):
                 result = await use(self._redis)
-        except TROUBLE as error:
+        except trouble() as error:
             self._note_failure(error)
             return None
         self._failures, self._closed_until = 0, 0.0

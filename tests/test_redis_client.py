@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import redis_client
-from redis_client import TROUBLE, connect, connect_async
+from redis_client import connect, connect_async, trouble
 from tests.redis_servers import Deployment, free_port, sentinel
 
 NODES = "redis+cluster://127.0.0.1:1,127.0.0.1:2"
@@ -85,9 +85,9 @@ def test_options_reach_the_connections() -> None:
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1", NODES, BEHIND])
 async def test_whoever_is_away_is_told_by_the_errors_that_callers_expect(url: str) -> None:
     one, other = connect(url, 0.1), connect_async(url, 0.1)
-    with pytest.raises(TROUBLE):
+    with pytest.raises(trouble()):
         one.get("a")
-    with pytest.raises(TROUBLE):
+    with pytest.raises(trouble()):
         await other.mget(["a"])
     one.close()
     await other.aclose()

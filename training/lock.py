@@ -9,7 +9,7 @@ from redis.exceptions import LockNotOwnedError
 from redis.lock import Lock
 
 from configuration import Settings
-from redis_client import TROUBLE, connect
+from redis_client import connect, trouble
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ def alone(settings: Settings, ticker: str) -> Iterator[bool]:
             # The renewal is a thread of its own, so the lock's token may not belong to one.
             lock = client.lock(f"stocks:training:{ticker}", timeout=LIFE, thread_local=False)
             mine: bool | None = lock.acquire(blocking=False)
-        except TROUBLE as error:
+        except trouble() as error:
             log.warning("redis", problem=type(error).__name__, training=ticker)
             mine = None
         if not mine:
@@ -53,7 +53,7 @@ def _renewed(lock: Lock) -> Iterator[None]:
         renewing.join()
         try:
             lock.release()
-        except TROUBLE as error:
+        except trouble() as error:
             log.warning("redis", problem=type(error).__name__, training="lock not released")
 
 
@@ -64,5 +64,5 @@ def _renew(lock: Lock, ended: threading.Event) -> None:
                 lock.reacquire()
             except LockNotOwnedError:
                 lock.acquire(blocking=False)  # a Redis that began anew, or a failover, has forgotten it
-        except TROUBLE as error:
+        except trouble() as error:
             log.warning("redis", problem=type(error).__name__, training="lock not renewed")

@@ -7,22 +7,21 @@ A new provider is a file here with a class that keeps `Provider`, its line in `m
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from configuration import Market as MarketSettings
 from market.guard import Guard
-from market.providers.alpha_vantage import AlphaVantage
 from market.providers.files import Files
 from market.providers.simulated import Simulated
-from market.providers.tiingo import Tiingo
-from market.providers.yahoo import Yahoo
-from market.quota import Buckets, LocalBuckets, Quota, RedisBuckets
+from market.quota import Buckets, LocalBuckets, Quota
 from market.quote import Quote
 from market.series import Series
 from market.sessions import Sessions
-from redis_client import Redis
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 
 class Provider(Protocol):
@@ -59,28 +58,49 @@ class Link:
     quota: Quota | None = None
 
 
-def make(settings: MarketSettings, sessions: Sessions, home: Path, redis: Redis | None = None) -> list[Link]:
+# A provider from its quota.
+Build = Callable[[Quota], Provider]
+
+
+def make(settings: MarketSettings, sessions: Sessions, home: Path, redis: "Redis | None" = None) -> list[Link]:
     """The configured providers in their order; those that cannot answer without a key are left out."""
-    places: list[Buckets] = [LocalBuckets(home)] if redis is None else [RedisBuckets(redis), LocalBuckets(home)]
-
-    def link(windows: tuple[str, ...], build: Callable[[Quota], Provider], name: str) -> Link:
-        quota = Quota(name, windows, places)
-        return Link(build(quota), Guard(name), quota)
-
-    timeout = settings.timeout
     links: dict[str, Link] = {"simulated": Link(Simulated(sessions))}
     if settings.files.directory is not None:
         links["files"] = Link(Files(settings.files.directory, sessions))
-    if (alpha := settings.alpha_vantage).api_key:
-        links["alpha_vantage"] = link(
-            alpha.quota, lambda quota: AlphaVantage(alpha, quota, sessions, timeout), "alpha_vantage"
-        )
-    if (tiingo := settings.tiingo).api_key:
-        links["tiingo"] = link(tiingo.quota, lambda quota: Tiingo(tiingo, quota, timeout), "tiingo")
-    if (yahoo := settings.yahoo).enabled and Yahoo.installed():
-        links["yahoo"] = link(
-            yahoo.quota,
-            lambda quota: Yahoo(yahoo.base_url, quota, sessions, timeout=timeout, home=home),
-            "yahoo",
-        )
+    if remote := _remote(settings, sessions, home):
+        places = _places(home, redis)
+        for name, (windows, build) in remote.items():
+            quota = Quota(name, windows, places)
+            links[name] = Link(build(quota), Guard(name), quota)
     return [links[name] for name in settings.providers if name in links]
+
+
+def _remote(settings: MarketSettings, sessions: Sessions, home: Path) -> dict[str, tuple[tuple[str, ...], Build]]:
+    """Windows of the quota and how to make each provider that is asked over the network and can answer."""
+    found: dict[str, tuple[tuple[str, ...], Build]] = {}
+    timeout = settings.timeout
+    if (alpha := settings.alpha_vantage).api_key:
+        from market.providers.alpha_vantage import AlphaVantage
+
+        found["alpha_vantage"] = alpha.quota, lambda quota: AlphaVantage(alpha, quota, sessions, timeout)
+    if (tiingo := settings.tiingo).api_key:
+        from market.providers.tiingo import Tiingo
+
+        found["tiingo"] = tiingo.quota, lambda quota: Tiingo(tiingo, quota, timeout)
+    if (yahoo := settings.yahoo).enabled:
+        from market.providers.yahoo import Yahoo
+
+        if Yahoo.installed():
+            found["yahoo"] = (
+                yahoo.quota,
+                lambda quota: Yahoo(yahoo.base_url, quota, sessions, timeout=timeout, home=home),
+            )
+    return found
+
+
+def _places(home: Path, redis: "Redis | None") -> list[Buckets]:
+    if redis is None:
+        return [LocalBuckets(home)]
+    from market.quota_redis import RedisBuckets
+
+    return [RedisBuckets(redis), LocalBuckets(home)]

@@ -116,5 +116,7 @@ def test_serving_loads_neither_pandas_nor_what_brings_it() -> None:
         "sklearn",
         "mlflow",
         "bentoml",
+        "httpx",  # unless a provider is asked over the network
+        "redis",  # unless it is configured
     }
-    assert {"numpy", "httpx"} <= loaded
+    assert "numpy" in loaded

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from market.errors import QuotaSpent, TooFast
-from market.quota import LocalBuckets, Quota, RedisBuckets, Usage
+from market.quota import LocalBuckets, Quota, Usage
+from market.quota_redis import RedisBuckets
 from redis_client import connect
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,7 +109,8 @@ TAKER = """
 import asyncio, sys
 from pathlib import Path
 from market.errors import ProviderError
-from market.quota import LocalBuckets, Quota, RedisBuckets
+from market.quota import LocalBuckets, Quota
+from market.quota_redis import RedisBuckets
 from redis_client import connect
 
 async def main():

@@ -11,7 +11,8 @@ import pytest
 from configuration import ROOT
 from market.errors import QuotaSpent
 from market.history import HistoryStore
-from market.quota import LocalBuckets, Quota, RedisBuckets, Usage
+from market.quota import LocalBuckets, Quota, Usage
+from market.quota_redis import RedisBuckets
 from market.quote import Quote
 from market.shared_quotes import SharedQuotes
 from redis_client import connect
@@ -24,7 +25,8 @@ TAKER = """
 import asyncio, sys
 from pathlib import Path
 from market.errors import ProviderError
-from market.quota import LocalBuckets, Quota, RedisBuckets
+from market.quota import LocalBuckets, Quota
+from market.quota_redis import RedisBuckets
 from redis_client import connect
 
 async def main():

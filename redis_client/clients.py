@@ -1,17 +1,9 @@
-"""Clients of Redis from one URL, whichever way it is run; nobody else makes any.
-
-`redis://`, `rediss://` and `unix://` as redis-py has them; `redis+cluster://host:port[,host:port...]` for a cluster;
-`redis+sentinel://[user:password@]host:port[,host:port...]/name-of-the-master[/database]` behind Sentinel. With
-`rediss+cluster://` and `rediss+sentinel://` every connection is encrypted.
-
-In a cluster the keys of one command may live on several nodes. So whoever uses a client keeps to commands of one key,
-to scripts of one key, and to `mget`, `delete` and pipelines without a transaction, which are parted by node here.
-"""
+"""The clients themselves, and how a URL is read."""
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import redis
@@ -26,7 +18,8 @@ from redis.connection import parse_url
 from redis.exceptions import RedisClusterException, RedisError
 from redis.retry import Retry
 
-# What a call may raise while Redis is away; redis-py's own root does not span what it says of clusters.
+from redis_client import AsyncRedis
+
 TROUBLE = (RedisError, RedisClusterException, OSError)
 
 FORMS = (
@@ -37,45 +30,10 @@ SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster", "redis+
 PORT, SENTINEL_PORT = 6379, 26379
 CONNECTIONS = 32  # of one asynchronous client, to each node
 
-# A cluster's client has the same commands.
-Redis: TypeAlias = redis.Redis
 
-
-class AsyncRedis(Protocol):
-    """What is used of the asynchronous clients."""
-
-    async def ping(self) -> Any:
-        """Whether it is there."""
-
-    async def mget(self, keys: list[str]) -> list[bytes | None]:
-        """Values of `keys`."""
-
-    def pipeline(self, transaction: bool) -> Any:  # noqa: FBT001  # as the clients have it
-        """Several commands in one go."""
-
-    async def delete(self, *names: str) -> Any:
-        """Forget `names`."""
-
-    async def aclose(self) -> None:
-        """Let go of the connections."""
-
-
-def check(url: str) -> None:
-    """Nothing when `url` can be connected to, whether or not anybody listens there.
-
-    Raises:
-        ValueError: it cannot; the words hold nothing of the URL, which may hold a password.
-    """
-    _Address.of(url)
-
-
-def connect(url: str, timeout: float) -> Redis:
-    """A client that gives up after `timeout` seconds and does not try again by itself; it connects when it is used.
-
-    Raises:
-        ValueError: the URL is none of the forms.
-    """
-    address, options = _Address.of(url), _options(timeout, Retry)
+def connect(url: str, timeout: float) -> redis.Redis:
+    """As `redis_client.connect`."""
+    address, options = Address.of(url), _options(timeout, Retry)
     client: Any
     if address.kind == "cluster":
         nodes = [redis.cluster.ClusterNode(*host) for host in address.hosts]
@@ -89,12 +47,8 @@ def connect(url: str, timeout: float) -> Redis:
 
 
 def connect_async(url: str, timeout: float) -> AsyncRedis:
-    """The same for asyncio.
-
-    Raises:
-        ValueError: the URL is none of the forms.
-    """
-    address, options = _Address.of(url), _options(timeout, AsyncRetry)
+    """As `redis_client.connect_async`."""
+    address, options = Address.of(url), _options(timeout, AsyncRetry)
     pooled = options | {"max_connections": CONNECTIONS}
     client: Any
     if address.kind == "cluster":
@@ -113,7 +67,7 @@ def _options(timeout: float, retry: type[Retry | AsyncRetry]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Address:
+class Address:
     """A URL, read.
 
     Attributes:
@@ -135,6 +89,11 @@ class _Address:
 
     @classmethod
     def of(cls, url: str) -> Self:
+        """Read `url`.
+
+        Raises:
+            ValueError: it is none of the forms; the words hold nothing of it, for it may hold a password.
+        """
         scheme, _, rest = url.partition("://")
         if scheme not in SCHEMES:
             raise ValueError(f"no such scheme; {FORMS}")

@@ -1,0 +1,77 @@
+"""Clients of Redis from one URL, whichever way it is run; nobody else makes any.
+
+`redis://`, `rediss://` and `unix://` as redis-py has them; `redis+cluster://host:port[,host:port...]` for a cluster;
+`redis+sentinel://[user:password@]host:port[,host:port...]/name-of-the-master[/database]` behind Sentinel. With
+`rediss+cluster://` and `rediss+sentinel://` every connection is encrypted.
+
+In a cluster the keys of one command may live on several nodes. So whoever uses a client keeps to commands of one key,
+to scripts of one key, and to `mget`, `delete` and pipelines without a transaction, which are parted by node here.
+
+redis-py is imported when a client is made: it takes a moment and 30 MB, and most run without Redis.
+"""
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from redis import Redis  # a cluster's client has the same commands
+
+__all__ = ["AsyncRedis", "check", "connect", "connect_async", "trouble"]
+
+
+class AsyncRedis(Protocol):
+    """What is used of the asynchronous clients."""
+
+    async def ping(self) -> Any:
+        """Whether it is there."""
+
+    async def mget(self, keys: list[str]) -> list[bytes | None]:
+        """Values of `keys`."""
+
+    def pipeline(self, transaction: bool) -> Any:  # noqa: FBT001  # as the clients have it
+        """Several commands in one go."""
+
+    async def delete(self, *names: str) -> Any:
+        """Forget `names`."""
+
+    async def aclose(self) -> None:
+        """Let go of the connections."""
+
+
+def check(url: str) -> None:
+    """Nothing when `url` can be connected to, whether or not anybody listens there.
+
+    Raises:
+        ValueError: it cannot; the words hold nothing of the URL, which may hold a password.
+    """
+    from redis_client.clients import Address
+
+    Address.of(url)
+
+
+def connect(url: str, timeout: float) -> "Redis":
+    """A client that gives up after `timeout` seconds and does not try again by itself; it connects when it is used.
+
+    Raises:
+        ValueError: the URL is none of the forms.
+    """
+    from redis_client import clients
+
+    return clients.connect(url, timeout)
+
+
+def connect_async(url: str, timeout: float) -> AsyncRedis:
+    """The same for asyncio.
+
+    Raises:
+        ValueError: the URL is none of the forms.
+    """
+    from redis_client import clients
+
+    return clients.connect_async(url, timeout)
+
+
+def trouble() -> tuple[type[Exception], ...]:
+    """What a call may raise while Redis is away; redis-py's own root does not span what it says of clusters."""
+    from redis_client import clients
+
+    return clients.TROUBLE
