@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from configuration import Settings
 from forecasting.card import Metrics
+from forecasting.training_jobs import Status, TrainingJobs
 from market.bars import Bars
 from training.engine import Engine
 from training.errors import TrainingError
@@ -39,6 +40,16 @@ class Outcome:
         """Whether there is no new version at all."""
         return self.version is None
 
+    @property
+    def status(self) -> Status:
+        """As the list of trainings has it."""
+        return "failed" if self.failed else "promoted" if self.promoted else "kept"
+
+    @property
+    def told(self) -> str:
+        """The reason, with the version it is about."""
+        return self.reason if self.failed else f"version {self.version}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -63,12 +74,13 @@ def run(settings: Settings, order: Order) -> list[Outcome]:
         RegistryError: MLflow could not be reached at all.
         NoScheduler: the cluster could not be reached.
     """
-    registry = Registry(settings)
+    registry, jobs = Registry(settings), TrainingJobs(settings.home)
     outcomes = []
     with registry.pipeline_run("pipeline", {"tickers": ",".join(order.tickers)[:5000]}):
         for tickers in chunks(order.tickers):
             for outcome in _chunk(settings, registry, order, tickers):
                 outcomes.append(outcome)
+                jobs.note(outcome.ticker, outcome.horizon, outcome.status, outcome.told)
                 order.on_outcome(outcome)
         registry.summarize(_totals(outcomes))
     return outcomes

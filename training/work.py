@@ -13,7 +13,7 @@ import configuration
 import logs
 from configuration import Settings
 from forecasting.published import UnreadableModel, default_roots, newest_folder, read_published
-from forecasting.training_jobs import MISSING, Status, Step, TrainingJobs
+from forecasting.training_jobs import MISSING, Step, TrainingJobs
 from market.errors import MarketError
 from market.market import Market
 
@@ -63,8 +63,7 @@ def work(step: Step, jobs: TrainingJobs, settings: Settings) -> None:
         log.exception("training", ticker=step.ticker, horizon=step.horizon, outcome="failed")
         jobs.finish(step, "failed", f"{type(error).__name__}: {error}")
         return
-    status: Status = "failed" if outcome.failed else "promoted" if outcome.promoted else "kept"
-    reason = outcome.reason if outcome.failed else f"version {outcome.version}: {outcome.reason}"
+    status, reason = outcome.status, outcome.told
     jobs.finish(step, status, reason)
     seconds = round(time.monotonic() - started, 3)
     log.info("training", ticker=step.ticker, horizon=step.horizon, outcome=status, reason=reason, seconds=seconds)

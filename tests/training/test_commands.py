@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from configuration import ROOT
+from forecasting.training_jobs import TrainingJobs
 from market.bars import COLUMNS, Bars
 from market.providers.simulated import FIRST, simulate
 from market.sessions import Sessions
@@ -90,6 +91,21 @@ def test_train_publishes_what_it_can_and_says_what_it_cannot(trained: "subproces
     assert "BROKEN.csv:42: " in broken
     assert "FLAT: the close moved in 0 of" in trained.stderr
     assert "Traceback" not in trained.stderr
+
+
+@pytest.mark.slow
+def test_what_came_of_each_model_is_noted_for_the_service(
+    trained: "subprocess.CompletedProcess[str]", home: Path
+) -> None:
+    assert trained.stdout
+    jobs = TrainingJobs(home)
+    fine, flat = jobs.last("FINE", 1), jobs.last("FLAT", 1)
+    assert fine is not None
+    assert flat is not None
+    assert fine.status == "promoted"
+    assert fine.reason.startswith("version 1: it is not worse than the baseline")
+    assert flat.status == "failed"
+    assert flat.reason.startswith("FLAT: the close moved in 0 of")
 
 
 @pytest.mark.slow
