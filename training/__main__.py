@@ -1,6 +1,5 @@
 """Command line: `python -m training --help`."""
 
-import logging
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ from rich.progress import Progress
 import configuration
 from configuration import Settings
 from market.errors import MarketError
+from training.environment import prepare_environment
 from training.errors import TrainingError
 
 # The commands import what they need when they run: MLflow and scikit-learn take seconds, `--help` should not.
@@ -37,9 +37,6 @@ class Failing(click.Group):
 @click.group(cls=Failing, help="Train, score, register, publish and roll back models.")
 def main() -> None:
     """Group of the commands below."""
-    # MLflow announces every migration of its own database.
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _listed(_context: click.Context, _parameter: click.Parameter, text: str | None) -> list[str]:
@@ -187,7 +184,10 @@ def ui(port: int) -> None:
     """Serve until interrupted."""
     settings = prepare()
     if settings.training.tracking_uri:
-        click.echo(f"MLflow runs at {settings.training.tracking_uri}")
+        from training.tracking import check_answers, without_secret
+
+        check_answers(settings.training.tracking_uri)
+        click.echo(f"MLflow runs at {without_secret(settings.training.tracking_uri)}")
         return
     (settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
@@ -210,11 +210,7 @@ def work() -> None:
 def prepare() -> Settings:
     """Settings, with the environment in place that the libraries read when they are imported."""
     configuration.anchor()
-    # Git is asked for the commit by us; MLflow's own look fails loudly where there is none.
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    # MLflow would otherwise try for minutes whether its server comes back.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    prepare_environment()
     return configuration.load()
 
 

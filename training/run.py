@@ -8,11 +8,11 @@ from forecasting.card import Metrics
 from forecasting.training_jobs import Status, TrainingJobs
 from market.bars import Bars
 from training.engine import Engine
-from training.errors import TrainingError
+from training.errors import Deviation, TrainingError
 from training.loading import chunks, load
 from training.pipeline import Plan, Trained, attempt
 from training.promotion import decide
-from training.registry import Registry
+from training.registry import Registered, Registry
 from training.release import newest_card, release
 
 
@@ -83,6 +83,8 @@ def run(settings: Settings, order: Order) -> list[Outcome]:
                 jobs.note(outcome.ticker, outcome.horizon, outcome.status, outcome.told)
                 order.on_outcome(outcome)
         registry.summarize(_totals(outcomes))
+        if outcomes and all(outcome.failed for outcome in outcomes):
+            registry.fail([outcome.reason for outcome in outcomes])
     return outcomes
 
 
@@ -93,7 +95,11 @@ def run_one(settings: Settings, ticker: str, horizon: int) -> Outcome:
         return Outcome(ticker, horizon, promoted=False, reason=failures[ticker])
     registry = Registry(settings)
     with registry.pipeline_run(f"refit {ticker}-{horizon}", {"tickers": ticker}):
-        return _finish(settings, registry, bars[ticker], horizon, attempt(bars[ticker], horizon, plan_of(settings)))
+        trained = attempt(bars[ticker], horizon, plan_of(settings))
+        outcome = _finish(settings, registry, bars[ticker], horizon, trained)
+        if outcome.failed:
+            registry.fail([outcome.reason])
+    return outcome
 
 
 def _totals(outcomes: Sequence[Outcome]) -> dict[str, float]:
@@ -142,7 +148,7 @@ def _finish(settings: Settings, registry: Registry, bars: Bars, horizon: int, tr
         registered = registry.record(trained)
         registry.write_decision(ticker, horizon, registered.version, decision)
         if decision.promoted:
-            release(registry, registered)
+            _release(registry, registered)
     except TrainingError as error:
         return Outcome(ticker, horizon, promoted=False, reason=str(error))
     return Outcome(
@@ -155,3 +161,12 @@ def _finish(settings: Settings, registry: Registry, bars: Bars, horizon: int, tr
         trained.comparison["skill_over_last_252"],
         bars.simulated,
     )
+
+
+def _release(registry: Registry, registered: Registered) -> None:
+    try:
+        release(registry, registered)
+    except Deviation as error:
+        card = registered.card
+        registry.overrule(card.ticker, card.horizon, registered.version, "failed", str(error))
+        raise
