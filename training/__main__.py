@@ -66,17 +66,27 @@ def train_command(tickers: list[str], horizons: list[str], engine: str, schedule
     from training.report import print_outcomes
     from training.run import Order, run
 
+    left_out: list[tuple[str, int]] = []
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Training", total=len(chosen) * len(sessions))
+
+        def leave_out(ticker: str, horizon: int) -> None:
+            left_out.append((ticker, horizon))
+            progress.advance(task)
+
         order = Order(
             tickers=chosen,
             horizons=sessions,
             engine=Engine(scheduler, settings.training.processes),
             resume=resume,
             on_outcome=lambda _outcome: progress.advance(task),
+            on_left_out=leave_out,
         )
         outcomes = run(settings, order)
-    print_outcomes(outcomes, _console())
+    if outcomes:
+        print_outcomes(outcomes, _console())
+    if resume:
+        click.echo(f"left out {len(left_out)} of {len(chosen) * len(sessions)}: trained on the same bars before")
     for outcome in outcomes:
         if not outcome.promoted:
             click.echo(f"{outcome.ticker} at horizon {outcome.horizon}: {outcome.reason}", err=True)

@@ -67,12 +67,14 @@ class Standing:
     Attributes:
         champion, newest: versions, null when there is none.
         decision: on the newest version, and why.
+        bars_sha256: of what the newest version was trained on.
     """
 
     champion: int | None
     newest: int | None
     decision: str
     reason: str
+    bars_sha256: str = ""
 
 
 class Registry:
@@ -295,6 +297,7 @@ class Registry:
             newest=int(newest.version) if newest is not None else None,
             decision=str(tags.get("decision", "")),
             reason=str(tags.get("decision_reason", "")),
+            bars_sha256=str(tags.get("bars_sha256", "")),
         )
 
     def _model_run(self, name: str) -> mlflow.ActiveRun:

@@ -56,8 +56,9 @@ class Order:
     """What to train.
 
     Attributes:
-        resume: leave out the models that are published and were trained on these very bars.
+        resume: leave out the models that were trained on these very bars, and published or kept back.
         on_outcome: called after each model.
+        on_left_out: called with ticker and horizon of each model that is left out.
     """
 
     tickers: Sequence[str]
@@ -65,6 +66,7 @@ class Order:
     engine: Engine = field(default_factory=Engine)
     resume: bool = False
     on_outcome: Callable[[Outcome], None] = lambda _outcome: None
+    on_left_out: Callable[[str, int], None] = lambda _ticker, _horizon: None
 
 
 def run(settings: Settings, order: Order) -> list[Outcome]:
@@ -94,11 +96,14 @@ def run_one(settings: Settings, ticker: str, horizon: int) -> Outcome:
     if ticker in failures:
         return Outcome(ticker, horizon, promoted=False, reason=failures[ticker])
     registry = Registry(settings)
-    with registry.pipeline_run(f"refit {ticker}-{horizon}", {"tickers": ticker}):
-        trained = attempt(bars[ticker], horizon, plan_of(settings))
-        outcome = _finish(settings, registry, bars[ticker], horizon, trained)
-        if outcome.failed:
-            registry.fail([outcome.reason])
+    try:
+        with registry.pipeline_run(f"refit {ticker}-{horizon}", {"tickers": ticker}):
+            trained = attempt(bars[ticker], horizon, plan_of(settings))
+            outcome = _finish(settings, registry, bars[ticker], horizon, trained)
+            if outcome.failed:
+                registry.fail([outcome.reason])
+    except TrainingError as error:
+        return Outcome(ticker, horizon, promoted=False, reason=str(error))
     return outcome
 
 
@@ -125,15 +130,25 @@ def _chunk(settings: Settings, registry: Registry, order: Order, tickers: Sequen
     plan = plan_of(settings)
     calls = [(series, horizon, plan) for horizon in order.horizons for series in bars.values()]
     if order.resume:
-        calls = [call for call in calls if not _is_done(settings, *call[:2])]
+        calls = [call for call in calls if not _is_left_out(settings, registry, order, *call[:2])]
     results = order.engine.map(attempt, calls)
     for (series, horizon, _), trained in zip(calls, results, strict=True):
         yield _finish(settings, registry, series, horizon, trained)
 
 
-def _is_done(settings: Settings, bars: Bars, horizon: int) -> bool:
+def _is_left_out(settings: Settings, registry: Registry, order: Order, bars: Bars, horizon: int) -> bool:
+    is_done = _is_done(settings, registry, bars, horizon)
+    if is_done:
+        order.on_left_out(bars.ticker, horizon)
+    return is_done
+
+
+def _is_done(settings: Settings, registry: Registry, bars: Bars, horizon: int) -> bool:
     card = newest_card(settings, bars.ticker, horizon)
-    return card is not None and card.bars_sha256 == bars.fingerprint()
+    if card is not None and card.bars_sha256 == bars.fingerprint():
+        return True
+    standing = registry.standing(bars.ticker, horizon)
+    return standing.decision == "kept" and standing.bars_sha256 == bars.fingerprint()
 
 
 def _finish(settings: Settings, registry: Registry, bars: Bars, horizon: int, trained: Trained | str) -> Outcome:
