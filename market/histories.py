@@ -264,6 +264,8 @@ def _may_begin(provider: Provider, stored: Series | None, *, real: bool) -> bool
 
 
 def _report(history: History) -> None:
+    if history.bars.simulated:
+        return  # nobody need check whether what was invented is real
     for finding in history.findings:
         level = logging.INFO if finding.kind in (Kind.JUMP, Kind.SPLIT, Kind.STALE, Kind.SHORT) else logging.WARNING
         log.log(level, "%s: %s", history.bars.ticker, finding.text)

@@ -26,6 +26,7 @@ from serving.shared import SharedCache
 log = structlog.get_logger(__name__)
 
 PROBE_TIMEOUT = 1.0
+REAL_PRICES = "set ALPHA_VANTAGE_API_KEY or TIINGO_API_KEY, or put `files` among market.providers"
 
 
 class Status:
@@ -65,6 +66,8 @@ class Status:
     async def warm_up(self) -> None:
         """Load every model and answer every ticker once, so that no user waits for it."""
         self._started_at = time()
+        if not self._market.has_real_providers:
+            log.warning("prices are simulated", remedy=REAL_PRICES)
         await self._champions.look()
         outcomes = await asyncio.gather(*(self._warm(ticker) for ticker in self._settings.tickers))
         self._errors = [error for error in outcomes if error]

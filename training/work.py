@@ -35,7 +35,10 @@ def work_until_idle(jobs: TrainingJobs, *, add_missing: bool) -> None:
     settings = configuration.load()
     logs.configure(settings.serving.log_level)
     if add_missing and settings.training.on_start:
-        for ticker, horizon in missing(settings):
+        found = missing(settings)
+        if found:
+            log.info("training what is missing", models=len(found))
+        for ticker, horizon in found:
             jobs.add(ticker, [horizon], MISSING)
     idle_since = time.monotonic() if jobs.waiting() else time.monotonic() - IDLE
     while time.monotonic() - idle_since < IDLE:
@@ -66,7 +69,8 @@ def work(step: Step, jobs: TrainingJobs, settings: Settings) -> None:
     status, reason = outcome.status, outcome.told
     jobs.finish(step, status, reason)
     seconds = round(time.monotonic() - started, 3)
-    log.info("training", ticker=step.ticker, horizon=step.horizon, outcome=status, reason=reason, seconds=seconds)
+    tell = log.warning if outcome.failed else log.info
+    tell("training", ticker=step.ticker, horizon=step.horizon, outcome=status, reason=reason, seconds=seconds)
 
 
 @contextmanager

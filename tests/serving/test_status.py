@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from configuration import Settings
 from forecasting.published import Published
@@ -59,6 +60,16 @@ async def test_the_warm_up_loads_every_model_and_asks_every_ticker_once(
     assert told.errors == []
     assert told.duration_seconds is not None
     assert all(parts.predictor.at_once(ticker, 1) for ticker in ("AAPL", "MSFT", "TSLA"))
+
+
+@pytest.mark.parametrize("real", [True, False])
+async def test_the_log_says_when_all_prices_are_invented(make_status: MakeStatus, parts: Any, real: bool) -> None:  # noqa: FBT001
+    parts.market.has_real_providers = real
+
+    with capture_logs() as lines:
+        await make_status().warm_up()
+
+    assert [line["log_level"] for line in lines if line["event"] == "prices are simulated"] == ["warning"] * (not real)
 
 
 async def test_a_ticker_without_prices_is_an_error_of_the_warm_up_and_stops_nothing(
