@@ -1,11 +1,8 @@
-"""MLflow: the runs of the pipeline, and the register of versions with their aliases."""
+"""MLflow: the register of versions with their aliases."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,6 @@ import mlflow
 import numpy as np
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
 
 from configuration import Settings
 from features.matrix import FeatureMatrix
@@ -23,7 +19,6 @@ from training import forecast_file
 from training.errors import RegistryError
 from training.lab_book import (
     CARD,
-    EXPLANATION,
     FORECASTS,
     ROWS,
     card_of,
@@ -36,18 +31,15 @@ from training.lab_book import (
     scores_of,
     tags_of,
 )
-from training.orphans import Process, end_orphans
 from training.pipeline import Trained
 from training.promotion import Candidate, Decision
-from training.tracking import check_answers, first_line, translated
+from training.runs import Runs
+from training.tracking import first_line, translated
 
-EXPERIMENT = "stock-prediction"
 CHAMPION, CHALLENGER = "champion", "challenger"
 
 # Tags of a version: when it became champion, when it was taken back, and which version took its place.
 CHAMPION_AT, ROLLED_BACK_AT, REPLACED_BY = "champion_at", "rolled_back_at", "replaced_by"
-# What MLflow keeps of a tag.
-LONGEST_TAG = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,74 +69,12 @@ class Standing:
     bars_sha256: str = ""
 
 
-class Registry:
-    """Runs and versions of one MLflow server or file."""
+class Registry(Runs):
+    """Versions of one MLflow server or file, and the runs they come from."""
 
     def __init__(self, settings: Settings, sessions: Sessions | None = None) -> None:
-        self._uri = settings.tracking_uri
-        self._artifacts = settings.home / "mlflow" / "artifacts"
-        self._local = settings.training.tracking_uri is None
+        super().__init__(settings)
         self._sessions = sessions or Sessions.open(settings.exchange, settings.home)
-
-    @cached_property
-    def _client(self) -> MlflowClient:
-        check_answers(self._uri)
-        if self._local:
-            self._artifacts.parent.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(self._uri)
-        return MlflowClient(self._uri)
-
-    @cached_property
-    def _experiment_id(self) -> str:
-        found = self._client.get_experiment_by_name(EXPERIMENT)
-        if found is not None:
-            return str(found.experiment_id)
-        location = self._artifacts.as_uri() if self._local else None
-        tags = {"mlflow.note.content": EXPLANATION}
-        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location, tags=tags))
-
-    @contextmanager
-    def pipeline_run(self, name: str, tags: dict[str, str]) -> Iterator[str]:
-        """A run that is the parent of one run for each model; gives its id.
-
-        Runs that a killed process left behind are ended first.
-
-        Raises:
-            RegistryError: MLflow could not be reached.
-        """
-        with translated("MLflow"):
-            end_orphans(self._client, self._experiment_id)
-            run = mlflow.start_run(
-                experiment_id=self._experiment_id, run_name=name, tags=tags | environment() | _process()
-            )
-        status = "FAILED"
-        try:
-            yield str(run.info.run_id)
-            status = "FINISHED"
-        finally:
-            # What a model's run left open when MLflow went away is closed with it.
-            with translated("MLflow"):
-                while mlflow.active_run() is not None:
-                    mlflow.end_run(status)
-
-    def summarize(self, totals: dict[str, float]) -> None:
-        """Log figures of the whole execution on the open run.
-
-        Raises:
-            RegistryError: MLflow failed.
-        """
-        with translated("MLflow"):
-            mlflow.log_metrics(totals)
-
-    def fail(self, reasons: Sequence[str]) -> None:
-        """End the open run as FAILED, because none of its models came to be.
-
-        Raises:
-            RegistryError: MLflow failed.
-        """
-        with translated("MLflow"):
-            mlflow.set_tag("failures", "\n".join(reasons)[:LONGEST_TAG])
-            mlflow.end_run("FAILED")
 
     def record(self, trained: Trained) -> Registered:
         """Log a trained model in a run of its own below the open one, and register it as the new challenger.
@@ -289,8 +219,7 @@ class Registry:
         """
         name = model_name(ticker, horizon)
         with translated(name):
-            versions = self._versions(name)
-        newest = max(versions, key=lambda one: int(one.version), default=None)
+            newest = self._newest(name)
         tags = newest.tags if newest is not None else {}
         return Standing(
             champion=self.champion(ticker, horizon),
@@ -299,9 +228,6 @@ class Registry:
             reason=str(tags.get("decision_reason", "")),
             bars_sha256=str(tags.get("bars_sha256", "")),
         )
-
-    def _model_run(self, name: str) -> mlflow.ActiveRun:
-        return mlflow.start_run(experiment_id=self._experiment_id, run_name=name, nested=True, tags=_process())
 
     def _tag(self, name: str, version: int, tags: dict[str, str]) -> None:
         """On the version and on its run."""
@@ -322,8 +248,14 @@ class Registry:
     def _versions(self, name: str) -> list[ModelVersion]:
         return list(self._client.search_model_versions(f"name = '{name}'"))
 
+    def _newest(self, name: str) -> ModelVersion | None:
+        """The last version alone: a model that is trained each night has hundreds."""
+        found = self._client.search_model_versions(f"name = '{name}'", max_results=1, order_by=["version_number DESC"])
+        return found[0] if found else None
+
     def _next_version(self, name: str) -> int:
-        return max((int(one.version) for one in self._versions(name)), default=0) + 1
+        newest = self._newest(name)
+        return int(newest.version) + 1 if newest is not None else 1
 
     def _register(self, name: str, run_id: str, logged: Any, trained: Trained) -> int:
         if not self._client.search_registered_models(f"name = '{name}'"):
@@ -338,11 +270,6 @@ class Registry:
         )
         self._client.set_registered_model_alias(name, CHALLENGER, str(made.version))
         return int(made.version)
-
-
-def _process() -> dict[str, str]:
-    process = Process.current()
-    return process.tags() if process is not None else {}
 
 
 def _now() -> str:

@@ -14,7 +14,8 @@ from mlflow.tracking import MlflowClient
 from configuration import ROOT, Settings
 from market.sessions import Sessions
 from training.orphans import Process
-from training.registry import EXPERIMENT, Registry
+from training.registry import Registry
+from training.runs import EXPERIMENT
 
 OPEN_RUNS = """
 import sys, configuration

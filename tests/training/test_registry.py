@@ -155,6 +155,16 @@ def test_the_list_of_versions_shows_the_scores(registry: Registry, settings: Set
     assert f"{trained.metrics.coverage:.1%} inside the 90 % interval" in str(found.description)
 
 
+def test_the_newest_version_is_that_of_the_highest_number(registry: Registry, settings: Settings) -> None:
+    client = MlflowClient(settings.tracking_uri)
+    client.create_registered_model("forest-TEST-1")
+    for _ in range(11):
+        client.create_model_version("forest-TEST-1", str(settings.home))
+    client.set_model_version_tag("forest-TEST-1", "11", "decision", "kept")
+    client.set_model_version_tag("forest-TEST-1", "9", "decision", "promoted")
+    assert (registry.standing("TEST", 1).newest, registry.standing("TEST", 1).decision) == (11, "kept")
+
+
 def test_no_version_is_champion_and_challenger_at_once(
     registry: Registry, settings: Settings, trained: Trained
 ) -> None:

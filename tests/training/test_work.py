@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 import configuration
 from configuration import Settings
 from forecasting.training_jobs import MISSING, Result, TrainingJobs
-from training.registry import EXPERIMENT
+from training.runs import EXPERIMENT
 from training.work import work
 
 
