@@ -59,14 +59,15 @@ class Standing:
     Attributes:
         champion, newest: versions, null when there is none.
         decision: on the newest version, and why.
-        bars_sha256: of what the newest version was trained on.
+        bars_sha256, recipe: what the newest version was trained on, and how.
     """
 
     champion: int | None
     newest: int | None
     decision: str
     reason: str
-    bars_sha256: str = ""
+    bars_sha256: str
+    recipe: str
 
 
 class Registry(Runs):
@@ -227,6 +228,7 @@ class Registry(Runs):
             decision=str(tags.get("decision", "")),
             reason=str(tags.get("decision_reason", "")),
             bars_sha256=str(tags.get("bars_sha256", "")),
+            recipe=str(tags.get("recipe", "")),
         )
 
     def _tag(self, name: str, version: int, tags: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ from market.bars import Bars
 from training.engine import Engine
 from training.errors import Deviation, TrainingError
 from training.loading import chunks, load
-from training.pipeline import Plan, Trained, attempt
+from training.pipeline import Plan, Trained, attempt, recipe
 from training.promotion import decide
 from training.registry import Registered, Registry
 from training.release import newest_card, release
@@ -56,7 +56,7 @@ class Order:
     """What to train.
 
     Attributes:
-        resume: leave out the models that were trained on these very bars, and published or kept back.
+        resume: leave out the models that were trained on these very bars and published, or kept back with this recipe.
         on_outcome: called after each model.
         on_left_out: called with ticker and horizon of each model that is left out.
     """
@@ -148,7 +148,8 @@ def _is_done(settings: Settings, registry: Registry, bars: Bars, horizon: int) -
     if card is not None and card.bars_sha256 == bars.fingerprint():
         return True
     standing = registry.standing(bars.ticker, horizon)
-    return standing.decision == "kept" and standing.bars_sha256 == bars.fingerprint()
+    same = (bars.fingerprint(), recipe(plan_of(settings)))
+    return standing.decision == "kept" and (standing.bars_sha256, standing.recipe) == same
 
 
 def _finish(settings: Settings, registry: Registry, bars: Bars, horizon: int, trained: Trained | str) -> Outcome:
