@@ -1,5 +1,9 @@
 """What the worker makes of a step: real prices that are invented, a real MLflow store, a real list of trainings."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,8 +11,9 @@ from mlflow.tracking import MlflowClient
 from structlog.testing import capture_logs
 
 import configuration
-from configuration import Settings
+from configuration import ROOT, Settings
 from forecasting.training_jobs import MISSING, Result, TrainingJobs
+from tests.serving.running import environment, wait_until
 from training.runs import EXPERIMENT
 from training.work import work
 
@@ -75,3 +80,32 @@ def test_a_refit_of_which_nothing_comes_is_a_failed_run(
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FAILED"
     assert run.data.tags["failures"] == last.reason
+
+
+@pytest.mark.slow
+def test_the_log_of_a_worker_is_ours_alone_and_tells_what_it_does(tmp_path: Path) -> None:
+    given = {"STOCKS_TICKERS": '["AAPL"]', "STOCKS_HORIZONS": "[1]", "STOCKS_TRAINING__TESTED": "250"}
+    jobs = TrainingJobs(tmp_path)
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "training.worker", str(os.getpid())],
+            cwd=ROOT,
+            env=environment(tmp_path, **given),
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        wait_until(lambda: jobs.last("AAPL", 1) is not None and b"promoted" in written(tmp_path), 120, "trained")
+    finally:
+        process.kill()
+        process.wait(timeout=10)
+
+    lines = [json.loads(line) for line in written(tmp_path).splitlines()]
+
+    assert [line["event"] for line in lines] == ["training what is missing", "training"]
+    assert lines[0]["models"] == 1
+    assert (lines[1]["ticker"], lines[1]["outcome"]) == ("AAPL", "promoted")
+
+
+def written(home: Path) -> bytes:
+    return (home / "log").read_bytes()
