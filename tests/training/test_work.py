@@ -47,6 +47,21 @@ def test_a_step_is_trained_registered_and_told(
     assert (model_store / "forest-aapl-1" / "latest").is_file()
 
 
+@pytest.mark.slow
+def test_a_version_that_cannot_be_published_says_so_in_the_register(
+    settings: Settings, jobs: TrainingJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKS_TRAINING__TESTED", "250")
+    monkeypatch.setattr("training.onnx_export.TOLERANCE", -1.0)
+
+    last = worked(jobs, configuration.load())
+
+    assert last.status == "failed"
+    version = MlflowClient(settings.tracking_uri).get_model_version("forest-AAPL-1", "1")
+    assert (version.tags["decision"], version.tags["decision_reason"]) == ("failed", last.reason)
+    assert version.aliases == ["challenger"]
+
+
 def test_a_step_without_mlflow_fails_in_one_line_and_ends_nothing(
     jobs: TrainingJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +112,7 @@ def test_the_log_of_a_worker_is_ours_alone_and_tells_what_it_does(tmp_path: Path
     try:
         wait_until(lambda: jobs.last("AAPL", 1) is not None and b"promoted" in written(tmp_path), 120, "trained")
     finally:
-        process.kill()
+        process.terminate()
         process.wait(timeout=10)
 
     lines = [json.loads(line) for line in written(tmp_path).splitlines()]
