@@ -27,6 +27,10 @@ CREATE TABLE IF NOT EXISTS steps (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS open_steps ON steps (ticker, horizon) WHERE status IN ('queued', 'running');
 CREATE INDEX IF NOT EXISTS steps_of_job ON steps (job_id);
+CREATE TABLE IF NOT EXISTS results (
+    ticker TEXT NOT NULL, horizon INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, ended_at REAL NOT NULL,
+    PRIMARY KEY (ticker, horizon)
+);
 """
 
 
@@ -49,6 +53,19 @@ class Step:
     queued_at: float
     started_at: float | None
     finished_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of the last training of one ticker and horizon, by a worker or by hand; it is never forgotten.
+
+    Attributes:
+        ended_at: Unix seconds.
+    """
+
+    status: Status
+    reason: str
+    ended_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +163,21 @@ class TrainingJobs:
                 "UPDATE steps SET status = ?, reason = ?, finished_at = ? WHERE step_id = ?",
                 (status, reason, time(), step.step_id),
             )
+            self._write_result(connection, step.ticker, step.horizon, status, reason)
             connection.execute("DELETE FROM steps WHERE finished_at < ?", (time() - KEPT_FOR,))
+
+    def note(self, ticker: str, horizon: int, status: Status, reason: str) -> None:
+        """Write the outcome of a training that was no step of the queue."""
+        with self._transaction() as connection:
+            self._write_result(connection, ticker, horizon, status, reason)
+
+    def last(self, ticker: str, horizon: int) -> Result | None:
+        """What came of the last training, if there ever was one."""
+        with self._transaction() as connection:
+            found = connection.execute(
+                "SELECT status, reason, ended_at FROM results WHERE ticker = ? AND horizon = ?", (ticker, horizon)
+            ).fetchone()
+        return Result(*found) if found else None
 
     def put_back(self, step: Step) -> None:
         """Queue a claimed step again."""
@@ -161,14 +192,9 @@ class TrainingJobs:
             return connection.execute("SELECT 1 FROM steps WHERE status = 'queued' LIMIT 1").fetchone() is not None
 
     def in_vain(self, ticker: str, horizon: int, since: float) -> bool:
-        """Whether a training ended after `since` (Unix seconds) without a model that serves."""
-        with self._transaction() as connection:
-            found = connection.execute(
-                "SELECT 1 FROM steps WHERE ticker = ? AND horizon = ? AND status IN ('failed', 'kept')"
-                " AND finished_at > ?",
-                (ticker, horizon, since),
-            ).fetchone()
-        return found is not None
+        """Whether the last training ended after `since` (Unix seconds) without a model that serves."""
+        last = self.last(ticker, horizon)
+        return last is not None and last.status in {"failed", "kept"} and last.ended_at > since
 
     def finished(self, since: float) -> list[Step]:
         """Steps that ended after `since` (Unix seconds), in that order."""
@@ -191,6 +217,12 @@ class TrainingJobs:
         """Queue again what was running when the last worker ended; for the one that holds `WorkerLock` alone."""
         with self._transaction() as connection:
             connection.execute("UPDATE steps SET status = 'queued', started_at = NULL WHERE status = 'running'")
+
+    @staticmethod
+    def _write_result(connection: sqlite3.Connection, ticker: str, horizon: int, status: Status, reason: str) -> None:
+        connection.execute(
+            "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)", (ticker, horizon, status, reason, time())
+        )
 
     @staticmethod
     def _steps(connection: sqlite3.Connection, job_id: str) -> list[Step]:

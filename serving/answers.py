@@ -103,6 +103,16 @@ class Predictions(Answer):
     problems: list[TickerProblem]
 
 
+class LastTraining(Answer):
+    """What came of the last training of a ticker and horizon, whether its model serves or not."""
+
+    status: Literal["promoted", "kept", "failed"] = Field(
+        description="`kept`: a candidate was trained, and kept back because it had not earned promotion."
+    )
+    at: Moment
+    reason: str
+
+
 class ModelStatus(Answer):
     """The answer of GET /model/status/{ticker}."""
 
@@ -117,6 +127,7 @@ class ModelStatus(Answer):
     stale: bool
     retrain_recommended: bool
     reasons: list[str]
+    last_training: LastTraining | None
     metrics: Metrics | None
 
 

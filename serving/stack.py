@@ -72,7 +72,14 @@ class Stack:
             predictor=predictor,
             inference=Inference(settings, champions, ask),
             status=Status(
-                settings, market, champions, predictor=predictor, shared=shared, probe=attempt, accuracy=record.score
+                settings,
+                market,
+                champions,
+                predictor=predictor,
+                shared=shared,
+                probe=attempt,
+                accuracy=record.score,
+                last_training=jobs.last,
             ),
             retraining=Retraining(settings, jobs, worker),
             figures=Figures(settings, performance, market, record),

@@ -1,6 +1,7 @@
 """What the service says about itself: its models, its health, its warm-up."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import time
@@ -11,10 +12,11 @@ import structlog
 from configuration import Settings
 from forecasting.card import ModelCard
 from forecasting.published import Published
+from forecasting.training_jobs import Result
 from market.errors import MarketError
 from market.market import History, Market
 from serving import freshness
-from serving.answers import Accuracy, Health, ModelStatus, WarmUpStatus
+from serving.answers import Accuracy, Health, LastTraining, ModelStatus, WarmUpStatus
 from serving.cached_predictor import CachedPredictor
 from serving.champions import Champions
 from serving.problems import Problem
@@ -24,6 +26,7 @@ from serving.shared import SharedCache
 log = structlog.get_logger(__name__)
 
 PROBE_TIMEOUT = 1.0
+REAL_PRICES = "set ALPHA_VANTAGE_API_KEY or TIINGO_API_KEY, or put `files` among market.providers"
 
 
 class Status:
@@ -39,16 +42,19 @@ class Status:
         shared: SharedCache,
         probe: Callable[[Published], Awaitable[None]],
         accuracy: Callable[[str, int], Accuracy | None],
+        last_training: Callable[[str, int], Result | None],
     ) -> None:
         """Wire the parts.
 
         Args:
             probe: raises when a published model does not answer.
             accuracy: how the last served predictions of a ticker and horizon turned out.
+            last_training: what came of the last training of a ticker and horizon.
         """
         self._settings = settings
         self._probe = probe
         self._accuracy = accuracy
+        self._last_training = last_training
         self._shared = shared
         self._market = market
         self._champions = champions
@@ -60,6 +66,8 @@ class Status:
     async def warm_up(self) -> None:
         """Load every model and answer every ticker once, so that no user waits for it."""
         self._started_at = time()
+        if not self._market.has_real_providers:
+            log.warning("prices are simulated", remedy=REAL_PRICES)
         await self._champions.look()
         outcomes = await asyncio.gather(*(self._warm(ticker) for ticker in self._settings.tickers))
         self._errors = [error for error in outcomes if error]
@@ -87,14 +95,13 @@ class Status:
         """
         ticker = check_ticker(ticker, self._settings)
         check_horizon(horizon, self._settings)
-        history = await self._history(ticker)
+        history, prices = await self._prices(ticker)
+        last = await self._last(ticker, horizon)
         published = self._champions.get(ticker, horizon)
         refusal = self._champions.refusal(ticker, horizon)
-        reasons = [refusal] if refusal else []
-        if published is None:
-            reasons.append("there is no model yet; the baseline answers")
         card = published.card if published else None
         served = card is not None and (history is None or history.bars.simulated == card.simulated)
+        without = [] if card else [_without_model(last)]
         aged = self._aged(card, history)
         return ModelStatus(
             ticker=ticker,
@@ -106,8 +113,9 @@ class Status:
             run_id=card.run_id if card else None,
             trained_at=card.trained_at if card else None,
             stale=bool(aged),
-            retrain_recommended=bool(reasons + aged),
-            reasons=reasons + aged,
+            retrain_recommended=bool(refusal or aged) or (card is None and not self._kept_lately(last, history)),
+            reasons=[*([refusal] if refusal else []), *without, *aged, *prices],
+            last_training=_told(last),
             metrics=card.metrics if card else None,
         )
 
@@ -148,12 +156,52 @@ class Status:
         return None
 
     async def _history(self, ticker: str) -> History | None:
+        history, _ = await self._prices(ticker)
+        return history
+
+    async def _prices(self, ticker: str) -> tuple[History | None, list[str]]:
+        """The bars, and what is wrong with them."""
         try:
-            return await self._market.history(ticker)
-        except MarketError:
+            history = await self._market.history(ticker)
+        except MarketError as error:
+            return None, [str(error)]
+        last = history.bars.session[-1]
+        return history, [f"prices are older than the last session: they end with {last}"] if history.stale else []
+
+    async def _last(self, ticker: str, horizon: int) -> Result | None:
+        try:
+            return await asyncio.to_thread(self._last_training, ticker, horizon)
+        except sqlite3.Error as error:
+            log.warning("list of trainings", problem=str(error))
             return None
+
+    def _kept_lately(self, last: Result | None, history: History | None) -> bool:
+        """Whether a candidate was kept back since the last bar: the same bars would give the same."""
+        if last is None or last.status != "kept" or history is None:
+            return False
+        return last.ended_at > self._market.sessions.closes(history.bars.session[-1]).timestamp()
 
     def _aged(self, card: ModelCard | None, history: History | None) -> list[str]:
         if card is None or history is None:
             return []
         return freshness.reasons(card, history.bars, self._accuracy(card.ticker, card.horizon), datetime.now(UTC))
+
+
+def _without_model(last: Result | None) -> str:
+    if last is None:
+        return "there is no model yet; the baseline answers"
+    at = datetime.fromtimestamp(last.ended_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    told = {
+        "kept": f"there is no model: the candidate trained at {at} was kept back: {last.reason}",
+        "failed": f"there is no model: the training at {at} failed: {last.reason}",
+        "promoted": f"there is no model here, though one was promoted at {at}: {last.reason}",
+    }
+    return f"{told[last.status]}; the baseline answers"
+
+
+def _told(last: Result | None) -> LastTraining | None:
+    if last is None:
+        return None
+    return LastTraining.model_validate(
+        {"status": last.status, "at": datetime.fromtimestamp(last.ended_at, UTC), "reason": last.reason}
+    )

@@ -1,6 +1,5 @@
 """Command line: `python -m training --help`."""
 
-import logging
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ from rich.progress import Progress
 import configuration
 from configuration import Settings
 from market.errors import MarketError
+from training.environment import prepare_environment
 from training.errors import TrainingError
 
 # The commands import what they need when they run: MLflow and scikit-learn take seconds, `--help` should not.
@@ -37,9 +37,6 @@ class Failing(click.Group):
 @click.group(cls=Failing, help="Train, score, register, publish and roll back models.")
 def main() -> None:
     """Group of the commands below."""
-    # MLflow announces every migration of its own database.
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _listed(_context: click.Context, _parameter: click.Parameter, text: str | None) -> list[str]:
@@ -69,17 +66,27 @@ def train_command(tickers: list[str], horizons: list[str], engine: str, schedule
     from training.report import print_outcomes
     from training.run import Order, run
 
+    left_out: list[tuple[str, int]] = []
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Training", total=len(chosen) * len(sessions))
+
+        def leave_out(ticker: str, horizon: int) -> None:
+            left_out.append((ticker, horizon))
+            progress.advance(task)
+
         order = Order(
             tickers=chosen,
             horizons=sessions,
             engine=Engine(scheduler, settings.training.processes),
             resume=resume,
             on_outcome=lambda _outcome: progress.advance(task),
+            on_left_out=leave_out,
         )
         outcomes = run(settings, order)
-    print_outcomes(outcomes, _console())
+    if outcomes:
+        print_outcomes(outcomes, _console())
+    if resume:
+        click.echo(f"left out {len(left_out)} of {len(chosen) * len(sessions)}: trained on the same bars before")
     for outcome in outcomes:
         if not outcome.promoted:
             click.echo(f"{outcome.ticker} at horizon {outcome.horizon}: {outcome.reason}", err=True)
@@ -187,7 +194,10 @@ def ui(port: int) -> None:
     """Serve until interrupted."""
     settings = prepare()
     if settings.training.tracking_uri:
-        click.echo(f"MLflow runs at {settings.training.tracking_uri}")
+        from training.tracking import check_answers, without_secret
+
+        check_answers(settings.training.tracking_uri)
+        click.echo(f"MLflow runs at {without_secret(settings.training.tracking_uri)}")
         return
     (settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
@@ -210,11 +220,7 @@ def work() -> None:
 def prepare() -> Settings:
     """Settings, with the environment in place that the libraries read when they are imported."""
     configuration.anchor()
-    # Git is asked for the commit by us; MLflow's own look fails loudly where there is none.
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    # MLflow would otherwise try for minutes whether its server comes back.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    prepare_environment()
     return configuration.load()
 
 

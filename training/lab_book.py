@@ -115,6 +115,23 @@ def tags_of(trained: Trained) -> dict[str, str]:
     }
 
 
+def scores_of(trained: Trained) -> dict[str, str]:
+    """What versions are compared by, as tags beside each in MLflow's list of them."""
+    skills = {f"skill_over_{name}": trained.comparison[f"skill_over_{name}"] for name in ("baseline", "last_252")}
+    rest = {"coverage": trained.metrics.coverage, "mae_ratio": trained.comparison["mae_ratio"]}
+    return {name: f"{value:.4f}" for name, value in (skills | rest).items()}
+
+
+def description_of(trained: Trained) -> str:
+    """The same in a line, for people."""
+    scores = trained.comparison
+    return (
+        f"Out of sample to {trained.data.session[-1]}: interval score {scores['skill_over_baseline']:+.2%} better than"
+        f" the baseline's, {trained.metrics.coverage:.1%} inside the 90 % interval,"
+        f" error {scores['mae_ratio']:.4f} of that of no change."
+    )
+
+
 def environment() -> dict[str, str]:
     """Versions of the code, of Python and of the libraries that decide the numbers."""
     versions = {f"version.{library}": installed(library) for library in LIBRARIES}

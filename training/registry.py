@@ -1,11 +1,8 @@
-"""MLflow: the runs of the pipeline, and the register of versions with their aliases."""
+"""MLflow: the register of versions with their aliases."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,6 @@ import mlflow
 import numpy as np
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
 
 from configuration import Settings
 from features.matrix import FeatureMatrix
@@ -23,25 +19,27 @@ from training import forecast_file
 from training.errors import RegistryError
 from training.lab_book import (
     CARD,
-    EXPLANATION,
     FORECASTS,
     ROWS,
     card_of,
     dataset_of,
+    description_of,
     environment,
     log_files,
     log_model,
     parameters_of,
+    scores_of,
     tags_of,
 )
 from training.pipeline import Trained
 from training.promotion import Candidate, Decision
+from training.runs import Runs
+from training.tracking import first_line, translated
 
-EXPERIMENT = "stock-prediction"
 CHAMPION, CHALLENGER = "champion", "challenger"
 
-# Tags of a version: when it became champion, and when it was taken back.
-CHAMPION_AT, ROLLED_BACK_AT = "champion_at", "rolled_back_at"
+# Tags of a version: when it became champion, when it was taken back, and which version took its place.
+CHAMPION_AT, ROLLED_BACK_AT, REPLACED_BY = "champion_at", "rolled_back_at", "replaced_by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,67 +59,23 @@ class Standing:
     Attributes:
         champion, newest: versions, null when there is none.
         decision: on the newest version, and why.
+        bars_sha256, recipe: what the newest version was trained on, and how.
     """
 
     champion: int | None
     newest: int | None
     decision: str
     reason: str
+    bars_sha256: str
+    recipe: str
 
 
-class Registry:
-    """Runs and versions of one MLflow server or file."""
+class Registry(Runs):
+    """Versions of one MLflow server or file, and the runs they come from."""
 
     def __init__(self, settings: Settings, sessions: Sessions | None = None) -> None:
-        self._uri = settings.tracking_uri
-        self._artifacts = settings.home / "mlflow" / "artifacts"
-        self._local = settings.training.tracking_uri is None
+        super().__init__(settings)
         self._sessions = sessions or Sessions.open(settings.exchange, settings.home)
-
-    @cached_property
-    def _client(self) -> MlflowClient:
-        if self._local:
-            self._artifacts.parent.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(self._uri)
-        return MlflowClient(self._uri)
-
-    @cached_property
-    def _experiment_id(self) -> str:
-        found = self._client.get_experiment_by_name(EXPERIMENT)
-        if found is not None:
-            return str(found.experiment_id)
-        location = self._artifacts.as_uri() if self._local else None
-        tags = {"mlflow.note.content": EXPLANATION}
-        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location, tags=tags))
-
-    @contextmanager
-    def pipeline_run(self, name: str, tags: dict[str, str]) -> Iterator[str]:
-        """A run that is the parent of one run for each model; gives its id.
-
-        Raises:
-            RegistryError: MLflow could not be reached.
-        """
-        with _translated("MLflow"):
-            _ = self._client
-            run = mlflow.start_run(experiment_id=self._experiment_id, run_name=name, tags=tags | environment())
-        status = "FAILED"
-        try:
-            yield str(run.info.run_id)
-            status = "FINISHED"
-        finally:
-            # What a model's run left open when MLflow went away is closed with it.
-            with _translated("MLflow"):
-                while mlflow.active_run() is not None:
-                    mlflow.end_run(status)
-
-    def summarize(self, totals: dict[str, float]) -> None:
-        """Log figures of the whole execution on the open run.
-
-        Raises:
-            RegistryError: MLflow failed.
-        """
-        with _translated("MLflow"):
-            mlflow.log_metrics(totals)
 
     def record(self, trained: Trained) -> Registered:
         """Log a trained model in a run of its own below the open one, and register it as the new challenger.
@@ -131,7 +85,7 @@ class Registry:
         """
         data = trained.data
         name = model_name(data.ticker, data.horizon)
-        with _translated(name), self._model_run(f"{data.ticker}-{data.horizon}") as run:
+        with translated(name), self._model_run(f"{data.ticker}-{data.horizon}") as run:
             mlflow.set_tags(tags_of(trained) | environment())
             mlflow.log_params(parameters_of(trained))
             mlflow.log_metrics(
@@ -142,7 +96,7 @@ class Registry:
             logged = log_model(trained.fitted, trained.rows)
             card = card_of(trained, run.info.run_id, self._next_version(name))
             mlflow.log_dict(card.model_dump(mode="json"), CARD)
-            version = self._register(name, run.info.run_id, logged, tags_of(trained))
+            version = self._register(name, run.info.run_id, logged, trained)
         return Registered(version, trained.fitted.model, trained.rows, card.model_copy(update={"version": version}))
 
     def write_decision(self, ticker: str, horizon: int, version: int, decision: Decision) -> None:
@@ -151,22 +105,25 @@ class Registry:
         Raises:
             RegistryError: MLflow failed.
         """
-        name = model_name(ticker, horizon)
-        with _translated(name):
-            run_id = str(self._client.get_model_version(name, str(version)).run_id)
-            for key, value in decision.tags().items():
-                self._client.set_model_version_tag(name, str(version), key, value)
-                self._client.set_tag(run_id, key, value)
+        self._tag(model_name(ticker, horizon), version, decision.tags())
+
+    def overrule(self, ticker: str, horizon: int, version: int, decision: str, reason: str) -> None:
+        """Write over the decision on a version what became of it afterwards.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        self._tag(model_name(ticker, horizon), version, {"decision": decision, "decision_reason": reason})
 
     def make_champion(self, ticker: str, horizon: int, version: int) -> None:
-        """Point the alias `champion` at `version`.
+        """Point the alias `champion` at `version`, which is no challenger any more.
 
         Raises:
             RegistryError: there is no such version.
         """
         name = model_name(ticker, horizon)
-        with _translated(name):
-            self._client.set_registered_model_alias(name, CHAMPION, str(version))
+        with translated(name):
+            self._point_champion(name, self.champion(ticker, horizon), version)
             self._client.set_model_version_tag(name, str(version), CHAMPION_AT, _now())
             self._client.delete_model_version_tag(name, str(version), ROLLED_BACK_AT)
 
@@ -183,13 +140,15 @@ class Registry:
         current = self.champion(ticker, horizon)
         if current is None:
             raise RegistryError(f"{name}: there is no champion to roll back from")
-        with _translated(name):
+        with translated(name):
             earlier = self._champions_before(name, current)
             if not earlier:
                 kind = "no champion for the same kind of prices before it; `promote` takes any version"
                 raise RegistryError(f"{name}: version {current} has {kind}")
-            self._client.set_registered_model_alias(name, CHAMPION, str(earlier[-1]))
+            self._point_champion(name, current, earlier[-1])
             self._client.set_model_version_tag(name, str(current), ROLLED_BACK_AT, _now())
+        self.overrule(ticker, horizon, current, "rolled back", f"version {earlier[-1]} is champion again")
+        self.overrule(ticker, horizon, earlier[-1], "promoted", f"version {current} was rolled back")
         return earlier[-1]
 
     def _champions_before(self, name: str, current: int) -> list[int]:
@@ -215,7 +174,7 @@ class Registry:
         except MlflowException as error:
             if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                 return None
-            raise RegistryError(f"{name}: MLflow at {self._uri} failed: {_first_line(error)}") from None
+            raise RegistryError(f"{name}: MLflow failed: {first_line(error)}") from None
 
     def champion_candidate(self, ticker: str, horizon: int, *, simulated: bool) -> Candidate | None:
         """The champion as promotion looks at it; none when its prices are of the other kind.
@@ -227,7 +186,7 @@ class Registry:
         if version is None:
             return None
         name = model_name(ticker, horizon)
-        with _translated(f"{name} version {version}"), tempfile.TemporaryDirectory() as folder:
+        with translated(f"{name} version {version}"), tempfile.TemporaryDirectory() as folder:
             found = self._client.get_model_version(name, str(version))
             if found.tags.get("simulated") != str(simulated).lower():
                 return None
@@ -242,7 +201,7 @@ class Registry:
             RegistryError: there is no such version, or its artifacts are missing or damaged.
         """
         name = model_name(ticker, horizon)
-        with _translated(f"{name} version {version}"), tempfile.TemporaryDirectory() as folder:
+        with translated(f"{name} version {version}"), tempfile.TemporaryDirectory() as folder:
             found: ModelVersion = self._client.get_model_version(name, str(version))
             run_id = str(found.run_id)
             card = ModelCard.model_validate_json(
@@ -260,49 +219,60 @@ class Registry:
             RegistryError: MLflow failed.
         """
         name = model_name(ticker, horizon)
-        with _translated(name):
-            versions = self._versions(name)
-        newest = max(versions, key=lambda one: int(one.version), default=None)
+        with translated(name):
+            newest = self._newest(name)
         tags = newest.tags if newest is not None else {}
         return Standing(
             champion=self.champion(ticker, horizon),
             newest=int(newest.version) if newest is not None else None,
             decision=str(tags.get("decision", "")),
             reason=str(tags.get("decision_reason", "")),
+            bars_sha256=str(tags.get("bars_sha256", "")),
+            recipe=str(tags.get("recipe", "")),
         )
 
-    def _model_run(self, name: str) -> mlflow.ActiveRun:
-        return mlflow.start_run(experiment_id=self._experiment_id, run_name=name, nested=True)
+    def _tag(self, name: str, version: int, tags: dict[str, str]) -> None:
+        """On the version and on its run."""
+        with translated(name):
+            run_id = str(self._client.get_model_version(name, str(version)).run_id)
+            for key, value in tags.items():
+                self._client.set_model_version_tag(name, str(version), key, value)
+                self._client.set_tag(run_id, key, value)
+
+    def _point_champion(self, name: str, current: int | None, version: int) -> None:
+        if CHALLENGER in self._client.get_model_version(name, str(version)).aliases:
+            self._client.delete_registered_model_alias(name, CHALLENGER)
+        self._client.set_registered_model_alias(name, CHAMPION, str(version))
+        self._client.delete_model_version_tag(name, str(version), REPLACED_BY)
+        if current is not None and current != version:
+            self._client.set_model_version_tag(name, str(current), REPLACED_BY, str(version))
 
     def _versions(self, name: str) -> list[ModelVersion]:
         return list(self._client.search_model_versions(f"name = '{name}'"))
 
-    def _next_version(self, name: str) -> int:
-        return max((int(one.version) for one in self._versions(name)), default=0) + 1
+    def _newest(self, name: str) -> ModelVersion | None:
+        """The last version alone: a model that is trained each night has hundreds."""
+        found = self._client.search_model_versions(f"name = '{name}'", max_results=1, order_by=["version_number DESC"])
+        return found[0] if found else None
 
-    def _register(self, name: str, run_id: str, logged: Any, tags: dict[str, str]) -> int:
+    def _next_version(self, name: str) -> int:
+        newest = self._newest(name)
+        return int(newest.version) + 1 if newest is not None else 1
+
+    def _register(self, name: str, run_id: str, logged: Any, trained: Trained) -> int:
         if not self._client.search_registered_models(f"name = '{name}'"):
             self._client.create_registered_model(name)
-        source = f"models:/{logged.model_id}"
-        made = self._client.create_model_version(name, source, run_id, tags=tags, model_id=logged.model_id)
+        made = self._client.create_model_version(
+            name,
+            f"models:/{logged.model_id}",
+            run_id,
+            tags=tags_of(trained) | scores_of(trained),
+            description=description_of(trained),
+            model_id=logged.model_id,
+        )
         self._client.set_registered_model_alias(name, CHALLENGER, str(made.version))
         return int(made.version)
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-@contextmanager
-def _translated(subject: str) -> Iterator[None]:
-    """What MLflow and its files raise as ours, in one line."""
-    try:
-        yield
-    except RegistryError:
-        raise
-    except (MlflowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise RegistryError(f"{subject}: MLflow failed: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__

@@ -36,7 +36,9 @@ def promote(registry: Registry, ticker: str, horizon: int, version: int) -> str:
     Raises:
         RegistryError: there is no such version, or MLflow failed.
     """
-    return release(registry, registry.get(ticker, horizon, version))
+    tag = release(registry, registry.get(ticker, horizon, version))
+    registry.overrule(ticker, horizon, version, "promoted", "by hand")
+    return tag
 
 
 def roll_back(registry: Registry, ticker: str, horizon: int) -> int:

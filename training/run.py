@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 from configuration import Settings
 from forecasting.metrics import Metrics
+from forecasting.training_jobs import Status, TrainingJobs
 from market.bars import Bars
 from training.engine import Engine
-from training.errors import TrainingError
+from training.errors import Deviation, TrainingError
 from training.loading import chunks, load
-from training.pipeline import Plan, Trained, attempt
+from training.pipeline import Plan, Trained, attempt, recipe
 from training.promotion import decide
-from training.registry import Registry
+from training.registry import Registered, Registry
 from training.release import newest_card, release
 
 
@@ -39,14 +40,25 @@ class Outcome:
         """Whether there is no new version at all."""
         return self.version is None
 
+    @property
+    def status(self) -> Status:
+        """As the list of trainings has it."""
+        return "failed" if self.failed else "promoted" if self.promoted else "kept"
+
+    @property
+    def told(self) -> str:
+        """The reason, with the version it is about."""
+        return self.reason if self.failed else f"version {self.version}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to train.
 
     Attributes:
-        resume: leave out the models that are published and were trained on these very bars.
+        resume: leave out the models that were trained on these very bars and published, or kept back with this recipe.
         on_outcome: called after each model.
+        on_left_out: called with ticker and horizon of each model that is left out.
     """
 
     tickers: Sequence[str]
@@ -54,6 +66,7 @@ class Order:
     engine: Engine = field(default_factory=Engine)
     resume: bool = False
     on_outcome: Callable[[Outcome], None] = lambda _outcome: None
+    on_left_out: Callable[[str, int], None] = lambda _ticker, _horizon: None
 
 
 def run(settings: Settings, order: Order) -> list[Outcome]:
@@ -63,14 +76,17 @@ def run(settings: Settings, order: Order) -> list[Outcome]:
         RegistryError: MLflow could not be reached at all.
         NoScheduler: the cluster could not be reached.
     """
-    registry = Registry(settings)
+    registry, jobs = Registry(settings), TrainingJobs(settings.home)
     outcomes = []
     with registry.pipeline_run("pipeline", {"tickers": ",".join(order.tickers)[:5000]}):
         for tickers in chunks(order.tickers):
             for outcome in _chunk(settings, registry, order, tickers):
                 outcomes.append(outcome)
+                jobs.note(outcome.ticker, outcome.horizon, outcome.status, outcome.told)
                 order.on_outcome(outcome)
         registry.summarize(_totals(outcomes))
+        if outcomes and all(outcome.failed for outcome in outcomes):
+            registry.fail([outcome.reason for outcome in outcomes])
     return outcomes
 
 
@@ -80,8 +96,15 @@ def run_one(settings: Settings, ticker: str, horizon: int) -> Outcome:
     if ticker in failures:
         return Outcome(ticker, horizon, promoted=False, reason=failures[ticker])
     registry = Registry(settings)
-    with registry.pipeline_run(f"refit {ticker}-{horizon}", {"tickers": ticker}):
-        return _finish(settings, registry, bars[ticker], horizon, attempt(bars[ticker], horizon, plan_of(settings)))
+    try:
+        with registry.pipeline_run(f"refit {ticker}-{horizon}", {"tickers": ticker}):
+            trained = attempt(bars[ticker], horizon, plan_of(settings))
+            outcome = _finish(settings, registry, bars[ticker], horizon, trained)
+            if outcome.failed:
+                registry.fail([outcome.reason])
+    except TrainingError as error:
+        return Outcome(ticker, horizon, promoted=False, reason=str(error))
+    return outcome
 
 
 def _totals(outcomes: Sequence[Outcome]) -> dict[str, float]:
@@ -107,15 +130,26 @@ def _chunk(settings: Settings, registry: Registry, order: Order, tickers: Sequen
     plan = plan_of(settings)
     calls = [(series, horizon, plan) for horizon in order.horizons for series in bars.values()]
     if order.resume:
-        calls = [call for call in calls if not _is_done(settings, *call[:2])]
+        calls = [call for call in calls if not _is_left_out(settings, registry, order, *call[:2])]
     results = order.engine.map(attempt, calls)
     for (series, horizon, _), trained in zip(calls, results, strict=True):
         yield _finish(settings, registry, series, horizon, trained)
 
 
-def _is_done(settings: Settings, bars: Bars, horizon: int) -> bool:
+def _is_left_out(settings: Settings, registry: Registry, order: Order, bars: Bars, horizon: int) -> bool:
+    is_done = _is_done(settings, registry, bars, horizon)
+    if is_done:
+        order.on_left_out(bars.ticker, horizon)
+    return is_done
+
+
+def _is_done(settings: Settings, registry: Registry, bars: Bars, horizon: int) -> bool:
     card = newest_card(settings, bars.ticker, horizon)
-    return card is not None and card.bars_sha256 == bars.fingerprint()
+    if card is not None and card.bars_sha256 == bars.fingerprint():
+        return True
+    standing = registry.standing(bars.ticker, horizon)
+    same = (bars.fingerprint(), recipe(plan_of(settings)))
+    return standing.decision == "kept" and (standing.bars_sha256, standing.recipe) == same
 
 
 def _finish(settings: Settings, registry: Registry, bars: Bars, horizon: int, trained: Trained | str) -> Outcome:
@@ -130,7 +164,7 @@ def _finish(settings: Settings, registry: Registry, bars: Bars, horizon: int, tr
         registered = registry.record(trained)
         registry.write_decision(ticker, horizon, registered.version, decision)
         if decision.promoted:
-            release(registry, registered)
+            _release(registry, registered)
     except TrainingError as error:
         return Outcome(ticker, horizon, promoted=False, reason=str(error))
     return Outcome(
@@ -143,3 +177,12 @@ def _finish(settings: Settings, registry: Registry, bars: Bars, horizon: int, tr
         trained.comparison["skill_over_last_252"],
         bars.simulated,
     )
+
+
+def _release(registry: Registry, registered: Registered) -> None:
+    try:
+        release(registry, registered)
+    except Deviation as error:
+        card = registered.card
+        registry.overrule(card.ticker, card.horizon, registered.version, "failed", str(error))
+        raise

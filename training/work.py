@@ -9,7 +9,7 @@ import configuration
 import logs
 from configuration import Settings
 from forecasting.published import UnreadableModel, default_roots, newest_folder, read_published
-from forecasting.training_jobs import MISSING, Status, Step, TrainingJobs
+from forecasting.training_jobs import MISSING, Step, TrainingJobs
 from market.errors import MarketError
 from market.market import Market
 from training.lock import alone
@@ -30,7 +30,10 @@ def work_until_idle(jobs: TrainingJobs, *, add_missing: bool) -> None:
     settings = configuration.load()
     logs.configure(settings.serving.log_level)
     if add_missing and settings.training.on_start:
-        for ticker, horizon in missing(settings):
+        found = missing(settings)
+        if found:
+            log.info("training what is missing", models=len(found))
+        for ticker, horizon in found:
             jobs.add(ticker, [horizon], MISSING)
     idle_since = time.monotonic() if jobs.waiting() else time.monotonic() - IDLE
     while time.monotonic() - idle_since < IDLE:
@@ -58,11 +61,11 @@ def work(step: Step, jobs: TrainingJobs, settings: Settings) -> None:
         log.exception("training", ticker=step.ticker, horizon=step.horizon, outcome="failed")
         jobs.finish(step, "failed", f"{type(error).__name__}: {error}")
         return
-    status: Status = "failed" if outcome.failed else "promoted" if outcome.promoted else "kept"
-    reason = outcome.reason if outcome.failed else f"version {outcome.version}: {outcome.reason}"
+    status, reason = outcome.status, outcome.told
     jobs.finish(step, status, reason)
     seconds = round(time.monotonic() - started, 3)
-    log.info("training", ticker=step.ticker, horizon=step.horizon, outcome=status, reason=reason, seconds=seconds)
+    tell = log.warning if outcome.failed else log.info
+    tell("training", ticker=step.ticker, horizon=step.horizon, outcome=status, reason=reason, seconds=seconds)
 
 
 def missing(settings: Settings) -> list[tuple[str, int]]:

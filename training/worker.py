@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from forecasting.training_jobs import TrainingJobs, WorkerLock
+from training.environment import prepare_environment
 
 LOOK_EVERY = 0.5
 # Training may wait, answers may not.
@@ -81,6 +82,7 @@ def _end_with(parent: int) -> None:
 
 def main() -> None:
     """`python -m training.worker PARENT [LOCK]`, as the service starts it and as it starts itself."""
+    prepare_environment()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal; the end of the parent is the sign
     lock = int(sys.argv[2]) if len(sys.argv) > 2 else None  # noqa: PLR2004  # the program's name, PARENT and LOCK
     with contextlib.suppress(KeyboardInterrupt):

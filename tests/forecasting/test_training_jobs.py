@@ -158,6 +158,24 @@ def test_what_ended_long_ago_is_forgotten(jobs: TrainingJobs, monkeypatch: pytes
     jobs.finish(claimed(jobs), "kept", "no better")
 
     assert jobs.get(old) is None
+    last = jobs.last("AAPL", 1)
+    assert last is not None, "but not what came of the last training"
+    assert (last.status, last.reason) == ("kept", "no better")
+
+
+def test_the_last_result_of_a_model_is_that_of_a_step_or_of_a_training_by_hand(jobs: TrainingJobs) -> None:
+    assert jobs.last("AAPL", 1) is None
+    jobs.add("AAPL", [1], RETRAIN)
+    jobs.finish(claimed(jobs), "kept", "no better")
+    jobs.note("AAPL", 1, "promoted", "version 2: better")
+    jobs.note("AAPL", 5, "failed", "too few sessions")
+
+    last = jobs.last("AAPL", 1)
+
+    assert last is not None
+    assert (last.status, last.reason) == ("promoted", "version 2: better")
+    assert not jobs.in_vain("AAPL", 1, since=0)
+    assert jobs.in_vain("AAPL", 5, since=0), "a training by hand counts too"
 
 
 def test_many_workers_and_clients_never_work_a_step_twice(tmp_path: Path) -> None:

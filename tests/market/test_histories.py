@@ -346,6 +346,17 @@ async def test_findings_travel_with_the_bars(make_market: Any, provider: Any, ma
     assert [finding.kind for finding in (await market.history("AAPL")).findings] == [Kind.SHORT]
 
 
+async def test_what_is_unusual_is_logged_unless_the_prices_are_invented(
+    make_market: Any, provider: Any, make_series: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    market = make_market(provider("tiingo", {"AAPL": make_series(count=30)}), simulated=True)
+    assert Kind.JUMP in [finding.kind for finding in (await market.history("MSFT")).findings]
+    assert not [message for message in caplog.messages if "moved" in message]
+    (finding,) = (await market.history("AAPL")).findings
+    assert caplog.messages[-1] == f"AAPL: {finding.text}"
+
+
 async def test_without_a_store_prices_still_come(
     make_market: Any, provider: Any, make_series: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

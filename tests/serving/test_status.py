@@ -1,10 +1,14 @@
+import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from configuration import Settings
 from forecasting.published import Published
+from forecasting.training_jobs import Result, TrainingJobs
 from redis_client import connect_async
 from serving.problems import Problem
 from serving.shared import SharedCache
@@ -14,8 +18,17 @@ MakeStatus = Callable[..., Status]
 
 
 @pytest.fixture
-def make_status(settings: Any, parts: Any) -> MakeStatus:
-    def make(shared: SharedCache | None = None, probe: Callable[[Published], Awaitable[None]] | None = None) -> Status:
+def jobs(settings: Settings) -> TrainingJobs:
+    return TrainingJobs(settings.home)
+
+
+@pytest.fixture
+def make_status(settings: Settings, parts: Any, jobs: TrainingJobs) -> MakeStatus:
+    def make(
+        shared: SharedCache | None = None,
+        probe: Callable[[Published], Awaitable[None]] | None = None,
+        last_training: Callable[[str, int], Result | None] | None = None,
+    ) -> Status:
         async def fine(_published: Published) -> None:
             """It answers."""
 
@@ -27,6 +40,7 @@ def make_status(settings: Any, parts: Any) -> MakeStatus:
             shared=shared or SharedCache(None, "test"),
             probe=probe or fine,
             accuracy=lambda _ticker, _horizon: None,
+            last_training=last_training or jobs.last,
         )
 
     return make
@@ -46,6 +60,16 @@ async def test_the_warm_up_loads_every_model_and_asks_every_ticker_once(
     assert told.errors == []
     assert told.duration_seconds is not None
     assert all(parts.predictor.at_once(ticker, 1) for ticker in ("AAPL", "MSFT", "TSLA"))
+
+
+@pytest.mark.parametrize("real", [True, False])
+async def test_the_log_says_when_all_prices_are_invented(make_status: MakeStatus, parts: Any, real: bool) -> None:  # noqa: FBT001
+    parts.market.has_real_providers = real
+
+    with capture_logs() as lines:
+        await make_status().warm_up()
+
+    assert [line["log_level"] for line in lines if line["event"] == "prices are simulated"] == ["warning"] * (not real)
 
 
 async def test_a_ticker_without_prices_is_an_error_of_the_warm_up_and_stops_nothing(
@@ -133,7 +157,71 @@ async def test_status_without_a_model(make_status: MakeStatus) -> None:
     assert not status.model_loaded
     assert status.model_type == "baseline"
     assert status.metrics is None
+    assert status.last_training is None
     assert status.retrain_recommended
+    assert status.reasons == ["there is no model yet; the baseline answers"]
+
+
+async def test_status_of_a_model_that_was_trained_and_kept_back(make_status: MakeStatus, jobs: TrainingJobs) -> None:
+    jobs.note("AAPL", 1, "kept", "version 3: it is significantly worse than the baseline")
+
+    status = await make_status().model("AAPL", 1)
+
+    assert not status.model_loaded
+    assert status.last_training is not None
+    assert status.last_training.status == "kept"
+    assert abs(status.last_training.at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert status.last_training.reason == "version 3: it is significantly worse than the baseline"
+    (reason,) = status.reasons
+    assert reason.startswith(f"there is no model: the candidate trained at {status.last_training.at:%Y-%m-%d}")
+    assert reason.endswith(
+        "was kept back: version 3: it is significantly worse than the baseline; the baseline answers"
+    )
+    assert not status.retrain_recommended, "the same bars would give the same"
+
+
+async def test_a_candidate_that_was_kept_back_is_tried_again_when_there_are_newer_bars(
+    make_status: MakeStatus, jobs: TrainingJobs, parts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = parts.market.sessions.closes(parts.market.bars["AAPL"].session[-1]).timestamp()
+    monkeypatch.setattr("forecasting.training_jobs.time", lambda: closed - 1)
+    jobs.note("AAPL", 1, "kept", "version 3: it is significantly worse than the baseline")
+
+    assert (await make_status().model("AAPL", 1)).retrain_recommended
+
+
+@pytest.mark.parametrize(("status", "said"), [("failed", "failed: why"), ("promoted", "one was promoted at")])
+async def test_status_without_a_model_tells_what_came_of_the_training(
+    make_status: MakeStatus, jobs: TrainingJobs, status: Any, said: str
+) -> None:
+    jobs.note("AAPL", 1, status, "why")
+
+    told = await make_status().model("AAPL", 1)
+
+    assert said in told.reasons[0]
+    assert told.retrain_recommended
+
+
+async def test_a_candidate_behind_a_model_that_serves_is_told_and_recommends_nothing(
+    make_status: MakeStatus, jobs: TrainingJobs, parts: Any, publish: Any
+) -> None:
+    publish("AAPL")
+    await parts.champions.look()
+    jobs.note("AAPL", 1, "kept", "version 2: its improvement on the champion is 0.01%, not 0.20%")
+
+    status = await make_status().model("AAPL", 1)
+
+    assert status.last_training is not None
+    assert status.last_training.status == "kept"
+    assert status.reasons == []
+    assert not status.retrain_recommended
+
+
+async def test_a_list_of_trainings_that_cannot_be_read_costs_only_what_it_says(make_status: MakeStatus) -> None:
+    def locked(_ticker: str, _horizon: int) -> Result | None:
+        raise sqlite3.OperationalError("database is locked")
+
+    assert (await make_status(last_training=locked).model("AAPL", 1)).last_training is None
 
 
 async def test_status_of_a_fresh_model(make_status: MakeStatus, parts: Any, publish: Any) -> None:
@@ -177,7 +265,22 @@ async def test_status_without_prices_still_answers(make_status: MakeStatus, part
     await parts.champions.look()
     del parts.market.bars["AAPL"]
 
-    assert (await make_status().model("AAPL", 1)).model_loaded
+    status = await make_status().model("AAPL", 1)
+
+    assert status.model_loaded
+    assert status.reasons[-1].startswith("AAPL: no prices from any provider")
+    assert not status.retrain_recommended, "there is nothing to train it on"
+
+
+async def test_status_with_old_prices_says_so(make_status: MakeStatus, parts: Any, publish: Any) -> None:
+    publish("AAPL")
+    await parts.champions.look()
+    parts.market.stale = True
+
+    (reason,) = (await make_status().model("AAPL", 1)).reasons
+
+    last = parts.market.bars["AAPL"].session[-1]
+    assert reason == f"prices are older than the last session: they end with {last}"
 
 
 @pytest.mark.parametrize(("ticker", "horizon", "code"), [("NOPE", 1, 404), ("?", 1, 422), ("AAPL", 21, 422)])

@@ -3,14 +3,18 @@
 import csv
 import os
 import re
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow.tracking import MlflowClient
 
 from configuration import ROOT
+from forecasting.training_jobs import TrainingJobs
 from market.bars import COLUMNS, Bars
 from market.providers.simulated import FIRST, simulate
 from market.sessions import Sessions
@@ -93,11 +97,82 @@ def test_train_publishes_what_it_can_and_says_what_it_cannot(trained: "subproces
 
 
 @pytest.mark.slow
+def test_what_came_of_each_model_is_noted_for_the_service(
+    trained: "subprocess.CompletedProcess[str]", home: Path
+) -> None:
+    assert trained.stdout
+    jobs = TrainingJobs(home)
+    fine, flat = jobs.last("FINE", 1), jobs.last("FLAT", 1)
+    assert fine is not None
+    assert flat is not None
+    assert fine.status == "promoted"
+    assert fine.reason.startswith("version 1: it is not worse than the baseline")
+    assert flat.status == "failed"
+    assert flat.reason.startswith("FLAT: the close moved in 0 of")
+
+
+@pytest.mark.slow
 def test_train_can_resume(trained: "subprocess.CompletedProcess[str]", home: Path, files: Path) -> None:
     assert trained.stdout
     again = command(home, files, "train", "--horizons", "1", "--tickers", "FINE", "--resume")
     assert again.returncode == 0
-    assert "FINE" not in again.stdout
+    assert again.stdout == "left out 1 of 1: trained on the same bars before\n"
+
+
+@pytest.mark.slow
+def test_a_resumed_training_leaves_out_what_was_kept_back_on_the_same_bars(
+    home: Path, files: Path, tmp_path: Path
+) -> None:
+    # A recipe that is new each time has to beat the champion by a share that nothing can.
+    kept = {"STOCKS_TRAINING__PROMOTION_MARGIN": "0.99", "STOCKS_TRAINING__TESTED": "300"}
+    words = ("train", "--horizons", "5", "--tickers", "ALSO")
+    assert command(home, files, *words).returncode == 0
+    lines = (files / "ALSO.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "ALSO.csv").write_text("\n".join(lines[:-5]) + "\n", encoding="utf-8")
+    assert "kept" in command(home, tmp_path, *words, **kept).stdout
+
+    again = command(home, tmp_path, *words, "--resume", **kept)
+    otherwise = command(home, tmp_path, *words, "--resume", **(kept | {"STOCKS_TRAINING__TESTED": "310"}))
+
+    assert again.stdout == "left out 1 of 1: trained on the same bars before\n"
+    assert "left out 0 of 1" in otherwise.stdout, "another recipe may earn what that one did not"
+
+
+@pytest.mark.slow
+def test_a_training_of_which_nothing_comes_is_a_failed_run(home: Path, files: Path) -> None:
+    assert command(home, files, "train", "--horizons", "1,5", "--tickers", "SHORT,FLAT").returncode == 1
+    client = MlflowClient(f"sqlite:///{home / 'mlflow' / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("stock-prediction")
+    assert experiment is not None
+    (run, *_) = client.search_runs([experiment.experiment_id], "tags.tickers = 'SHORT,FLAT'")
+    assert run.info.status == "FAILED"
+    assert "SHORT: 0 sessions with all inputs" in run.data.tags["failures"]
+    assert run.data.metrics["models_failed"] == 4
+
+
+@pytest.fixture(params=["nobody", "silence"])
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where no MLflow answers: nobody listens, or somebody accepts and says nothing."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if request.param == "silence":
+            listener.listen(64)
+        yield f"http://me:secret@127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "words", [("train", "--tickers", "FINE", "--horizons", "1"), ("status",), ("promote", "FINE", "1"), ("ui",)]
+)
+def test_an_mlflow_that_does_not_answer_is_named_in_one_line(
+    home: Path, files: Path, address: str, words: tuple[str, ...]
+) -> None:
+    done = command(home, files, *words, MLFLOW_TRACKING_URI=address)
+
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"Error: MLflow at {address.replace('me:secret@', '')} does not answer")
+    assert "unset MLFLOW_TRACKING_URI" in line
+    assert "secret" not in line
 
 
 @pytest.mark.slow

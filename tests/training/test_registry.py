@@ -16,9 +16,9 @@ import httpx
 import mlflow
 import numpy as np
 import pytest
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.tracking import MlflowClient
 
-import configuration
 from configuration import Settings
 from forecasting.published import default_roots, newest_folder, read_published
 from market.sessions import Sessions
@@ -37,42 +37,6 @@ from training.release import (
     roll_back,
     standings,
 )
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database that has been migrated once, which takes seconds."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
-    return folder
-
-
-@pytest.fixture
-def settings(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name in ("STOCKS_MARKET__PROVIDERS", "STOCKS_MARKET__FILES__DIRECTORY", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("STOCKS_HOME", str(tmp_path))
-    shutil.copytree(empty_store, tmp_path / "mlflow")
-    return configuration.load()
-
-
-@pytest.fixture
-def model_store() -> Path:
-    """The BentoML model store of this process, emptied; bentoml decides once where it is."""
-    store = Path(os.environ["BENTOML_HOME"]) / "models"
-    shutil.rmtree(store, ignore_errors=True)
-    store.mkdir(parents=True)
-    return store
-
-
-@pytest.fixture
-def registry(settings: Settings, sessions: Sessions, model_store: Path) -> Iterator[Registry]:
-    assert not any(model_store.iterdir())
-    registry = Registry(settings, sessions)
-    with registry.pipeline_run("test", {}):
-        yield registry
-    while mlflow.active_run():
-        mlflow.end_run()
 
 
 def test_a_recorded_model_is_the_challenger_with_everything_a_person_looks_for(
@@ -178,6 +142,72 @@ def test_publishing_puts_back_what_the_store_lost(
     assert publish_champions(settings, registry, [("TEST", 1)]) == []
 
 
+def version_of(settings: Settings, version: int) -> ModelVersion:
+    return MlflowClient(settings.tracking_uri).get_model_version("forest-TEST-1", str(version))
+
+
+def test_the_list_of_versions_shows_the_scores(registry: Registry, settings: Settings, trained: Trained) -> None:
+    registry.record(trained)
+    found = version_of(settings, 1)
+    for name in ("skill_over_baseline", "skill_over_last_252", "mae_ratio"):
+        assert float(found.tags[name]) == pytest.approx(trained.comparison[name], abs=1e-4)
+    assert float(found.tags["coverage"]) == pytest.approx(trained.metrics.coverage, abs=1e-4)
+    assert f"{trained.metrics.coverage:.1%} inside the 90 % interval" in str(found.description)
+
+
+def test_the_newest_version_is_that_of_the_highest_number(registry: Registry, settings: Settings) -> None:
+    client = MlflowClient(settings.tracking_uri)
+    client.create_registered_model("forest-TEST-1")
+    for _ in range(11):
+        client.create_model_version("forest-TEST-1", str(settings.home))
+    client.set_model_version_tag("forest-TEST-1", "11", "decision", "kept")
+    client.set_model_version_tag("forest-TEST-1", "9", "decision", "promoted")
+    assert (registry.standing("TEST", 1).newest, registry.standing("TEST", 1).decision) == (11, "kept")
+
+
+def test_no_version_is_champion_and_challenger_at_once(
+    registry: Registry, settings: Settings, trained: Trained
+) -> None:
+    release(registry, registry.record(trained))
+    assert version_of(settings, 1).aliases == ["champion"]
+    registry.record(trained)
+    assert version_of(settings, 2).aliases == ["challenger"]
+    promote(registry, "TEST", 1, 2)
+    assert (version_of(settings, 1).aliases, version_of(settings, 2).aliases) == ([], ["champion"])
+    registry.record(trained)
+    roll_back(registry, "TEST", 1)
+    assert [version_of(settings, each).aliases for each in (1, 2, 3)] == [["champion"], [], ["challenger"]]
+
+
+def test_what_a_version_says_of_itself_follows_what_is_done_by_hand(
+    registry: Registry, settings: Settings, trained: Trained
+) -> None:
+    good = decide(trained.candidate, trained.baselines["baseline"], None, 1, 0.002)
+    kept = replace(good, promoted=False, reason="it is significantly worse than the baseline")
+    release(registry, registry.record(trained))
+    registry.write_decision("TEST", 1, 1, good)
+    registry.record(trained)
+    registry.write_decision("TEST", 1, 2, kept)
+
+    promote(registry, "TEST", 1, 2)
+
+    assert said(settings, 2) == ("promoted", "by hand", None)
+    assert said(settings, 1) == ("promoted", good.reason, "2")
+
+    roll_back(registry, "TEST", 1)
+
+    assert said(settings, 2) == ("rolled back", "version 1 is champion again", "1")
+    assert said(settings, 1) == ("promoted", "version 2 was rolled back", None)
+    assert registry.standing("TEST", 1).decision == "rolled back"
+    run = MlflowClient(settings.tracking_uri).get_run(str(version_of(settings, 2).run_id))
+    assert run.data.tags["decision"] == "rolled back"
+
+
+def said(settings: Settings, version: int) -> tuple[str | None, str | None, str | None]:
+    tags = version_of(settings, version).tags
+    return tags.get("decision"), tags.get("decision_reason"), tags.get("replaced_by")
+
+
 def test_decisions_stand_on_the_version(registry: Registry, settings: Settings, trained: Trained) -> None:
     registered = registry.record(trained)
     decision = decide(trained.candidate, trained.baselines["baseline"], None, 1, 0.002)
@@ -234,14 +264,15 @@ def test_a_forest_that_onnx_cannot_match_is_not_released(
     assert published_version(settings, "TEST", 1) == ""
 
 
-def test_a_server_that_is_gone_is_named(
-    settings: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+def test_a_server_that_is_gone_is_named(settings: Settings, sessions: Sessions) -> None:
     training = settings.training.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
     registry = Registry(settings.model_copy(update={"training": training}), sessions)
-    with pytest.raises(RegistryError, match="MLflow"), registry.pipeline_run("test", {}):
+    with pytest.raises(RegistryError, match=r"MLflow at http://127\.0\.0\.1:9 does not answer"):
+        registry.champion("TEST", 1)
+    with (
+        pytest.raises(RegistryError, match=r"MLflow at http://127\.0\.0\.1:9 does not answer"),
+        registry.pipeline_run("test", {}),
+    ):
         pass
 
 

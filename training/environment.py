@@ -1,0 +1,25 @@
+"""Variables that MLflow and its libraries read when they are imported; those that are set already win."""
+
+import logging
+import os
+
+DEFAULTS = {
+    # Git is asked for the commit by us; MLflow's own look fails loudly where there is none.
+    "GIT_PYTHON_REFRESH": "quiet",
+    # MLflow would otherwise try for minutes whether a server that went away comes back.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    # Its log goes the way of every other, and its link to each run is not printed among our lines.
+    "MLFLOW_CONFIGURE_LOGGING": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+# They announce every migration of MLflow's database, and every request that is tried again.
+TALKATIVE = ("mlflow", "alembic", "urllib3")
+
+
+def prepare_environment() -> None:
+    """Set what is not set; before MLflow is imported."""
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.ERROR if name == "urllib3" else logging.WARNING)

@@ -1,0 +1,70 @@
+"""The server or file that MLflow keeps everything in: whether it answers, and its failures as ours."""
+
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import httpx
+from mlflow.exceptions import MlflowException
+
+from training.errors import RegistryError
+
+# Seconds for a connection, and again for the first bytes of an answer.
+ANSWERS_WITHIN = 4.0
+REMEDY = "start it, or unset MLFLOW_TRACKING_URI and `training.tracking_uri` to keep runs under STOCKS_HOME"
+
+
+def check_answers(uri: str) -> None:
+    """Whether anybody answers at `uri`, so that what follows need not find out request by request.
+
+    Whoever answers at all is left to MLflow, which knows about keys and certificates; files are not looked at.
+
+    Raises:
+        RegistryError: nobody answers.
+    """
+    if urlsplit(uri).scheme not in {"http", "https"}:
+        return
+    address = without_secret(uri).rstrip("/")
+    try:
+        with httpx.stream("GET", f"{address}/health", timeout=ANSWERS_WITHIN):
+            pass
+    except httpx.TimeoutException:
+        raise RegistryError(f"MLflow at {address} does not answer within {ANSWERS_WITHIN:.0f} s; {REMEDY}") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        if not _is_about_certificates(error):
+            raise RegistryError(f"MLflow at {address} does not answer: {first_line(error)}; {REMEDY}") from None
+
+
+def _is_about_certificates(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+@contextmanager
+def translated(subject: str) -> Iterator[None]:
+    """What MLflow and its files raise as ours, in one line.
+
+    Raises:
+        RegistryError: in place of it.
+    """
+    try:
+        yield
+    except RegistryError:
+        raise
+    except (MlflowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise RegistryError(f"{subject}: MLflow failed: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the user and password that an address in it may carry."""
+    return without_secret(str(error).partition("\n")[0] or type(error).__name__)
+
+
+def without_secret(text: str) -> str:
+    """`text` without the user and password of any address in it."""
+    return re.sub(r"//[^/\s@]+@", "//", text)
