@@ -60,8 +60,10 @@ def make_app(settings: Settings, stack: Parts) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for router in (_predictions(stack), _inference(stack), _models(settings, stack), _service(settings, stack)):
+    for router in (_predictions(stack), _inference(stack), _models(settings, stack)):
         app.include_router(router, dependencies=[Depends(_check_parameters)])
+    # Load balancers and scrapers add parameters of their own.
+    app.include_router(_service(settings, stack))
     app.include_router(_documentation(app))
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(RequestValidationError, _answer_invalid)

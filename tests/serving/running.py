@@ -15,6 +15,8 @@ import pytest
 
 from configuration import ROOT
 
+# Variables of whoever runs the tests, or that a library has set within them.
+OTHERS = ("STOCKS_", "BENTOML_", "PROM", "MLFLOW_")
 START_WITHIN = 90.0
 END_WITHIN = 30.0
 
@@ -48,7 +50,7 @@ class Service:
 
 def environment(home: Path, **given: str) -> dict[str, str]:
     """As a user's, with a home of its own, simulated prices and nothing else set."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("STOCKS_", "BENTOML_", "PROM"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
     kept.pop("REDIS_URL", None)
     own = {"STOCKS_HOME": str(home), "BENTOML_HOME": str(home / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
     return {**kept, **own, "STOCKS_MARKET__PROVIDERS": '["simulated"]', **given}

@@ -99,8 +99,6 @@ async def test_what_cannot_be_asked_is_a_problem(running: Running, path: str, st
         ("GET", "/predict/AAPL?horizon=5&Horizon=1", "'Horizon' is no parameter of this address; those are horizon"),
         ("GET", "/model/status/AAPL?x=", "'x' is no parameter"),
         ("POST", "/model/retrain/AAPL?horizons=1", "'horizons' is no parameter of this address; those are horizon"),
-        ("GET", "/tickers?limit=3", "'limit' is no parameter of this address; there are none"),
-        ("GET", "/performance/summary?minutes=5", "there are none"),
         ("GET", "/v2/models/AAPL?versions=1", "'versions' is no parameter of this address; those are version"),
     ],
 )
@@ -110,6 +108,12 @@ async def test_a_parameter_that_would_be_ignored_is_named(running: Running, meth
 
         assert answer.status_code == answer.json()["status"] == 422
         assert said in answer.json()["detail"]
+
+
+async def test_what_machines_ask_for_takes_their_own_parameters(running: Running) -> None:
+    async with running() as (client, _):
+        for path in ("/health?probe=7", "/metrics?name[]=stocks_request_seconds"):
+            assert (await client.get(path)).status_code == 200
 
 
 async def test_an_unset_horizon_is_one_session_and_must_be_configured(running: Running) -> None:

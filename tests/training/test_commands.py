@@ -56,7 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(home: Path, files: Path, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("STOCKS_")}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("STOCKS_", "MLFLOW_"))}
     environ |= {
         "STOCKS_HOME": str(home),
         "BENTOML_HOME": str(home / "bentoml"),
