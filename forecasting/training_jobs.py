@@ -180,10 +180,12 @@ class TrainingJobs:
         return Result(*found) if found else None
 
     def put_back(self, step: Step) -> None:
-        """Queue a claimed step again."""
+        """Queue a claimed step again, behind all that are as urgent."""
         with self._transaction() as connection:
             connection.execute(
-                "UPDATE steps SET status = 'queued', started_at = NULL WHERE step_id = ?", (step.step_id,)
+                "UPDATE steps SET status = 'queued', started_at = NULL,"
+                " step_id = (SELECT max(step_id) + 1 FROM steps) WHERE step_id = ?",
+                (step.step_id,),
             )
 
     def waiting(self) -> bool:

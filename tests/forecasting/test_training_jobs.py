@@ -130,11 +130,14 @@ def test_what_a_dead_worker_left_is_queued_again(jobs: TrainingJobs) -> None:
     assert claimed(jobs).step_id == left.step_id
 
 
-def test_a_step_can_be_put_back(jobs: TrainingJobs) -> None:
+def test_a_step_that_is_put_back_lets_others_go_first(jobs: TrainingJobs) -> None:
     jobs.add("AAPL", [1], RETRAIN)
+    jobs.add("MSFT", [1], RETRAIN)
+    jobs.add("TSLA", [1], MISSING)
+
     jobs.put_back(claimed(jobs))
 
-    assert jobs.waiting()
+    assert [claimed(jobs).ticker for _ in range(3)] == ["MSFT", "AAPL", "TSLA"]
 
 
 def test_failures_and_ends_are_remembered(jobs: TrainingJobs) -> None:

@@ -57,6 +57,7 @@ async def test_the_key_is_nowhere(
     broken: Any,
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "httpx")  # which the service silences
     written = []
     for body in BODIES[: 3 if broken else None]:
         server.play(played(**{"body": body} | broken))
