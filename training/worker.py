@@ -19,6 +19,8 @@ LOOK_EVERY = 0.5
 # Training may wait, answers may not.
 NICENESS = 10
 LOCK_WITHIN = 2.0
+# Seconds that the service, which starts in the same moment, has the processors to itself.
+AFTER_YOU = 2.0
 
 
 def work_forever(home: Path, parent: int, lock: int | None = None) -> bool:
@@ -40,7 +42,8 @@ def work_forever(home: Path, parent: int, lock: int | None = None) -> bool:
     if begins:
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
         jobs.resume()
-    if not begins:
+        time.sleep(AFTER_YOU)
+    else:
         _wait_for_work(jobs)
     from training.work import work_until_idle  # noqa: PLC0415  # it imports what takes seconds and hundreds of MB
 
