@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import configuration
+from training.environment import prepare_environment
 
 STEPS = 10
 REFITS = 5
@@ -46,6 +47,7 @@ def prepare(bars: Path, tickers: Sequence[str], folder: Path) -> None:
         "STOCKS_MARKET__FILES__DIRECTORY": str(folder / "bars"),
     }
     configuration.anchor()
+    prepare_environment()
 
 
 def memory() -> float:
