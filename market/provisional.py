@@ -1,6 +1,6 @@
 """The bar of a session that still runs, or whose bar no provider has yet, made from its quote."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 
@@ -13,8 +13,8 @@ WINDOW = 21  # complete sessions that say what is typical
 EXTENDED = timedelta(hours=4)  # of trading after the close; what trades later belongs to the next session
 
 
-def with_provisional(bars: Bars, quote: Quote, sessions: Sessions, now: datetime) -> tuple[Bars, bool]:
-    """Append the provisional bar of the newest session that has begun.
+def with_provisional(bars: Bars, quote: Quote, sessions: Sessions) -> tuple[Bars, bool]:
+    """Append the provisional bar of the session that a quote is from.
 
     While it runs, and after its close until a provider has its bar: without it the forecast would be for a session
     that is over. Its close is the quote. Its range and volume are those of a part of the session, which features would
@@ -28,21 +28,20 @@ def with_provisional(bars: Bars, quote: Quote, sessions: Sessions, now: datetime
         bars: split-adjusted to the share as it trades now, complete sessions only.
         quote: as traded.
         sessions: of the exchange.
-        now: decides which session is the newest.
 
     Returns:
-        The bars with the provisional one and True; the bars unchanged and False when they hold the newest session, when
-        the quote is not from it, when one of the two is simulated and the other is not, or when the quote looks as if
-        the share was split since the last bar.
+        The bars with the provisional one and True; the bars unchanged and False when they hold that session, when the
+        quote is from before its opening or long after its close, when one of the two is simulated and the other is
+        not, or when the quote looks as if the share was split since the last bar.
     """
-    newest = sessions.begun(now)
-    if newest <= bars.session[-1] or quote.simulated != bars.simulated:
+    session = sessions.begun(quote.at)
+    if session <= bars.session[-1] or quote.simulated != bars.simulated:
         return bars, False
-    if not sessions.opens(newest) <= quote.at <= sessions.closes(newest) + EXTENDED:
+    if not sessions.opens(session) <= quote.at <= sessions.closes(session) + EXTENDED:
         return bars, False
     if plausible_ratio(quote.price / float(bars.close[-1]), EXPLAINED_WITHIN) is not None:
         return bars, False
-    return _append(bars, newest, quote), True
+    return _append(bars, session, quote), True
 
 
 def _append(bars: Bars, session: np.datetime64, quote: Quote) -> Bars:

@@ -24,6 +24,9 @@ class Champions:
     """Follows the model store; a new model takes over only after it has given an answer.
 
     One reference is replaced, so a request in flight ends with the model it began with, card and forest alike.
+
+    Attributes:
+        has_looked: whether the store was looked through at least once; until then a model that is missing may be there.
     """
 
     def __init__(self, roots: Sequence[Path], keys: Sequence[Key], attempt: Try) -> None:
@@ -34,6 +37,7 @@ class Champions:
         self._swapped: list[Swapped] = []
         self._serving: dict[Key, Published] = {}
         self._refused: dict[Key, tuple[Path, str]] = {}
+        self.has_looked = False
 
     def get(self, ticker: str, horizon: int) -> Published | None:
         """The model that answers, if there is one."""
@@ -69,6 +73,7 @@ class Champions:
         for start in range(0, len(new), TRIED_AT_ONCE):
             chunk = new[start : start + TRIED_AT_ONCE]
             await asyncio.gather(*(self._take_over(key, folder) for key, folder in chunk if folder is not None))
+        self.has_looked = True
 
     def _is_new(self, key: Key, folder: Path | None) -> bool:
         serving, refused = self._serving.get(key), self._refused.get(key)

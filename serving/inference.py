@@ -24,6 +24,7 @@ from serving.forests import Output, Row
 from serving.problems import not_found, unavailable, unprocessable
 
 INPUT, OUTPUT = "X", "variable"
+OUTPUT_NAMES = ("expected_return", "log_width_by_forest", "log_width_by_ridge")
 FLOATS = frozenset({"FP32", "FP64"})
 MOST_ROWS = 10_000
 PLATFORM = "onnxruntime_onnx"
@@ -73,14 +74,25 @@ class Inference:
             "platform": PLATFORM,
             "inputs": [{"name": INPUT, "datatype": "FP32", "shape": [-1, len(NAMES)]}],
             "outputs": [{"name": OUTPUT, "datatype": "FP32", "shape": [-1, OUTPUTS]}],
+            "parameters": {"inputs": list(NAMES), "outputs": list(OUTPUT_NAMES)},
         }
 
-    def index(self) -> list[Json]:
-        """Every model, ready or not."""
+    def index(self, body: bytes = b"") -> list[Json]:
+        """Every model, ready or not; those that are ready when the request's body asks for them alone.
+
+        Raises:
+            Problem: 422 for a body that is no request.
+        """
+        try:
+            only_ready = bool(body) and from_json(body).get("ready") is True
+        except (ValueError, AttributeError):
+            raise unprocessable('the body must be a JSON object, such as {"ready": true}') from None
         found = []
         for name, key in self._keys.items():
             published = self._champions.get(*key)
             if name == model_name(*key).lower():
+                if only_ready and published is None:
+                    continue
                 version = str(published.card.version) if published else ""
                 found.append({"name": name, "version": version, "state": "READY" if published else "UNAVAILABLE"})
         return found

@@ -83,7 +83,7 @@ class _Answer:
     def __init__(self, scope: Scope, send: Send) -> None:
         self.started = self.finished = False
         self.seconds: dict[str, float] = {}
-        self.request_id = _request_id(scope)
+        self.request_id = request_id_of(scope)
         self._scope = scope
         self._send = send
         self._since = perf_counter()
@@ -146,7 +146,7 @@ def _is_foreign_error(start: Message) -> bool:
     return start["status"] >= HTTPStatus.BAD_REQUEST and not kind.startswith(MEDIA_TYPE.encode())
 
 
-def _request_id(scope: Scope) -> str:
+def request_id_of(scope: Scope) -> str:
     """The client's own, if it is a short plain word; else a new one."""
     given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"").decode("latin-1")
     plain = given.isascii() and given.isprintable() and 0 < len(given) <= LONGEST_ID

@@ -122,7 +122,7 @@ class Predictor:
         if len(history.bars) < FEWEST_BARS:
             raise unavailable(f"{ticker}: one session of prices is not enough for a forecast", RETRY_AFTER)
         recent = history.bars[-LOOK_BACK:]
-        bars, provisional = with_provisional(recent, quote, self._market.sessions, datetime.now(UTC))
+        bars, provisional = with_provisional(recent, quote, self._market.sessions)
         return quote, history, bars, provisional
 
     async def _make(self, published: Published | None, bars: Bars, horizon: int, *, fresh: bool) -> Made:

@@ -134,9 +134,9 @@ def _inference(stack: Parts) -> APIRouter:
         return JSONResponse(stack().inference.metadata(name, version))
 
     @router.post("/repository/index")
-    async def index() -> Response:
-        """Every model, ready or not."""
-        return JSONResponse(stack().inference.index())
+    async def index(request: Request) -> Response:
+        """Every model, ready or not; with `{"ready": true}` those that are."""
+        return JSONResponse(stack().inference.index(await request.body()))
 
     @router.get("")
     async def server() -> Response:

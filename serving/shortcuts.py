@@ -16,6 +16,7 @@ from configuration import Settings
 from serving import metrics
 from serving.cached_predictor import CachedPredictor
 from serving.inference import Inference
+from serving.middleware import REQUEST_ID, request_id_of
 from serving.rendered import Rendered
 
 log = structlog.get_logger(__name__)
@@ -58,11 +59,12 @@ class Hits(_Shortcut):
             await self._app(scope, receive, send)
             return
         milliseconds = 1000 * (perf_counter() - started)
-        timing = [
+        more = [
             (b"x-response-time", b"%.3f" % (milliseconds / 1000)),
             (b"server-timing", b"cache;dur=%.3f, total;dur=%.3f" % (milliseconds, milliseconds)),
+            (REQUEST_ID, request_id_of(scope).encode()),
         ]
-        await _send(send, answer, b"memory", timing)
+        await _send(send, answer, b"memory", more)
         HIT_SECONDS.observe(perf_counter() - started)
         self._predictor().served(answer, "memory")
         if self._debug:

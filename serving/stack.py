@@ -55,8 +55,14 @@ class Stack:
         async def attempt(published: Published) -> None:
             await try_model(published, ask)
 
-        champions = Champions(default_roots(settings), keys, attempt)
         jobs, worker = TrainingJobs(settings.home), WorkerLock(settings.home)
+        wanted = WantedModels(jobs, worker)
+
+        def want(ticker: str, horizon: int) -> None:
+            if champions.has_looked:
+                wanted.ask(ticker, horizon)
+
+        champions = Champions(default_roots(settings), keys, attempt)
         record, performance = TrackRecord(settings.home), Performance()
         forecasts = ForecastCache(shared, settings.cache.prediction_ttl)
         predictor = CachedPredictor(
@@ -64,7 +70,7 @@ class Stack:
             Predictor(settings, market, champions, forecaster, forecasts),
             shared,
             model=lambda ticker, horizon: model_tag(champions.get(ticker, horizon)),
-            wanted=WantedModels(jobs, worker).ask,
+            wanted=want,
             note=record.note,
         )
         champions.on_swap(predictor.expire)

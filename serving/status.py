@@ -13,6 +13,7 @@ from configuration import Settings
 from forecasting.card import ModelCard
 from forecasting.published import Published
 from forecasting.training_jobs import Result
+from market.bars import SIMULATED
 from market.errors import MarketError
 from market.market import History, Market
 from serving import freshness
@@ -66,13 +67,16 @@ class Status:
     async def warm_up(self) -> None:
         """Load every model and answer every ticker once, so that no user waits for it."""
         self._started_at = time()
-        if not self._market.has_real_providers:
-            log.warning("prices are simulated", remedy=REAL_PRICES)
         await self._champions.look()
         outcomes = await asyncio.gather(*(self._warm(ticker) for ticker in self._settings.tickers))
         self._errors = [error for error in outcomes if error]
         self._completed_at = time()
         seconds = round(self._completed_at - self._started_at, 3)
+        horizon = self._settings.horizons[0]
+        answers = [self._predictor.at_once(ticker, horizon) for ticker in self._settings.tickers]
+        sources = [answer.prediction.data.history_source for answer in answers if answer is not None]
+        if simulated := sources.count(SIMULATED):
+            log.warning("prices are simulated", tickers=simulated, remedy=REAL_PRICES)
         log.info("warm", seconds=seconds, models=len(self._champions.serving()), errors=len(self._errors))
 
     def warm_up_status(self) -> WarmUpStatus:

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -67,14 +67,21 @@ class TrackRecord:
     def join(self, bars: Mapping[str, Bars]) -> dict[tuple[str, int], Accuracy]:
         """Rolling scores by ticker and horizon of the predictions whose target session is among `bars`."""
         found = defaultdict(list)
-        for noted in self._read():
-            series = bars.get(noted.ticker)
-            if series is not None and series.simulated == noted.simulated:
-                actual = _return(series, noted.made_on, noted.target_on)
-                if actual is not None:
-                    found[noted.ticker, noted.horizon].append((noted, actual))
+        for noted in self._last_words(bars):
+            actual = _return(bars[noted.ticker], noted.made_on, noted.target_on)
+            if actual is not None:
+                found[noted.ticker, noted.horizon].append((noted, actual))
         self._scores = {key: _score(pairs[-ROLLING:]) for key, pairs in found.items()}
         return self._scores
+
+    def _last_words(self, bars: Mapping[str, Bars]) -> Iterable[Noted]:
+        """One prediction for each ticker, horizon and session: the newest model's, else the baseline's."""
+        chosen: dict[tuple[object, ...], Noted] = {}
+        for noted in self._read():
+            if noted.ticker in bars and bars[noted.ticker].simulated == noted.simulated:
+                key = noted.ticker, noted.horizon, noted.made_on
+                chosen[key] = max(chosen.get(key, noted), noted, key=lambda one: one.version or 0)
+        return chosen.values()
 
     def score(self, ticker: str, horizon: int) -> Accuracy | None:
         """The last rolling score of a ticker and horizon, if any of its predictions came due."""

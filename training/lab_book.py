@@ -125,9 +125,11 @@ def scores_of(trained: Trained) -> dict[str, str]:
 def description_of(trained: Trained) -> str:
     """The same in a line, for people."""
     scores = trained.comparison
+    skill = scores["skill_over_baseline"]
     return (
-        f"Out of sample to {trained.data.session[-1]}: interval score {scores['skill_over_baseline']:+.2%} better than"
-        f" the baseline's, {trained.metrics.coverage:.1%} inside the 90 % interval,"
+        f"Out of sample to {trained.data.session[-1]}: interval score {abs(skill):.2%}"
+        f" {'better' if skill >= 0 else 'worse'} than the baseline's,"
+        f" {trained.metrics.coverage:.1%} inside the 90 % interval,"
         f" error {scores['mae_ratio']:.4f} of that of no change."
     )
 

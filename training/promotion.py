@@ -13,6 +13,7 @@ SIGNIFICANCE = 0.05
 RESAMPLES = 2000
 # Sessions resampled together: volatility comes in runs, and labels over h sessions overlap.
 SHORTEST_BLOCK = 10
+HOLDS = "it is not significantly worse than the baseline"
 # A refit of the champion's own recipe on newer bars is scored on the same folds, give or take where the calibration
 # begins; within this share it is taken for the fresher bars' sake.
 SAME_RECIPE_TOLERANCE = 0.01
@@ -81,13 +82,13 @@ def decide(
     if bound > 0:
         return Decision(False, "it is significantly worse than the baseline", *numbers)
     if champion is None:
-        return Decision(True, "it is not worse than the baseline, and there is no champion", *numbers)
+        return Decision(True, f"{HOLDS}, and there is no champion", *numbers)
     improvement = _improvement(challenger, champion)
     if improvement is None:
-        return Decision(True, "it is not worse than the baseline, and shares no sessions with the champion", *numbers)
+        return Decision(True, f"{HOLDS}, and shares no sessions with the champion", *numbers)
     same = challenger.recipe == champion.recipe
     if same and improvement >= -SAME_RECIPE_TOLERANCE:
-        return Decision(True, "it is the champion's recipe on newer bars", *numbers, improvement)
+        return Decision(True, "it is the champion's recipe, and holds its level", *numbers, improvement)
     if not same and improvement >= margin:
         return Decision(True, f"it beats the champion by {improvement:.2%}", *numbers, improvement)
     asked = -SAME_RECIPE_TOLERANCE if same else margin

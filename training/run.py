@@ -90,13 +90,20 @@ def run(settings: Settings, order: Order) -> list[Outcome]:
     return outcomes
 
 
-def run_one(settings: Settings, ticker: str, horizon: int) -> Outcome:
-    """The same for one model, within this process: what a retraining does."""
+def run_one(settings: Settings, ticker: str, horizon: int, *, again: bool = True) -> Outcome:
+    """The same for one model, within this process: what a retraining does.
+
+    Args:
+        again: also when it was kept back on these very bars, with this recipe.
+    """
     bars, failures = load(settings, [ticker])
     if ticker in failures:
         return Outcome(ticker, horizon, promoted=False, reason=failures[ticker])
     registry = Registry(settings)
     try:
+        if not again and _is_done(settings, registry, bars[ticker], horizon):
+            newest = registry.standing(ticker, horizon).newest
+            return Outcome(ticker, horizon, promoted=False, reason="trained on the same bars before", version=newest)
         with registry.pipeline_run(f"refit {ticker}-{horizon}", {"tickers": ticker}):
             trained = attempt(bars[ticker], horizon, plan_of(settings))
             outcome = _finish(settings, registry, bars[ticker], horizon, trained)

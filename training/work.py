@@ -9,7 +9,7 @@ import configuration
 import logs
 from configuration import Settings
 from forecasting.published import UnreadableModel, default_roots, newest_folder, read_published
-from forecasting.training_jobs import MISSING, Step, TrainingJobs
+from forecasting.training_jobs import MISSING, RETRAIN, Step, TrainingJobs
 from market.errors import MarketError
 from market.market import Market
 from training.lock import alone
@@ -56,7 +56,7 @@ def work(step: Step, jobs: TrainingJobs, settings: Settings) -> None:
 
     started = time.monotonic()
     try:
-        outcome = run_one(settings, step.ticker, step.horizon)
+        outcome = run_one(settings, step.ticker, step.horizon, again=step.priority == RETRAIN)
     except Exception as error:
         log.exception("training", ticker=step.ticker, horizon=step.horizon, outcome="failed")
         jobs.finish(step, "failed", f"{type(error).__name__}: {error}")

@@ -22,7 +22,7 @@ def quote(price: float = 101.0, at: datetime = RUNNING, source: str = "tiingo", 
 
 def test_a_running_session_gets_a_bar_that_closes_at_the_quote(make_series: Any, sessions: Sessions) -> None:
     bars = make_series().bars
-    extended, is_provisional = with_provisional(bars, quote(open=100.5, high=101.5, low=100.0), sessions, RUNNING)
+    extended, is_provisional = with_provisional(bars, quote(open=100.5, high=101.5, low=100.0), sessions)
     assert is_provisional
     assert len(extended) == len(bars) + 1
     assert extended.session[-1] == np.datetime64("2024-03-12")
@@ -33,7 +33,7 @@ def test_a_running_session_gets_a_bar_that_closes_at_the_quote(make_series: Any,
 def test_part_of_a_range_and_volume_does_not_pass_for_a_whole_one(make_series: Any, sessions: Sessions) -> None:
     bars = make_series().bars
     early = quote(100.0, open=100.0, high=100.0, low=100.0, volume=12.0)  # one minute after the opening
-    extended, _ = with_provisional(bars, early, sessions, RUNNING)
+    extended, _ = with_provisional(bars, early, sessions)
     typical = np.log(bars.high[-21:] / np.maximum(bars.open, bars.close)[-21:])
     assert np.log(extended.high[-1] / 100.0) == pytest.approx(float(np.median(typical)))
     assert extended.low[-1] < 100.0
@@ -42,13 +42,13 @@ def test_part_of_a_range_and_volume_does_not_pass_for_a_whole_one(make_series: A
 
 def test_the_range_holds_what_was_seen(make_series: Any, sessions: Sessions) -> None:
     wild = quote(100.0, open=101.0, high=120.0, low=80.0)
-    extended, _ = with_provisional(make_series().bars, wild, sessions, RUNNING)
+    extended, _ = with_provisional(make_series().bars, wild, sessions)
     assert (extended.high[-1], extended.low[-1]) == (120.0, 80.0)
 
 
 def test_without_an_opening_price_the_last_close_stands_in(make_series: Any, sessions: Sessions) -> None:
     bars = make_series().bars
-    extended, _ = with_provisional(bars, quote(), sessions, RUNNING)
+    extended, _ = with_provisional(bars, quote(), sessions)
     assert extended.open[-1] == bars.close[-1]
 
 
@@ -57,60 +57,50 @@ def moment(text: str) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("now", "at"),
+    "at",
     [
-        ("2024-03-12 20:00", "2024-03-12 20:00"),  # it closes at this moment
-        ("2024-03-12 21:30", "2024-03-12 19:59"),  # closed; its last trade was a minute before
-        ("2024-03-12 21:30", "2024-03-12 15:00"),  # nothing newer is known of it
-        ("2024-03-12 23:00", "2024-03-12 22:40"),  # traded after hours
-        ("2024-03-13 13:00", "2024-03-12 20:00"),  # the next one has not opened
+        "2024-03-12 20:00",  # it closes at this moment
+        "2024-03-12 19:59",  # its last trade was a minute before
+        "2024-03-12 15:00",  # nothing newer is known of it
+        "2024-03-12 22:40",  # traded after hours
     ],
 )
-def test_a_closed_session_without_its_bar_is_provisional_too(
-    make_series: Any, sessions: Sessions, now: str, at: str
+def test_a_session_without_its_bar_is_provisional_however_late_it_is(
+    make_series: Any, sessions: Sessions, at: str
 ) -> None:
-    extended, is_provisional = with_provisional(make_series().bars, quote(at=moment(at)), sessions, moment(now))
+    extended, is_provisional = with_provisional(make_series().bars, quote(at=moment(at)), sessions)
     assert is_provisional
     assert (str(extended.session[-1]), extended.close[-1]) == ("2024-03-12", 101.0)
-    assert str(sessions.after(extended.session[-1], 1)) == "2024-03-13"  # the forecast is for a session to come
+    assert str(sessions.after(extended.session[-1], 1)) == "2024-03-13"  # what the quote knows is no forecast
 
 
-@pytest.mark.parametrize("now", ["2024-03-08 22:00", "2024-03-09 15:00", "2024-03-10 15:00", "2024-03-11 13:00"])
-def test_over_a_weekend_fridays_quote_stands_for_its_bar_until_monday_opens(
-    make_series: Any, sessions: Sessions, now: str
-) -> None:
+def test_over_a_weekend_fridays_quote_stands_for_its_bar(make_series: Any, sessions: Sessions) -> None:
     thursday = make_series(last="2024-03-07").bars
-    friday = quote(at=moment("2024-03-08 21:00"))
-    extended, is_provisional = with_provisional(thursday, friday, sessions, moment(now))
+    extended, is_provisional = with_provisional(thursday, quote(at=moment("2024-03-08 21:00")), sessions)
     assert is_provisional
     assert str(extended.session[-1]) == "2024-03-08"
-    assert with_provisional(thursday, friday, sessions, moment("2024-03-11 13:30")) == (thursday, False)
 
 
 def test_a_half_day_closes_early(make_series: Any, sessions: Sessions) -> None:
     before = make_series(last="2024-07-02").bars
     for at, expected in (("2024-07-03 17:00", True), ("2024-07-03 21:00", True), ("2024-07-03 21:01", False)):
-        assert with_provisional(before, quote(at=moment(at)), sessions, moment("2024-07-04 12:00"))[1] is expected
+        assert with_provisional(before, quote(at=moment(at)), sessions)[1] is expected
 
 
 @pytest.mark.parametrize(
-    ("now", "at", "source"),
+    ("at", "source"),
     [
-        ("2024-03-12 12:00", "2024-03-12 11:00", "tiingo"),  # before the opening, the last bar being there
-        ("2024-03-12 15:00", "2024-03-11 20:00", "tiingo"),  # of the session before
-        ("2024-03-12 21:30", "2024-03-11 20:00", "tiingo"),  # the same, after the close
-        ("2024-03-12 21:30", "2024-03-12 13:29", "tiingo"),  # of the morning before the opening
-        ("2024-03-13 13:00", "2024-03-13 12:00", "tiingo"),  # of the morning after
-        ("2024-03-13 15:00", "2024-03-12 20:00", "tiingo"),  # the next session has opened
-        ("2024-03-12 15:00", "2024-03-12 15:00", "simulated"),  # of another kind
-        ("2024-03-12 21:30", "2024-03-12 20:00", "simulated"),
+        ("2024-03-12 11:00", "tiingo"),  # before the opening, the last bar being there
+        ("2024-03-11 20:00", "tiingo"),  # of the session that is there
+        ("2024-03-12 13:29", "tiingo"),  # of the morning before the opening
+        ("2024-03-13 12:00", "tiingo"),  # of the morning after
+        ("2024-03-12 15:00", "simulated"),  # of another kind
+        ("2024-03-12 20:00", "simulated"),
     ],
 )
-def test_otherwise_the_bars_stay_as_they_are(
-    make_series: Any, sessions: Sessions, now: str, at: str, source: str
-) -> None:
+def test_otherwise_the_bars_stay_as_they_are(make_series: Any, sessions: Sessions, at: str, source: str) -> None:
     bars = make_series().bars
-    assert with_provisional(bars, quote(at=moment(at), source=source), sessions, moment(now)) == (bars, False)
+    assert with_provisional(bars, quote(at=moment(at), source=source), sessions) == (bars, False)
 
 
 @pytest.mark.parametrize("now", ["2024-03-12 20:00", "2024-03-12 23:00", "2024-03-16 12:00"])
@@ -120,7 +110,7 @@ async def test_simulated_prices_have_every_closed_session_and_need_none(
     clock.seconds = moment(now).timestamp()
     market = make_market(simulated=True)
     found, bars = await market.quote("AAPL"), (await market.history("AAPL")).bars
-    assert with_provisional(bars, found, sessions, clock.moment) == (bars, False)
+    assert with_provisional(bars, found, sessions) == (bars, False)
 
 
 async def test_a_file_that_ends_early_gets_no_bar_from_its_own_last_close(
@@ -129,7 +119,7 @@ async def test_a_file_that_ends_early_gets_no_bar_from_its_own_last_close(
     clock.seconds = moment("2024-03-12 23:00").timestamp()
     market = make_market(Files(real_bars, sessions))
     found, bars = await market.quote("AAPL"), (await market.history("AAPL")).bars
-    assert with_provisional(bars, found, sessions, clock.moment) == (bars, False)
+    assert with_provisional(bars, found, sessions) == (bars, False)
 
 
 @pytest.mark.parametrize(("price", "expected"), [(101.0, True), (160.0, False)])
@@ -141,7 +131,7 @@ async def test_a_quote_that_is_held_back_closes_no_session(
     market = make_market(provider("tiingo", {"AAPL": make_series()}, {"AAPL": closed}))
     found, bars = await market.quote("AAPL"), (await market.history("AAPL")).bars
     assert bool(found.held_back) is not expected
-    assert with_provisional(bars, found, sessions, clock.moment)[1] is expected
+    assert with_provisional(bars, found, sessions)[1] is expected
 
 
 async def test_the_bar_takes_the_place_of_the_quote_once_a_provider_has_it(
@@ -151,26 +141,26 @@ async def test_the_bar_takes_the_place_of_the_quote_once_a_provider_has_it(
     tiingo = provider("tiingo", {"AAPL": make_series()}, {"AAPL": quote(at=moment("2024-03-12 20:00"))})
     market = make_market(tiingo)
     found, before = await market.quote("AAPL"), (await market.history("AAPL")).bars
-    assert with_provisional(before, found, sessions, clock.moment)[1]
+    assert with_provisional(before, found, sessions)[1]
     tiingo.bars_of["AAPL"] = make_series(last="2024-03-12", count=301)
     clock.forward(2 * 3600)
     found, after = await market.quote("AAPL"), (await market.history("AAPL")).bars
     assert str(after.session[-1]) == "2024-03-12"
-    assert with_provisional(after, found, sessions, clock.moment) == (after, False)
+    assert with_provisional(after, found, sessions) == (after, False)
 
 
 def test_a_quote_that_looks_split_is_no_close(make_series: Any, sessions: Sessions) -> None:
     bars = make_series().bars
-    assert with_provisional(bars, quote(25.1), sessions, RUNNING) == (bars, False)
+    assert with_provisional(bars, quote(25.1), sessions) == (bars, False)
 
 
 def test_a_session_that_is_already_there_is_not_added_again(make_series: Any, sessions: Sessions) -> None:
     bars = make_series(last="2024-03-12").bars
-    assert with_provisional(bars, quote(), sessions, RUNNING) == (bars, False)
+    assert with_provisional(bars, quote(), sessions) == (bars, False)
 
 
 def test_one_bar_is_enough(make_series: Any, sessions: Sessions) -> None:
-    extended, is_provisional = with_provisional(make_series(count=1).bars, quote(), sessions, RUNNING)
+    extended, is_provisional = with_provisional(make_series(count=1).bars, quote(), sessions)
     assert is_provisional
     assert len(extended) == 2
 
@@ -185,6 +175,6 @@ def test_any_quote_gives_a_valid_bar(
 ) -> None:
     opened, high, low = seen
     bars = make_series(count=30).bars
-    extended, is_provisional = with_provisional(bars, quote(price, open=opened, high=high, low=low), sessions, RUNNING)
+    extended, is_provisional = with_provisional(bars, quote(price, open=opened, high=high, low=low), sessions)
     assert isinstance(extended, Bars)
     assert extended.close[-1] == (price if is_provisional else bars.close[-1])

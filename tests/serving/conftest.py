@@ -213,7 +213,6 @@ class FakeMarket:
         self.bars = bars
         self.stale = False
         self.broken: Exception | None = None
-        self.has_real_providers = False
         self.quote_life = 300.0
         self.asked = 0
         self.gate = asyncio.Event()

@@ -21,9 +21,11 @@ async def refuse(published: Published) -> None:
 
 async def test_without_a_model_there_is_none(store: Path) -> None:
     champions = Champions([store], KEYS, accept)
+    before = champions.has_looked
 
     await champions.look()
 
+    assert (before, champions.has_looked) == (False, True)
     assert champions.get("AAPL", 1) is None
     assert champions.serving() == []
 

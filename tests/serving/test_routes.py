@@ -72,6 +72,9 @@ async def test_the_way_of_a_prediction_through_the_layers(running: Running, publ
         assert warm.json()["model"]["version"] == 3
         assert again.content == other.content == long_way.content
         assert all("server-timing" in one.headers for one in (warm, fresh, other, again, long_way))
+        assert all("x-request-id" in one.headers for one in (warm, fresh, other, again, long_way))
+        own = await client.get("/predict/AAPL", headers={"X-Request-ID": "mine"})
+        assert (own.headers["x-cache"], own.headers["x-request-id"]) == ("memory", "mine")
 
 
 async def test_hits_are_logged_when_everything_is(running: Running, capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,6 +181,9 @@ async def test_the_forests_by_themselves(running: Running, publish: Any) -> None
         answer = await client.post("/v2/models/AAPL/versions/2/infer", json={"inputs": [row]})
         assert answer.json()["outputs"][0]["data"] == [0.75, 0.5, 1.0]
         assert len((await client.post("/v2/repository/index")).json()) == 4
+        ready = await client.post("/v2/repository/index", json={"ready": True})
+        assert [model["name"] for model in ready.json()] == ["forest-aapl-1"]
+        assert (await client.post("/v2/repository/index", content=b"[]")).status_code == 422
 
 
 async def test_small_requests_to_a_forest_are_answered_as_large_ones_are(running: Running, publish: Any) -> None:

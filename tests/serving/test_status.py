@@ -63,8 +63,14 @@ async def test_the_warm_up_loads_every_model_and_asks_every_ticker_once(
 
 
 @pytest.mark.parametrize("real", [True, False])
-async def test_the_log_says_when_all_prices_are_invented(make_status: MakeStatus, parts: Any, real: bool) -> None:  # noqa: FBT001
-    parts.market.has_real_providers = real
+async def test_the_log_says_when_prices_are_invented(
+    make_status: MakeStatus,
+    parts: Any,
+    make_bars: Any,
+    real: bool,  # noqa: FBT001
+) -> None:
+    if real:
+        parts.market.bars = {ticker: make_bars(ticker, "files") for ticker in parts.market.bars}
 
     with capture_logs() as lines:
         await make_status().warm_up()

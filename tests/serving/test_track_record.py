@@ -59,6 +59,29 @@ async def test_a_prediction_counts_once_however_many_workers_served_it(
     assert workers[0].join({"AAPL": whole})["AAPL", 1].count == 1
 
 
+async def test_of_what_was_said_of_one_session_the_newest_model_counts(
+    parts: Any, make_bars: Any, tmp_path: Path
+) -> None:
+    whole, (baseline,) = await predictions(parts, make_bars, 1)
+    sure = baseline.prediction.interval.model_copy(update={"lower": 0.01, "upper": 1e6})
+    models = [
+        baseline.model_copy(
+            update={
+                "model": baseline.model.model_copy(update={"type": "random_forest", "version": version}),
+                "prediction": baseline.prediction.model_copy(update={"interval": interval}),
+            }
+        )
+        for version, interval in ((2, sure), (1, sure.model_copy(update={"upper": 0.02})))
+    ]
+    record = TrackRecord(tmp_path)
+    for prediction in (baseline, *models):
+        record.note(prediction)
+
+    score = record.join({"AAPL": whole})["AAPL", 1]
+
+    assert (score.count, score.coverage) == (1, 1.0)
+
+
 async def test_a_line_that_was_cut_off_spoils_nothing(parts: Any, make_bars: Any, tmp_path: Path) -> None:
     whole, (prediction,) = await predictions(parts, make_bars, 1)
     record = TrackRecord(tmp_path)

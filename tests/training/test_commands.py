@@ -106,7 +106,7 @@ def test_what_came_of_each_model_is_noted_for_the_service(
     assert fine is not None
     assert flat is not None
     assert fine.status == "promoted"
-    assert fine.reason.startswith("version 1: it is not worse than the baseline")
+    assert fine.reason.startswith("version 1: it is not significantly worse than the baseline")
     assert flat.status == "failed"
     assert flat.reason.startswith("FLAT: the close moved in 0 of")
 

@@ -62,7 +62,7 @@ def test_a_worse_recipe_is_kept() -> None:
 def test_the_champions_own_recipe_on_newer_bars_is_promoted() -> None:
     decision = decide(candidate(1.0, recipe="same"), evaluation(1.0), candidate(1.0, recipe="same"), 1, 0.002)
     assert decision.promoted
-    assert decision.reason == "it is the champion's recipe on newer bars"
+    assert decision.reason == "it is the champion's recipe, and holds its level"
 
 
 def test_the_champions_own_recipe_is_kept_when_it_has_become_worse() -> None:

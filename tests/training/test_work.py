@@ -43,8 +43,9 @@ def test_a_step_is_trained_registered_and_told(
     last = worked(jobs, configuration.load())
 
     assert last.status == "promoted"
-    assert last.reason == "version 1: it is not worse than the baseline, and there is no champion"
+    assert last.reason == "version 1: it is not significantly worse than the baseline, and there is no champion"
     assert (model_store / "forest-aapl-1" / "latest").is_file()
+    assert worked(jobs, configuration.load()).reason == "version 1: trained on the same bars before"
 
 
 @pytest.mark.slow
