@@ -101,9 +101,8 @@ def run_one(settings: Settings, ticker: str, horizon: int, *, again: bool = True
         return Outcome(ticker, horizon, promoted=False, reason=failures[ticker])
     registry = Registry(settings)
     try:
-        if not again and _is_done(settings, registry, bars[ticker], horizon):
-            newest = registry.standing(ticker, horizon).newest
-            return Outcome(ticker, horizon, promoted=False, reason="trained on the same bars before", version=newest)
+        if not again and (version := _kept_before(settings, registry, bars[ticker], horizon)):
+            return Outcome(ticker, horizon, promoted=False, reason="kept on the same bars before", version=version)
         with registry.pipeline_run(f"refit {ticker}-{horizon}", {"tickers": ticker}):
             trained = attempt(bars[ticker], horizon, plan_of(settings))
             outcome = _finish(settings, registry, bars[ticker], horizon, trained)
@@ -154,9 +153,15 @@ def _is_done(settings: Settings, registry: Registry, bars: Bars, horizon: int) -
     card = newest_card(settings, bars.ticker, horizon)
     if card is not None and card.bars_sha256 == bars.fingerprint():
         return True
+    return _kept_before(settings, registry, bars, horizon) is not None
+
+
+def _kept_before(settings: Settings, registry: Registry, bars: Bars, horizon: int) -> int | None:
+    """The version that was kept back on these very bars with this recipe, if that was the last one."""
     standing = registry.standing(bars.ticker, horizon)
     same = (bars.fingerprint(), recipe(plan_of(settings)))
-    return standing.decision == "kept" and (standing.bars_sha256, standing.recipe) == same
+    is_kept = standing.decision == "kept" and (standing.bars_sha256, standing.recipe) == same
+    return standing.newest if is_kept else None
 
 
 def _finish(settings: Settings, registry: Registry, bars: Bars, horizon: int, trained: Trained | str) -> Outcome:

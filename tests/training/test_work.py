@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 import configuration
 from configuration import ROOT, Settings
-from forecasting.training_jobs import MISSING, Result, TrainingJobs
+from forecasting.training_jobs import MISSING, RETRAIN, Result, TrainingJobs
 from tests.serving.running import environment, wait_until
 from training.runs import EXPERIMENT
 from training.work import work
@@ -23,9 +23,9 @@ def jobs(settings: Settings) -> TrainingJobs:
     return TrainingJobs(settings.home)
 
 
-def worked(jobs: TrainingJobs, settings: Settings, ticker: str = "AAPL") -> Result:
+def worked(jobs: TrainingJobs, settings: Settings, ticker: str = "AAPL", priority: int = MISSING) -> Result:
     """Queue a step, work it, and say what came of it."""
-    jobs.add(ticker, [1], MISSING)
+    jobs.add(ticker, [1], priority)
     step = jobs.claim()
     assert step is not None
     work(step, jobs, settings)
@@ -45,7 +45,24 @@ def test_a_step_is_trained_registered_and_told(
     assert last.status == "promoted"
     assert last.reason == "version 1: it is not significantly worse than the baseline, and there is no champion"
     assert (model_store / "forest-aapl-1" / "latest").is_file()
-    assert worked(jobs, configuration.load()).reason == "version 1: trained on the same bars before"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("model_store")
+def test_what_was_kept_back_is_not_trained_again_on_the_same_bars_unless_a_person_asks(
+    jobs: TrainingJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKS_TRAINING__TESTED", "250")
+    assert worked(jobs, configuration.load(), "MSFT").status == "promoted"
+    # A recipe that is new has to beat the champion by a share that nothing can.
+    monkeypatch.setenv("STOCKS_TRAINING__TESTED", "260")
+    monkeypatch.setenv("STOCKS_TRAINING__PROMOTION_MARGIN", "0.99")
+    first, again = (worked(jobs, configuration.load(), "MSFT") for _ in range(2))
+    asked = worked(jobs, configuration.load(), "MSFT", RETRAIN)
+
+    assert [one.status for one in (first, again, asked)] == ["kept", "kept", "kept"]
+    assert again.reason == "version 2: kept on the same bars before"
+    assert asked.reason.startswith("version 3: its improvement on the champion")
 
 
 @pytest.mark.slow
