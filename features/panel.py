@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from market.bars import Bars, FloatArray, SessionArray
+from market.bars import COLUMNS, Bars, FloatArray, SessionArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,12 @@ class Panel:
 
     @classmethod
     def of(cls, series: Sequence[Bars]) -> "Panel":
-        """Series of one length, in their order; at least one."""
-        return cls(
-            session=np.stack([bars.session for bars in series]),
-            open=np.stack([bars.open for bars in series]),
-            high=np.stack([bars.high for bars in series]),
-            low=np.stack([bars.low for bars in series]),
-            close=np.stack([bars.close for bars in series]),
-            volume=np.stack([bars.volume for bars in series]),
-        )
+        """Join series.
+
+        Args:
+            series: s of them, at least one, each of n bars.
+
+        Raises:
+            ValueError: there is none, or they differ in length.
+        """
+        return cls(**{name: np.stack([getattr(bars, name) for bars in series]) for name in ("session", *COLUMNS)})

@@ -41,7 +41,7 @@ def trailing_mean(values: FloatArray, length: int, rows: int) -> FloatArray:
 
 
 def moving_mean(values: FloatArray, length: int) -> FloatArray:
-    """Mean of each `length` neighbours, shape (..., n - length + 1).
+    """Mean of each `length` neighbours, at least 1 and at most n of them, shape (..., n - length + 1).
 
     Sums of 1, 2, 4, ... neighbours are added up, always in the same order, so that many overlapping windows take
     log2(length) passes over the series, and each is the same to the last bit wherever the series begins.

@@ -8,8 +8,6 @@ import sys
 from configuration import ROOT
 
 MODULE = "training.worker"
-# Training may wait, answers may not.
-NICENESS = 10
 
 
 def can_train() -> bool:
@@ -20,7 +18,4 @@ def can_train() -> bool:
 def start_trainer() -> "subprocess.Popen[bytes]":
     """Start a worker of the training queue, which ends by itself when this process does."""
     command = [sys.executable, "-m", MODULE, str(os.getpid())]
-    trainer = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
-    # It lowers itself too, but only after imports that would delay the service's own.
-    os.setpriority(os.PRIO_PROCESS, trainer.pid, NICENESS)
-    return trainer
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)

@@ -35,12 +35,12 @@ def work_forever(home: Path, parent: int, lock: int | None = None) -> bool:
     watched = threading.Thread(target=_end_with, args=(parent,), daemon=True)
     watched.start()
     begins = lock is None
+    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     lock = lock if lock is not None else _take_lock(home)
     if lock is None:
         return False
     jobs = TrainingJobs(home)
     if begins:
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
         jobs.resume()
         time.sleep(AFTER_YOU)
     else:

@@ -1,6 +1,4 @@
 import asyncio
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from market.errors import QuotaSpent, TooFast
 from market.quota import LocalBuckets, Quota, Usage
 from market.quota_redis import RedisBuckets
 from redis_client import connect
+from tests.market.takers import taken_by_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 FREE_KEY = ("1/second", "25/day")
@@ -103,36 +102,6 @@ async def test_a_month_counts_the_day_within_it(tmp_path: Path, clock: Any) -> N
     await month.acquire()
     assert await month.usage() == Usage(1, 5)
     month.close()
-
-
-TAKER = """
-import asyncio, sys
-from pathlib import Path
-from market.errors import ProviderError
-from market.quota import LocalBuckets, Quota
-from market.quota_redis import RedisBuckets
-from redis_client import connect
-
-async def main():
-    home, url = Path(sys.argv[1]), sys.argv[2]
-    places = [LocalBuckets(home)] if not url else [RedisBuckets(connect(url, 5.0)), LocalBuckets(home)]
-    quota, taken = Quota("tiingo", ["40/day"], places), 0
-    for _ in range(40):
-        try:
-            await quota.acquire()
-            taken += 1
-        except ProviderError:
-            pass
-    print(taken)
-
-asyncio.run(main())
-"""
-
-
-def taken_by_processes(home: Path, url: str = "") -> list[int]:
-    command = [sys.executable, "-c", TAKER, str(home), url]
-    both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    return [int(process.communicate(timeout=60)[0]) for process in both]
 
 
 def test_two_processes_together_take_exactly_the_quota(tmp_path: Path) -> None:

@@ -1,14 +1,11 @@
 """Quotes and quotas on every way to run Redis."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from configuration import ROOT
 from market.errors import QuotaSpent
 from market.history import HistoryStore
 from market.quota import LocalBuckets, Quota, Usage
@@ -16,32 +13,11 @@ from market.quota_redis import RedisBuckets
 from market.quote import Quote
 from market.shared_quotes import SharedQuotes
 from redis_client import connect
+from tests.market.takers import taken_by_processes
 from tests.redis_servers import Deployment
 
 AT = datetime(2024, 3, 11, 20, tzinfo=UTC)
 TICKERS = ("AAPL", "GOOGL", "MSFT", "AMZN", "TSLA", "META")
-LIMIT = 40
-TAKER = """
-import asyncio, sys
-from pathlib import Path
-from market.errors import ProviderError
-from market.quota import LocalBuckets, Quota
-from market.quota_redis import RedisBuckets
-from redis_client import connect
-
-async def main():
-    quota = Quota("tiingo", ["40/day"], [RedisBuckets(connect(sys.argv[2], 5.0)), LocalBuckets(Path(sys.argv[1]))])
-    taken = 0
-    for _ in range(40):
-        try:
-            await quota.acquire()
-            taken += 1
-        except ProviderError:
-            pass
-    print(taken)
-
-asyncio.run(main())
-"""
 
 
 def test_a_quote_is_known_to_every_machine(any_redis: Deployment, tmp_path: Path) -> None:
@@ -58,10 +34,7 @@ def test_a_quote_is_known_to_every_machine(any_redis: Deployment, tmp_path: Path
 
 
 def test_two_processes_together_take_exactly_the_quota(any_redis: Deployment, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", TAKER, str(tmp_path), any_redis.url]
-    both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-
-    assert sum(int(process.communicate(timeout=60)[0]) for process in both) == LIMIT
+    assert sum(taken_by_processes(tmp_path, any_redis.url)) == 40
     assert any_redis.keys() == {b"stocks:quota:tiingo"}
     assert not (tmp_path / "quota").exists(), "nothing was counted on this machine alone"
 
