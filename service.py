@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 import bentoml
 from bentoml.exceptions import InvalidArgument
 
-from serving import time_limit
-from serving.answers import Predictions, Tickers
-from serving.problems import Problem
-from serving.start import explain_busy_port
-from serving.trainer import can_train, start_trainer
+from compat import bentoml_timeout
+from serving.contract.problems import Problem
+from serving.contract.schemas import Predictions, Tickers
+from serving.startup import explain_busy_port
+from serving.training_requests.trainer_process import can_train, start_trainer
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from serving.stack import Stack
+    from serving.container import Stack
 
 try:
     settings = configuration.load()
@@ -38,7 +38,7 @@ explain_busy_port()
 # Whose word on a client's address the server believes; its own default is anybody on this machine.
 os.environ.setdefault("FORWARDED_ALLOW_IPS", ",".join(settings.security.trusted_proxies))
 
-time_limit.install()
+bentoml_timeout.install()
 
 QUIET: dict[str, Any] = {
     "metrics": {"enabled": False},
@@ -62,7 +62,7 @@ class ForestRunner:
 
     def __init__(self) -> None:
         import logs
-        from serving.forests import Forests
+        from serving.models.onnx_sessions import Forests
 
         logs.configure(settings.serving.log_level)
         self._forests = Forests(settings.serving.forest_memory_mb)
@@ -88,8 +88,8 @@ class StockPrediction:
 
     def __init__(self) -> None:
         import logs
-        from serving import tracing
-        from serving.stack import Stack, embedded_forests, forests_behind
+        from serving.container import Stack, embedded_forests, forests_behind
+        from serving.telemetry import tracing
 
         logs.configure(settings.serving.log_level)
         tracing.configure(settings.tracing)
@@ -132,7 +132,7 @@ def _stack() -> "Stack":
 
 
 def _entrance(app: "ASGIApp") -> "ASGIApp":
-    from serving.entrance import entrance
+    from serving.http.asgi import entrance
 
     return entrance(app, settings, _stack)
 

@@ -12,14 +12,14 @@ import joblib
 import numpy as np
 
 import configuration
-from market.adjustment import split_adjusted
 from market.bars import Bars, FloatArray
 from market.providers.files import parse_csv
-from training import scores
-from training.baselines import evaluate_baselines
-from training.dataset import make_dataset
-from training.evaluation import Evaluation, evaluate
-from training.walk_forward import walk_forward
+from market.splits import split_adjusted
+from training.learning import scores
+from training.learning.baselines import evaluate_baselines
+from training.learning.dataset import make_dataset
+from training.learning.evaluation import Evaluation, evaluate
+from training.learning.walk_forward import walk_forward
 
 SESSIONS = 780
 HEADINGS = ("", "1 session", "5 sessions", "21 sessions")

@@ -18,7 +18,7 @@ from rich.progress import track
 from rich.table import Table
 
 from market.bars import Bars
-from market.history import HistoryStore
+from market.history.sqlite_store import HistoryStore
 from market.series import Adjustment, Series
 
 SESSIONS_A_YEAR = 252

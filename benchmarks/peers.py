@@ -16,7 +16,7 @@ from benchmarks import wrk
 from benchmarks.servers import Server, free_port, ours, running, wait_warm
 from features import NAMES
 from forecasting.card import model_name
-from forecasting.published import default_roots, newest_folder, read_published
+from forecasting.model_store import default_roots, newest_folder, read_published
 
 MLSERVER = ["mlserver==1.7.1", "mlserver-sklearn==1.7.1", "scikit-learn==1.9.1", "uvloop<0.22"]
 JSON = {"Content-Type": "application/json"}

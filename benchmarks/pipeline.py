@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import configuration
-from training.environment import prepare_environment
+from training.mlflow_registry.environment import prepare_environment
 
 STEPS = 10
 REFITS = 5

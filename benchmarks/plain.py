@@ -23,7 +23,7 @@ import configuration
 from benchmarks.plain_inputs import inputs_and_level
 from features import WINDOW
 from forecasting.card import ModelCard, model_name
-from forecasting.published import default_roots, newest_folder, read_published
+from forecasting.model_store import default_roots, newest_folder, read_published
 from market.bars import COLUMNS
 from market.market import Market
 

@@ -29,15 +29,15 @@ from rich.table import Column, Table
 
 from configuration import AlphaVantage as AlphaVantageSettings
 from configuration import Tiingo as TiingoSettings
-from market.guard import Guard
-from market.history import HistoryStore
+from market.calendar.sessions import Sessions
+from market.history.sqlite_store import HistoryStore
 from market.market import Market
 from market.providers import Link
 from market.providers.alpha_vantage import AlphaVantage
+from market.providers.circuit_breaker import Guard
+from market.providers.quota import LocalBuckets, Quota
 from market.providers.simulated import FIRST, Simulated, simulate
 from market.providers.tiingo import Tiingo, parse_daily
-from market.quota import LocalBuckets, Quota
-from market.sessions import Sessions
 
 TICKERS = ("AAPL", "GOOGL", "MSFT", "AMZN", "TSLA", "META", "NVDA", "NFLX", "ORCL", "CRM")
 NEXT_LIMIT = 0.050  # seconds asked of each ticker after the first

@@ -13,7 +13,7 @@ import aiohttp
 
 from benchmarks.servers import ours, wait_warm
 from forecasting.card import CARD_FILE, FOREST_FILE
-from forecasting.published import LATEST_FILE
+from forecasting.model_store import LATEST_FILE
 
 REPEATS = 20
 

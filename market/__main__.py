@@ -13,12 +13,12 @@ from rich.progress import Progress
 from rich.text import Text
 
 import configuration
-from market import report
+from market import terminal
+from market.calendar.sessions import Sessions
 from market.errors import InvalidBars, MarketError, NoPrices
+from market.history.quality import inspect
 from market.market import Market
 from market.providers.files import parse_csv
-from market.quality import inspect
-from market.sessions import Sessions
 
 
 @click.group(help="Prices: fill the history store, check files of bars.")
@@ -42,7 +42,7 @@ def fetch(tickers: str | None, *, again: bool) -> None:
 
 async def _fetch(settings: configuration.Settings, tickers: tuple[str, ...], *, again: bool) -> int:
     """How many tickers failed."""
-    output, errors = report.console(), report.console(error=True)
+    output, errors = terminal.console(), terminal.console(error=True)
     market = _open(settings)
     failures = 0
     try:
@@ -63,8 +63,8 @@ async def _fetch_one(market: Market, ticker: str, output: Console, errors: Conso
     except NoPrices as error:
         errors.print(Text(str(error), style="red"))
         return False
-    output.print(report.fetched(history))
-    for line in report.lines(ticker, history.findings):
+    output.print(terminal.fetched(history))
+    for line in terminal.lines(ticker, history.findings):
         output.print(line)
     return True
 
@@ -73,7 +73,7 @@ async def _fetch_one(market: Market, ticker: str, output: Console, errors: Conso
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Read the file as the `files` provider would, and say what is unusual about it."""
-    output, errors = report.console(), report.console(error=True)
+    output, errors = terminal.console(), terminal.console(error=True)
     settings = _settings()
     try:
         sessions = Sessions.open(settings.exchange, settings.home)
@@ -85,8 +85,8 @@ def check(file: Path) -> None:
     except MarketError as error:
         _refuse(errors, str(error))
     findings = inspect(series, sessions, sessions.last_complete(datetime.now(UTC)))
-    output.print(report.summary(str(file), series.bars, findings))
-    for line in report.lines(str(file), findings):
+    output.print(terminal.summary(str(file), series.bars, findings))
+    for line in terminal.lines(str(file), findings):
         output.print(line)
 
 

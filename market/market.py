@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Self, TypedDict
 from configuration import Settings
 from market import providers
 from market.bars import SIMULATED
-from market.chain import Chain
-from market.histories import Histories, History
-from market.history import HistoryStore
+from market.calendar.sessions import Sessions
+from market.history.service import Histories, History
+from market.history.sqlite_store import HistoryStore
 from market.providers import Link
-from market.quote import Quote
-from market.quotes import Quotes
-from market.sessions import Sessions
-from market.shared_quotes import SharedQuotes
+from market.providers.chain import Chain
+from market.quotes.quote import Quote
+from market.quotes.redis_store import SharedQuotes
+from market.quotes.service import Quotes
 from redis_client import connect
 
 if TYPE_CHECKING:

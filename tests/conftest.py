@@ -20,9 +20,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 atexit.register(shutil.rmtree, os.environ["BENTOML_HOME"], ignore_errors=True)
 
 from market.bars import Bars
+from market.calendar.sessions import Sessions
 from market.providers.files import parse_csv
 from market.providers.simulated import FIRST, simulate
-from market.sessions import Sessions
 from tests.redis_servers import DEPLOYMENTS, Deployment
 
 REAL_BARS = Path(os.environ.get("STOCKS_TEST_BARS") or "/nonexistent")

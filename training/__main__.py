@@ -13,8 +13,8 @@ from rich.progress import Progress
 import configuration
 from configuration import Settings
 from market.errors import MarketError
-from training.environment import prepare_environment
 from training.errors import TrainingError
+from training.mlflow_registry.environment import prepare_environment
 
 # The commands import what they need when they run: MLflow and scikit-learn take seconds, `--help` should not.
 # ruff: noqa: PLC0415
@@ -115,8 +115,8 @@ def evaluate(out: Path, tickers: list[str], horizons: list[str]) -> None:
 def publish() -> None:
     """Exit status 0 only when every champion is published."""
     settings = prepare()
-    from training.registry import Registry
-    from training.release import publish_champions
+    from training.mlflow_registry.registry import Registry
+    from training.publishing.operations import publish_champions
 
     for tag in publish_champions(settings, Registry(settings), _models(settings)):
         click.echo(f"published {tag}")
@@ -130,8 +130,8 @@ def promote(ticker: str, version: int, horizon: int) -> None:
     """Exit status 0 only when it serves."""
     settings = prepare()
     (ticker,), (horizon,) = _tickers([ticker.upper()], settings), _horizons([str(horizon)], settings)
-    from training.registry import Registry
-    from training.release import promote as make_champion
+    from training.mlflow_registry.registry import Registry
+    from training.publishing.operations import promote as make_champion
 
     tag = make_champion(Registry(settings), ticker, horizon, version)
     click.echo(f"{ticker} at horizon {horizon}: version {version} is champion, published as {tag}")
@@ -145,8 +145,8 @@ def rollback(ticker: str, horizon: int | None) -> None:
     settings = prepare()
     (ticker,) = _tickers([ticker.upper()], settings)
     horizons = _horizons([str(horizon)] if horizon is not None else [], settings)
-    from training.registry import Registry
-    from training.release import only_with_champion, roll_back
+    from training.mlflow_registry.registry import Registry
+    from training.publishing.operations import only_with_champion, roll_back
 
     registry = Registry(settings)
     failed = False
@@ -165,8 +165,8 @@ def rollback(ticker: str, horizon: int | None) -> None:
 def status() -> None:
     """Print a table."""
     settings = prepare()
-    from training.registry import Registry
-    from training.release import standings
+    from training.mlflow_registry.registry import Registry
+    from training.publishing.operations import standings
     from training.report import print_standings
 
     print_standings(standings(settings, Registry(settings), _models(settings)), _console())
@@ -182,7 +182,7 @@ def status() -> None:
 def bento(out: Path) -> None:
     """Exit status 0 only when it was built."""
     settings = prepare()
-    from training.bento import build_bento
+    from training.publishing.bento import build_bento
 
     tag, models = build_bento(settings, out)
     click.echo(f"{tag} with {models} models, exported to {out}")
@@ -194,7 +194,7 @@ def ui(port: int) -> None:
     """Serve until interrupted."""
     settings = prepare()
     if settings.training.tracking_uri:
-        from training.tracking import check_answers, without_secret
+        from training.mlflow_registry.tracking import check_answers, without_secret
 
         check_answers(settings.training.tracking_uri)
         click.echo(f"MLflow runs at {without_secret(settings.training.tracking_uri)}")
@@ -211,7 +211,7 @@ def ui(port: int) -> None:
 def work() -> None:
     """What the service starts beside itself; one for each STOCKS_HOME."""
     settings = prepare()
-    from training.worker import work_forever
+    from training.worker.process import work_forever
 
     if not work_forever(settings.home, os.getppid()):
         raise click.ClickException(f"{settings.home}: another worker trains for it already")

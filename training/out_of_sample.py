@@ -3,17 +3,17 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from concurrency.atomic_file import replace_file
 from configuration import Settings
-from market.atomic import replace_file
 from market.bars import Bars
-from market.sessions import Sessions
-from training import forecast_file
-from training.dataset import make_dataset
+from market.calendar.sessions import Sessions
 from training.engine import Engine
 from training.errors import TrainingError
-from training.evaluation import evaluate
+from training.learning import forecast_file
+from training.learning.dataset import make_dataset
+from training.learning.evaluation import evaluate
+from training.learning.walk_forward import walk_forward
 from training.loading import chunks, load
-from training.walk_forward import walk_forward
 
 
 def evaluate_to_file(

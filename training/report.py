@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from training.registry import Standing
+from training.mlflow_registry.registry import Standing
 from training.run import Outcome
 
 HEADINGS = ("ticker", "horizon", "version", "skill", "error/no change", "90 % holds", "seconds", "prices", "outcome")

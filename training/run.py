@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 
 from configuration import Settings
 from forecasting.metrics import Metrics
-from forecasting.training_jobs import Status, TrainingJobs
 from market.bars import Bars
 from training.engine import Engine
 from training.errors import Deviation, TrainingError
+from training.learning.pipeline import Plan, Trained, attempt, recipe
+from training.learning.promotion import decide
 from training.loading import chunks, load
-from training.pipeline import Plan, Trained, attempt, recipe
-from training.promotion import decide
-from training.registry import Registered, Registry
-from training.release import newest_card, release
+from training.mlflow_registry.registry import Registered, Registry
+from training.publishing.operations import newest_card, release
+from training_queue.jobs import Status, TrainingJobs
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from configuration import Market as MarketSettings
-from market.guard import Guard
+from market.calendar.sessions import Sessions
+from market.providers.circuit_breaker import Guard
 from market.providers.files import Files
+from market.providers.quota import Buckets, LocalBuckets, Quota
 from market.providers.simulated import Simulated
-from market.quota import Buckets, LocalBuckets, Quota
-from market.quote import Quote
+from market.quotes.quote import Quote
 from market.series import Series
-from market.sessions import Sessions
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -101,6 +101,6 @@ def _remote(settings: MarketSettings, sessions: Sessions, home: Path) -> dict[st
 def _places(home: Path, redis: "Redis | None") -> list[Buckets]:
     if redis is None:
         return [LocalBuckets(home)]
-    from market.quota_redis import RedisBuckets
+    from market.providers.redis_quota import RedisBuckets
 
     return [RedisBuckets(redis), LocalBuckets(home)]

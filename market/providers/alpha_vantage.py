@@ -12,8 +12,8 @@ import httpx
 import numpy as np
 
 from configuration import AlphaVantage as AlphaVantageSettings
-from market.adjustment import SMALLEST_JUMP
 from market.bars import COLUMNS
+from market.calendar.sessions import Sessions
 from market.errors import (
     BadKey,
     Malformed,
@@ -26,10 +26,10 @@ from market.errors import (
 )
 from market.providers import parsing
 from market.providers.http import PAUSE, HttpSource, signed
-from market.quota import Quota
-from market.quote import Quote
+from market.providers.quota import Quota
+from market.quotes.quote import Quote
 from market.series import Adjustment, Events, Series
-from market.sessions import Sessions
+from market.splits import SMALLEST_JUMP
 
 NAME = "alpha_vantage"
 COMPACT = timedelta(days=130)  # fewer than 100 sessions

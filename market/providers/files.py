@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from market.bars import COLUMNS, Bars, SessionArray
+from market.calendar.sessions import Sessions, utc_now
 from market.errors import InvalidBars, UnknownTicker, Unreachable
-from market.quote import Quote
+from market.quotes.quote import Quote
 from market.series import Adjustment, Series
-from market.sessions import Sessions, utc_now
 
 HEADER = ("date", *COLUMNS)
 KNOWN = (*HEADER, "adj_close")

@@ -22,7 +22,7 @@ from market.errors import (
     UnknownTicker,
     Unreachable,
 )
-from market.quota import Quota
+from market.providers.quota import Quota
 
 ATTEMPTS = 3
 PAUSE = 2.0  # seconds before the one retry of a request that came too fast

@@ -13,10 +13,10 @@ from datetime import datetime
 import numpy as np
 
 from market.bars import SIMULATED, Bars, FloatArray
+from market.calendar.sessions import Sessions, utc_now
 from market.errors import InvalidBars
-from market.quote import Quote
+from market.quotes.quote import Quote
 from market.series import Adjustment, Series
-from market.sessions import Sessions, utc_now
 
 FIRST = np.datetime64("2018-01-02")
 

@@ -12,8 +12,8 @@ from market.bars import COLUMNS
 from market.errors import BadKey, Malformed, NoData, ProviderError, QuotaSpent, UnknownTicker
 from market.providers import parsing
 from market.providers.http import PAUSE, HttpSource, signed
-from market.quota import Quota
-from market.quote import Quote
+from market.providers.quota import Quota
+from market.quotes.quote import Quote
 from market.series import Adjustment, Series
 
 NAME = "tiingo"

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from market.bars import COLUMNS
+from market.calendar.sessions import Sessions
 from market.errors import Malformed, NoData, ProviderError, TooFast, UnknownTicker, Unreachable
 from market.providers import parsing
-from market.quota import Quota
-from market.quote import Quote
+from market.providers.quota import Quota
+from market.quotes.quote import Quote
 from market.series import Adjustment, Series
-from market.sessions import Sessions
 
 NAME = "yahoo"
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ from features import calendar, price, volatility
 from features.moves import STILLNESS, Moves
 from features.windows import exponential_weights, moving_mean, trailing, trailing_mean
 from market.bars import Bars, FloatArray
-from market.sessions import Sessions
+from market.calendar.sessions import Sessions
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from features import NAMES, WARM_UP, WINDOW, features, features_and_level, latest
 from market.bars import Bars
+from market.calendar.sessions import Sessions
 from market.providers.simulated import FIRST, simulate
-from market.sessions import Sessions
 
 lengths = st.integers(min_value=WARM_UP + 1, max_value=WINDOW + 150)
 horizons = st.sampled_from([1, 5, 21])

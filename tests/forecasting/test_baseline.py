@@ -6,8 +6,8 @@ import pytest
 from forecasting.baseline import MEMORY, NORMAL_QUANTILES, baseline_forecast
 from forecasting.distribution import INTERVAL_LEVEL
 from market.bars import Bars
+from market.calendar.sessions import Sessions
 from market.providers.simulated import FIRST, simulate
-from market.sessions import Sessions
 
 
 @pytest.mark.parametrize("horizon", [1, 5, 21])

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from market.bars import Bars
+from market.calendar.sessions import Sessions
 from market.errors import UnknownTicker
-from market.guard import Guard
-from market.history import HistoryStore
+from market.history.sqlite_store import HistoryStore
 from market.market import Market
 from market.providers import Link
+from market.providers.circuit_breaker import Guard
 from market.providers.simulated import Simulated
-from market.quote import Quote
+from market.quotes.quote import Quote
 from market.series import Adjustment, Series
-from market.sessions import Sessions
 from tests.redis_servers import Server
 
 MONDAY_EVENING = datetime(2024, 3, 11, 23, 0, tzinfo=UTC)

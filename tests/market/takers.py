@@ -10,8 +10,8 @@ TAKER = """
 import asyncio, sys
 from pathlib import Path
 from market.errors import ProviderError
-from market.quota import LocalBuckets, Quota
-from market.quota_redis import RedisBuckets
+from market.providers.quota import LocalBuckets, Quota
+from market.providers.redis_quota import RedisBuckets
 from redis_client import connect
 
 async def main():

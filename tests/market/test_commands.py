@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from market.__main__ import main
-from market.history import HistoryStore
+from market.calendar.sessions import Sessions
+from market.history.sqlite_store import HistoryStore
 from market.providers.simulated import FIRST, simulate
-from market.sessions import Sessions
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "date,open,high,low,close,volume"

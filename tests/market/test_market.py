@@ -14,9 +14,9 @@ from pydantic import SecretStr
 import configuration
 from configuration import Settings
 from market.errors import NoPrices
-from market.history import HistoryStore
+from market.history.sqlite_store import HistoryStore
 from market.market import Market
-from market.quote import Quote
+from market.quotes.quote import Quote
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 0.5

@@ -15,28 +15,28 @@ import pytest
 from onnx import TensorProto, helper
 
 import configuration
+from concurrency.micro_batcher import Gathering
 from configuration import Settings
 from features import NAMES
 from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard
 from forecasting.distribution import PROBABILITIES
 from forecasting.formula import Familiarity, Formula
 from forecasting.metrics import Metrics
-from forecasting.published import LATEST_FILE, Published
+from forecasting.model_store import LATEST_FILE, Published
 from market.bars import Bars
+from market.calendar.sessions import Sessions
 from market.errors import NoPrices
 from market.market import History
 from market.providers.simulated import simulate
-from market.quote import Quote
-from market.sessions import Sessions
-from serving.answers import Prediction
-from serving.cached_predictor import CachedPredictor
-from serving.champions import Champions
-from serving.forecaster import Forecaster
-from serving.forecasts import ForecastCache
-from serving.forests import Forests
-from serving.gathering import Gathering
-from serving.predictor import Predictor, model_tag, try_model
-from serving.shared import SharedCache
+from market.quotes.quote import Quote
+from serving.caching.redis_cache import SharedCache
+from serving.contract.schemas import Prediction
+from serving.models.champions import Champions
+from serving.models.onnx_sessions import Forests
+from serving.predictions.cached import CachedPredictor
+from serving.predictions.forecast_cache import ForecastCache
+from serving.predictions.forecaster import Forecaster
+from serving.predictions.predictor import Predictor, model_tag, try_model
 from tests.redis_servers import free_port, plain
 from tests.serving.running import Service, start
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from configuration import ROOT
-from forecasting.published import Published
+from forecasting.model_store import Published
 from tests.serving.running import START_WITHIN, Service, command, environment, wait_until
 
 pytestmark = pytest.mark.slow

@@ -10,9 +10,9 @@ import httpx
 import psutil
 import pytest
 
-from forecasting.published import Published
-from forecasting.training_jobs import WorkerLock
+from forecasting.model_store import Published
 from tests.serving.running import Service, wait_until
+from training_queue.jobs import WorkerLock
 
 pytestmark = pytest.mark.slow
 
@@ -104,7 +104,7 @@ def test_the_trainer_ends_with_the_service_however_that_ends(start_service: Call
     lock = WorkerLock(service.home)
     wait_until(lock.held, ENDED_WITHIN, "the trainer lives")
     family = service.children()
-    (trainer,) = [process for process in family if "training.worker" in process.cmdline()]
+    (trainer,) = [process for process in family if "training.worker.process" in process.cmdline()]
     assert trainer.nice() >= 10
 
     os.kill(service.process.pid, signal.SIGKILL)

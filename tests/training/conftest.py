@@ -13,10 +13,10 @@ from mlflow.tracking import MlflowClient
 import configuration
 from configuration import Settings
 from market.bars import Bars
+from market.calendar.sessions import Sessions
 from market.providers.simulated import FIRST, simulate
-from market.sessions import Sessions
-from training.pipeline import Plan, Trained, train
-from training.registry import Registry
+from training.learning.pipeline import Plan, Trained, train
+from training.mlflow_registry.registry import Registry
 
 QUICK = Plan(refit_every=120, tested=240, seed=1)
 

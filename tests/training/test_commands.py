@@ -14,10 +14,10 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from configuration import ROOT
-from forecasting.training_jobs import TrainingJobs
 from market.bars import COLUMNS, Bars
+from market.calendar.sessions import Sessions
 from market.providers.simulated import FIRST, simulate
-from market.sessions import Sessions
+from training_queue.jobs import TrainingJobs
 
 TIMEOUT = 240
 TICKERS = '["FINE", "ALSO", "SHORT", "BROKEN", "FLAT"]'

@@ -13,7 +13,7 @@ import pytest
 from configuration import ROOT
 from market.bars import Bars
 from training.engine import Engine, NoScheduler
-from training.pipeline import Plan, Trained, attempt
+from training.learning.pipeline import Plan, Trained, attempt
 
 PLAN = Plan(refit_every=200, tested=200, seed=1)
 

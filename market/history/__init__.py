@@ -1,0 +1,1 @@
+"""Daily bars: in memory, on disk, merged with what providers send, checked."""

@@ -1,0 +1,1 @@
+"""Latest prices: from memory, Redis or the provider chain, and whether they may be shown."""

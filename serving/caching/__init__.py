@@ -1,0 +1,1 @@
+"""The cache in memory and the cache in Redis."""

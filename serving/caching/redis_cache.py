@@ -1,0 +1,129 @@
+"""The cache that all workers and replicas share, in Redis; without it everything works, only slower."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
+from typing import TypeVar
+
+import structlog
+
+from concurrency.micro_batcher import Gathering
+from configuration import Settings
+from redis_client import AsyncRedis, connect_async, trouble
+from serving.contract.schemas import Prediction
+from serving.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+# Seconds; a cache that answers later than this is slower than computing.
+TIMEOUT = 0.05
+COOL_DOWN = 5.0
+# Calls in a row that must fail before it is left alone: one may be late on a busy machine.
+FAILURES = 3
+
+Result = TypeVar("Result")
+# Key, value and life in milliseconds.
+Write = tuple[str, bytes, int]
+
+
+class SharedCache:
+    """Bytes by name in Redis. Trouble is counted, logged once, and answered as if nothing were there."""
+
+    def __init__(self, redis: AsyncRedis | None, namespace: str) -> None:
+        """Keep values of `namespace`, which no other release or configuration reads.
+
+        Args:
+            redis: None when none is configured.
+        """
+        self._redis = redis
+        self._namespace = namespace
+        self._failures, self._closed_until = 0, 0.0
+        self._reads = Gathering[str, bytes | None](self._read)
+        self._writes = Gathering[Write, None](self._write)
+        self._writing: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def open(cls, settings: Settings) -> "SharedCache":
+        """As configured."""
+        url = settings.cache.redis_url
+        return cls(connect_async(url.get_secret_value(), TIMEOUT) if url else None, namespace_of(settings))
+
+    @property
+    def configured(self) -> bool:
+        """Whether there should be one."""
+        return self._redis is not None
+
+    async def working(self) -> bool:
+        """Whether it answers now."""
+        return await self._attempt(lambda redis: redis.ping(), patient=True) is not None
+
+    async def get(self, name: str) -> bytes | None:
+        """The value of `name`, if there is one; names asked for at the same moment are read in one call."""
+        return await self._reads.ask(name) if self._usable() else None
+
+    def put(self, name: str, value: bytes, seconds: float) -> None:
+        """Keep `value` for `seconds`, without waiting for it."""
+        if seconds > 0 and self._usable():
+            task = asyncio.create_task(self._writes.ask((self._key(name), value, int(1000 * seconds))))
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+
+    async def drop(self, names: Sequence[str]) -> None:
+        """Forget `names`."""
+        if names and self._usable():
+            await self._attempt(lambda redis: redis.delete(*map(self._key, names)))
+
+    async def close(self) -> None:
+        """Finish what is being written, and let go of the connections."""
+        await asyncio.gather(*self._writing)
+        if self._redis is not None:
+            await self._redis.aclose()
+
+    def _note_failure(self, error: Exception) -> None:
+        metrics.REDIS_FAILURES.inc()
+        self._failures += 1
+        if self._failures >= FAILURES:
+            log.warning("redis", problem=type(error).__name__, left_alone_for=COOL_DOWN)
+            self._closed_until = monotonic() + COOL_DOWN
+
+    def _usable(self) -> bool:
+        return self._redis is not None and monotonic() >= self._closed_until
+
+    def _key(self, name: str) -> str:
+        return f"{self._namespace}:{name}"
+
+    async def _read(self, names: Sequence[str]) -> Sequence[bytes | None]:
+        keys = [self._key(name) for name in names]
+        values = await self._attempt(lambda redis: redis.mget(keys))
+        return values if values is not None else [None] * len(names)
+
+    async def _write(self, writes: Sequence[Write]) -> Sequence[None]:
+        def all_of_them(redis: AsyncRedis) -> Awaitable[object]:
+            pipeline = redis.pipeline(transaction=False)
+            for key, value, milliseconds in writes:
+                pipeline.set(key, value, px=milliseconds)
+            return pipeline.execute()  # type: ignore[no-any-return]  # a client's own type
+
+        await self._attempt(all_of_them)
+        return [None] * len(writes)
+
+    async def _attempt(self, use: Callable[[AsyncRedis], Awaitable[Result]], *, patient: bool = False) -> Result | None:
+        if self._redis is None:
+            return None
+        try:
+            async with asyncio.timeout(10 * TIMEOUT if patient else 3 * TIMEOUT):
+                result = await use(self._redis)
+        except trouble() as error:
+            self._note_failure(error)
+            return None
+        self._failures, self._closed_until = 0, 0.0
+        return result
+
+
+def namespace_of(settings: Settings) -> str:
+    """A name that changes with the shape of what is kept and with where prices come from."""
+    shape = json.dumps(Prediction.model_json_schema(), sort_keys=True)
+    prices = (settings.market.providers, str(settings.market.files.directory), settings.exchange, settings.currency)
+    return "stocks:" + hashlib.sha256(f"{shape}{prices}".encode()).hexdigest()[:12]

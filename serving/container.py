@@ -1,0 +1,153 @@
+"""The parts of one API worker, wired."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Self
+
+from concurrency.micro_batcher import Gathering
+from configuration import Settings
+from forecasting.model_store import Published, default_roots
+from market.market import Market
+from serving.caching.redis_cache import SharedCache
+from serving.models.champions import Champions
+from serving.models.onnx_sessions import Forests, Output, Row
+from serving.models.open_inference import Inference
+from serving.monitoring.health import Status
+from serving.monitoring.reports import Figures
+from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.window import Performance
+from serving.predictions.cached import CachedPredictor
+from serving.predictions.forecast_cache import ForecastCache
+from serving.predictions.forecaster import Call, Forecaster
+from serving.predictions.predictor import Predictor, model_tag, try_model
+from serving.telemetry import metrics
+from serving.training_requests.missing_models import WantedModels
+from serving.training_requests.retraining import Retraining
+from training_queue.jobs import Step, TrainingJobs, WorkerLock
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Everything a request may need, and the background work of the worker."""
+
+    predictor: CachedPredictor
+    inference: Inference
+    status: Status
+    retraining: Retraining
+    figures: Figures
+    champions: Champions
+    market: Market
+    shared: SharedCache
+    performance: Performance
+    record: TrackRecord
+
+    @classmethod
+    def open(cls, settings: Settings, call: Call) -> Self:
+        """Wire the parts as configured; `call` reaches the forests."""
+        market, shared = Market.open(settings), SharedCache.open(settings)
+        ask = Gathering[Row, Output](call, _observe).ask
+        forecaster = Forecaster(call, _observe)
+        keys = [(ticker, horizon) for horizon in settings.horizons for ticker in settings.tickers]
+
+        async def attempt(published: Published) -> None:
+            await try_model(published, ask)
+
+        jobs, worker = TrainingJobs(settings.home), WorkerLock(settings.home)
+        wanted = WantedModels(jobs, worker)
+
+        def want(ticker: str, horizon: int) -> None:
+            if champions.has_looked:
+                wanted.ask(ticker, horizon)
+
+        champions = Champions(default_roots(settings), keys, attempt)
+        record, performance = TrackRecord(settings.home), Performance()
+        forecasts = ForecastCache(shared, settings.cache.prediction_ttl)
+        predictor = CachedPredictor(
+            settings,
+            Predictor(settings, market, champions, forecaster, forecasts),
+            shared,
+            model=lambda ticker, horizon: model_tag(champions.get(ticker, horizon)),
+            wanted=want,
+            note=record.note,
+        )
+        champions.on_swap(predictor.expire)
+        return cls(
+            predictor=predictor,
+            inference=Inference(settings, champions, ask),
+            status=Status(
+                settings,
+                market,
+                champions,
+                predictor=predictor,
+                shared=shared,
+                probe=attempt,
+                accuracy=record.score,
+                last_training=jobs.last,
+            ),
+            retraining=Retraining(settings, jobs, worker),
+            figures=Figures(settings, performance, market, record),
+            champions=champions,
+            market=market,
+            shared=shared,
+            performance=performance,
+            record=record,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Warm up, follow the model store and the trainings, and count, while the block runs."""
+        background = [asyncio.create_task(work) for work in self._background()]
+        try:
+            yield
+        finally:
+            for task in background:
+                task.cancel()
+            for task in background:
+                with suppress(asyncio.CancelledError):
+                    await task
+            await self.shared.close()
+            await self.market.close()
+
+    def exposition(self) -> bytes:
+        """The text that Prometheus scrapes."""
+        return metrics.exposition(self.retraining.figures, self.record.figures, self.figures.memory_figures)
+
+    def _background(self) -> list[Coroutine[None, None, None]]:
+        return [self._serve_models(), self.retraining.follow(self._trained), self.performance.watch()]
+
+    async def _serve_models(self) -> None:
+        await self.status.warm_up()
+        # What is there now stays: the collector need not look through it again and again, and forked pages stay shared.
+        gc.collect()
+        gc.freeze()
+        await self.champions.follow()
+
+    async def _trained(self, step: Step) -> None:
+        await self.predictor.forget(step.ticker)
+
+
+def embedded_forests(settings: Settings) -> Call:
+    """Reach forests that live in this very process."""
+    forests = Forests(settings.serving.forest_memory_mb)
+
+    async def call(rows: Sequence[Row]) -> Sequence[Output]:
+        return forests.predict(rows)
+
+    return call
+
+
+def forests_behind(predict: Callable[[list[Row]], Awaitable[Sequence[Sequence[Any]]]]) -> Call:
+    """Reach forests in a process of their own by its `predict`."""
+
+    async def call(rows: Sequence[Row]) -> Sequence[Output]:
+        return [Output(*answer) for answer in await predict(list(rows))]
+
+    return call
+
+
+def _observe(rows: int, waited: float) -> None:
+    metrics.BATCH_ROWS.observe(rows)
+    metrics.QUEUE.observe(waited)

@@ -1,0 +1,1 @@
+"""Bodies of requests and answers, problems, and checks of what was asked."""

@@ -1,0 +1,1 @@
+"""The published models: which one serves, its ONNX session, and the Open Inference Protocol."""

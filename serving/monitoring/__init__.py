@@ -1,0 +1,1 @@
+"""What the service says about itself: health, warm-up, performance, memory, track record."""

@@ -1,0 +1,153 @@
+"""The service's figures as clients read them."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Literal
+
+from prometheus_client.metrics_core import GaugeMetricFamily
+
+from configuration import Settings
+from market.errors import MarketError
+from market.market import Market
+from serving.contract.schemas import (
+    Accuracy,
+    ApiSummary,
+    CacheFigures,
+    MemoryFigures,
+    ModelSummary,
+    PerformanceMetrics,
+    PerformanceSummary,
+    PredictionFigures,
+    ProviderFigures,
+    RequestFigures,
+)
+from serving.monitoring.process_memory import MIB
+from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.window import FAST, SERVER_ERROR, Counts, Performance
+from serving.telemetry import metrics
+
+# Layers that count as a hit; `bypass` was asked not to be one and counts as nothing.
+HITS = ("memory", "redis", "prediction", "stale")
+MISS = "miss"
+# Predictions below which a hit rate says nothing.
+ENOUGH = 20
+# Seconds between two joins of predictions with their outcomes.
+JOIN_EVERY = 300.0
+
+State = Literal["optimal", "degraded", "critical"]
+
+
+class Figures:
+    """Answers of /performance/* and what /metrics reads when it is asked."""
+
+    def __init__(self, settings: Settings, performance: Performance, market: Market, record: TrackRecord) -> None:
+        self._settings = settings
+        self._performance = performance
+        self._market = market
+        self._record = record
+        self._accuracy: tuple[float, dict[str, dict[int, Accuracy]]] = (float("-inf"), {})
+
+    async def metrics(self) -> PerformanceMetrics:
+        """Everything, in detail."""
+        counts = await asyncio.to_thread(self._performance.recent)
+        predictions = counts.timing("GET", metrics.PREDICT)
+        return PerformanceMetrics(
+            timestamp=datetime.now(UTC),
+            request_performance=dict(_by_route(counts)),
+            memory_usage=await asyncio.to_thread(self._memory),
+            cache_performance=_cache(counts),
+            prediction_performance=PredictionFigures(
+                avg_time=predictions.mean,
+                p95_time=predictions.quantile(0.95),
+                predictions_under_100ms=predictions.within(FAST),
+                accuracy=await self._accuracy_now(),
+            ),
+            provider_usage={name: ProviderFigures(**used) for name, used in (await self._market.usage()).items()},
+        )
+
+    async def summary(self) -> PerformanceSummary:
+        """The four figures that matter, and a word for them."""
+        counts = await asyncio.to_thread(self._performance.recent)
+        memory = await asyncio.to_thread(self._performance.memory_now)
+        every = counts.timing()
+        failed = counts.timing(status=SERVER_ERROR).count
+        api = ApiSummary(
+            p95_response_time=every.quantile(0.95), error_rate=failed / every.count if every.count else 0.0
+        )
+        cache = _cache(counts)
+        return PerformanceSummary(
+            api_performance=api,
+            ml_performance=ModelSummary(predictions_under_100ms=counts.timing("GET", metrics.PREDICT).within(FAST)),
+            cache_performance=cache.hit_rate,
+            memory_usage_mb=memory.serving,
+            trainer_memory_mb=memory.trainer,
+            status=self._judge(api, cache, memory.serving),
+        )
+
+    def memory_figures(self) -> list[GaugeMetricFamily]:
+        """Memory for Prometheus."""
+        used = self._performance.memory_now()
+        family = GaugeMetricFamily("stocks_memory_bytes", "Proportional set size of all processes.", labels=["role"])
+        family.add_metric(["serving"], used.serving * MIB)
+        family.add_metric(["trainer"], used.trainer * MIB)
+        return [family]
+
+    def _memory(self) -> MemoryFigures:
+        now = self._performance.memory_now()
+        return MemoryFigures(
+            current_mb=now.serving,
+            avg_mb=self._performance.memory_mean(),
+            peak_mb=self._performance.peak_mb,
+            trainer_mb=now.trainer,
+        )
+
+    def _judge(self, api: ApiSummary, cache: CacheFigures, memory: float) -> State:
+        limits = self._settings.performance
+        if api.error_rate > limits.error_rate:
+            return "critical"
+        slow = api.p95_response_time > limits.p95_seconds
+        cold = cache.hits + cache.misses >= ENOUGH and cache.hit_rate < limits.hit_rate
+        return "degraded" if slow or cold or memory > self._settings.serving.memory_alert_mb else "optimal"
+
+    async def _accuracy_now(self) -> dict[str, dict[int, Accuracy]]:
+        joined_at, known = self._accuracy
+        if monotonic() - joined_at < JOIN_EVERY:
+            return known
+        bars = {}
+        for ticker in self._settings.tickers:
+            try:
+                bars[ticker] = (await self._market.history(ticker)).bars
+            except MarketError:
+                continue
+        found: dict[str, dict[int, Accuracy]] = {}
+        for (ticker, horizon), score in (await asyncio.to_thread(self._record.join, bars)).items():
+            found.setdefault(ticker, {})[horizon] = score
+        self._accuracy = (monotonic(), found)
+        return found
+
+
+def _by_route(counts: Counts) -> Iterator[tuple[str, RequestFigures]]:
+    for method, route in sorted({(method, route) for method, route, _ in counts.requests}):
+        timing = counts.timing(method, route)
+        if timing.count:
+            failed = counts.timing(method, route, SERVER_ERROR).count
+            yield (
+                f"{method} {route}",
+                RequestFigures(
+                    count=int(timing.count),
+                    avg_time=timing.mean,
+                    p50_time=timing.quantile(0.5),
+                    p95_time=timing.quantile(0.95),
+                    p99_time=timing.quantile(0.99),
+                    error_rate=failed / timing.count,
+                ),
+            )
+
+
+def _cache(counts: Counts) -> CacheFigures:
+    by_layer = counts.by_layer()
+    hits, misses = sum(by_layer.get(layer, 0) for layer in HITS), by_layer.get(MISS, 0)
+    rate = hits / (hits + misses) if hits + misses else 0.0
+    return CacheFigures(hit_rate=rate, hits=hits, misses=misses, by_layer=by_layer)

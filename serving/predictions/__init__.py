@@ -1,0 +1,1 @@
+"""From a ticker and horizon to a rendered prediction, through caches and fallbacks."""

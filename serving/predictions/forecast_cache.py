@@ -1,0 +1,61 @@
+"""Forecasts that were already made from exactly the same inputs."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from forecasting.distribution import Forecast
+from market.bars import COLUMNS, Bars
+from serving.caching.memory_cache import Memory
+from serving.caching.redis_cache import SharedCache
+
+CAPACITY = 4096
+
+_FORECAST = TypeAdapter(Forecast)
+
+
+class ForecastCache:
+    """Forecasts by model and bars, in memory and shared, so that identical inputs are computed once by all workers.
+
+    A quote is among the inputs while its session runs, as the close of the last bar; otherwise it only scales returns
+    to prices.
+    """
+
+    def __init__(self, shared: SharedCache, ttl: float) -> None:
+        """Keep forecasts for `ttl` seconds."""
+        self._shared = shared
+        self._ttl = ttl
+        self._memory = Memory[str, Forecast](CAPACITY)
+
+    async def get(
+        self, model: str, bars: Bars, horizon: int, make: Callable[[], Awaitable[Forecast]]
+    ) -> tuple[Forecast, bool]:
+        """The forecast of `model` for `bars`, made now when it is not known; and whether it was known.
+
+        Raises:
+            Exception: what `make` raises; nothing is kept then.
+        """
+        name = f"forecast:{model}:{bars.ticker}:{horizon}:{fingerprint(bars)}"
+        known = self._memory.get(name) or await self._from_shared(name)
+        forecast = known or await make()
+        if known is None:
+            self._shared.put(name, _FORECAST.dump_json(forecast), self._ttl)
+        self._memory.put(name, forecast, self._ttl)
+        return forecast, known is not None
+
+    async def _from_shared(self, name: str) -> Forecast | None:
+        text = await self._shared.get(name)
+        try:
+            return _FORECAST.validate_json(text) if text else None
+        except ValueError:
+            return None
+
+
+def fingerprint(bars: Bars) -> str:
+    """Name of the bars' content: equal for equal bars of one source."""
+    digest = hashlib.blake2b(bars.source.encode(), digest_size=16)
+    for column in ("session", *COLUMNS):
+        digest.update(getattr(bars, column).view(np.uint8))
+    return digest.hexdigest()

@@ -1,0 +1,191 @@
+"""What the service computes: a prediction for a ticker, whatever fails on the way."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import numpy as np
+import structlog
+
+from configuration import Settings
+from features import NAMES, WARM_UP, WINDOW
+from forecasting.baseline import FEWEST_BARS, MEMORY, baseline_forecast
+from forecasting.distribution import Forecast
+from forecasting.model_store import Published, UnreadableModel
+from market.bars import Bars
+from market.errors import MarketError
+from market.market import History, Market
+from market.quotes.provisional_bar import with_provisional
+from market.quotes.quote import Quote
+from serving.contract.problems import unavailable
+from serving.contract.schemas import DataReference, ModelReference, Prediction
+from serving.models.champions import Champions
+from serving.models.onnx_sessions import Output, Row
+from serving.predictions.forecast_cache import ForecastCache
+from serving.predictions.forecaster import Forecaster
+from serving.predictions.price_prediction import outlook
+from serving.telemetry.timing import stage
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER = 30
+# Sessions that any forecast looks back over: those of the baseline at the longest horizon, and one more.
+LOOK_BACK = MEMORY + 21 + 2
+BASELINE = ModelReference(type="baseline", version=None, run_id=None, trained_at=None)
+
+Ask = Callable[[Row], Awaitable[Output]]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A forecast with how it came about.
+
+    Attributes:
+        fallback: why the baseline made it; empty when a model did.
+        reused: whether it had been made before.
+    """
+
+    forecast: Forecast
+    model: ModelReference
+    fallback: str = ""
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A prediction with what the caches need to know.
+
+    Attributes:
+        model: folder name of the champion at that time, empty without one.
+        expires: Unix seconds; the quote in it is good no longer.
+    """
+
+    prediction: Prediction
+    model: str
+    expires: float
+    fallback: str
+    reused: bool
+
+
+class Predictor:
+    """Prices, features, model and fallbacks joined into one answer."""
+
+    def __init__(
+        self, settings: Settings, market: Market, champions: Champions, forecaster: Forecaster, forecasts: ForecastCache
+    ) -> None:
+        """Wire the parts."""
+        self._quote_ttl = settings.market.quote_ttl
+        self._market = market
+        self._champions = champions
+        self._forecaster = forecaster
+        self._forecasts = forecasts
+
+    async def compute(self, ticker: str, horizon: int, *, fresh: bool = False) -> Computed:
+        """The prediction for a configured ticker and horizon.
+
+        Args:
+            fresh: whether features and model must be computed now, for this caller alone.
+
+        Raises:
+            Problem: 503 when there is no price from anywhere.
+        """
+        try:
+            with stage("prices"):
+                quote, history, bars, provisional = await self._prices(ticker)
+            target_on = self._market.sessions.after(bars.session[-1], horizon)
+        except MarketError as error:
+            raise unavailable(str(error), RETRY_AFTER) from None
+        published = self._champions.get(ticker, horizon)
+        made = await self._make(published, bars, horizon, fresh=fresh)
+        prediction = Prediction(
+            ticker=ticker,
+            current_price=quote.price,
+            prediction=outlook(made.forecast, quote.price, _date(bars.session[-1]), _date(target_on)),
+            model=made.model,
+            data=DataReference(
+                source=quote.source,
+                history_source=bars.source,
+                as_of=quote.at,
+                provisional=provisional,
+                stale=history.stale or quote.stale,
+            ),
+            timestamp=datetime.now(UTC),
+        )
+        expires = (
+            quote.expires_at.timestamp() if quote.expires_at else prediction.timestamp.timestamp() + self._quote_ttl
+        )
+        return Computed(prediction, model_tag(published), expires, made.fallback, made.reused)
+
+    async def _prices(self, ticker: str) -> tuple[Quote, History, Bars, bool]:
+        quote = await self._market.quote(ticker)
+        history = await self._market.history(ticker)
+        if len(history.bars) < FEWEST_BARS:
+            raise unavailable(f"{ticker}: one session of prices is not enough for a forecast", RETRY_AFTER)
+        recent = history.bars[-LOOK_BACK:]
+        bars, provisional = with_provisional(recent, quote, self._market.sessions)
+        return quote, history, bars, provisional
+
+    async def _make(self, published: Published | None, bars: Bars, horizon: int, *, fresh: bool) -> Made:
+        reason = _unfit(published, bars)
+        if published is not None and not reason:
+            try:
+                return await self._by_model(published, bars, fresh=fresh)
+            except Exception as error:  # noqa: BLE001  # whatever it is, the baseline answers
+                log.error("fallback", ticker=bars.ticker, horizon=horizon, to="baseline", problem=str(error))  # noqa: TRY400
+                reason = "model_failed"
+        with stage("baseline"):
+            return Made(baseline_forecast(bars, horizon), BASELINE, reason)
+
+    async def _by_model(self, published: Published, bars: Bars, *, fresh: bool) -> Made:
+        async def make() -> Forecast:
+            return await self._forecaster.forecast(published, bars)
+
+        with stage("forecast"):
+            if fresh:
+                forecast, reused = await make(), False
+            else:
+                recent, horizon = bars[-WINDOW:], published.card.horizon
+                forecast, reused = await self._forecasts.get(model_tag(published), recent, horizon, make)
+        return Made(forecast, _reference(published, extrapolating=forecast.extrapolating), reused=reused)
+
+
+def model_tag(published: Published | None) -> str:
+    """What tells a published model from every other of its ticker; empty without one."""
+    return published.folder.name if published else ""
+
+
+async def try_model(published: Published, ask: Ask) -> None:
+    """Have a new model answer a row before it serves.
+
+    Raises:
+        UnreadableModel: it cannot answer, or was made for other inputs.
+    """
+    if published.card.features != NAMES:
+        raise UnreadableModel(f"{published.folder}: made for other inputs than this release computes; train it again")
+    output = await ask(Row(str(published.folder), np.zeros(len(NAMES), dtype=np.float32).tobytes()))
+    if output.problem:
+        raise UnreadableModel(output.problem)
+
+
+def _unfit(published: Published | None, bars: Bars) -> str:
+    """Why the champion cannot answer for these bars; empty when it can."""
+    if published is None:
+        return "no_model"
+    if published.card.simulated != bars.simulated:
+        return "other_kind_of_prices"
+    return "" if len(bars) > WARM_UP else "too_few_sessions"
+
+
+def _reference(published: Published, *, extrapolating: bool) -> ModelReference:
+    card = published.card
+    return ModelReference(
+        type="random_forest",
+        version=card.version,
+        run_id=card.run_id,
+        trained_at=card.trained_at,
+        extrapolating=extrapolating,
+    )
+
+
+def _date(session: np.datetime64) -> date:
+    return date.fromisoformat(str(session))

@@ -1,0 +1,33 @@
+"""From returns, which is what forecasts are made in, to prices, which is what clients ask for."""
+
+from datetime import date
+
+from forecasting.distribution import INTERVAL_LEVEL, Forecast
+from serving.contract.schemas import Interval, Outlook
+
+# Prices carry more digits than they trade in: most forecasts differ from the current price by less than a cent.
+PRICE_DIGITS = 4
+BULLISH_FROM = 0.5
+
+
+def outlook(forecast: Forecast, current_price: float, made_on: date, target_on: date) -> Outlook:
+    """A forecast turned into prices.
+
+    Args:
+        current_price: that the forecast's returns are applied to, in the quote currency.
+    """
+    is_up = forecast.probability_up >= BULLISH_FROM
+    lower, target, upper = (
+        round(current_price * (1 + change), PRICE_DIGITS)
+        for change in (forecast.lower, forecast.median, forecast.upper)
+    )
+    return Outlook(
+        price_target=target,
+        change_percent=round(100 * forecast.median, PRICE_DIGITS),
+        direction="bullish" if is_up else "bearish",
+        confidence=round(forecast.probability_up if is_up else 1 - forecast.probability_up, PRICE_DIGITS),
+        interval=Interval(level=INTERVAL_LEVEL, lower=lower, upper=upper),
+        horizon=forecast.horizon,
+        made_on=made_on,
+        target_on=target_on,
+    )

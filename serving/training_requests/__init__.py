@@ -1,0 +1,1 @@
+"""Trainings that users ask for, and the process that does them."""

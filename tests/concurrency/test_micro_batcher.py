@@ -1,0 +1,93 @@
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from concurrency.micro_batcher import LARGEST_CALL, Gathering
+from serving.models.onnx_sessions import Output, Row
+
+
+class Runner:
+    """Answers each row with its own number, when it is let."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+        self.called, self.gate = asyncio.Event(), asyncio.Event()
+        self.gate.set()
+        self.failures = 0
+
+    async def __call__(self, rows: Sequence[Row]) -> Sequence[Output]:
+        self.calls.append(len(rows))
+        self.called.set()
+        await self.gate.wait()
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("the runner is gone")
+        return [Output(row.folder.encode(), "") for row in rows]
+
+
+def row(number: int) -> Row:
+    return Row(str(number), b"")
+
+
+async def test_a_lone_row_is_answered() -> None:
+    answer = await Gathering(Runner()).ask(row(7))
+
+    assert answer.values == b"7"
+
+
+async def test_rows_that_arrive_during_a_call_travel_together_in_the_next() -> None:
+    runner = Runner()
+    runner.gate.clear()
+    gathering = Gathering(runner)
+    waiting = [asyncio.create_task(gathering.ask(row(number))) for number in range(50)]
+    await runner.called.wait()
+    waiting += [asyncio.create_task(gathering.ask(row(number))) for number in range(50, 100)]
+    await asyncio.sleep(0)
+    runner.gate.set()
+
+    answers = await asyncio.gather(*waiting)
+
+    assert [int(answer.values) for answer in answers] == list(range(100))
+    assert len(runner.calls) == 2
+
+
+async def test_a_call_carries_no_more_than_the_largest() -> None:
+    runner = Runner()
+    gathering = Gathering(runner)
+
+    await asyncio.gather(*(gathering.ask(row(number)) for number in range(LARGEST_CALL + 1)))
+
+    assert max(runner.calls) == LARGEST_CALL
+
+
+async def test_a_failed_call_fails_its_own_rows_alone() -> None:
+    runner = Runner()
+    runner.failures = 1
+    gathering = Gathering(runner)
+
+    with pytest.raises(ConnectionError, match="the runner is gone"):
+        await gathering.ask(row(1))
+
+    assert (await gathering.ask(row(2))).values == b"2"
+
+
+async def test_too_few_answers_are_never_given_to_the_wrong_rows() -> None:
+    async def short(rows: Sequence[Row]) -> Sequence[Output]:
+        return [Output(b"", "")] * (len(rows) - 1)
+
+    with pytest.raises(RuntimeError, match="1 rows were sent, 0 answers came back"):
+        await Gathering(short).ask(row(1))
+
+
+async def test_who_stops_waiting_disturbs_nobody() -> None:
+    runner = Runner()
+    runner.gate.clear()
+    gathering = Gathering(runner)
+    impatient = asyncio.create_task(gathering.ask(row(1)))
+    patient = asyncio.create_task(gathering.ask(row(2)))
+    await runner.called.wait()
+    impatient.cancel()
+    runner.gate.set()
+
+    assert (await patient).values == b"2"

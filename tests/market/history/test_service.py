@@ -1,0 +1,445 @@
+import asyncio
+import logging
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from market.calendar.sessions import Sessions
+from market.errors import MarketError, NoPrices, Unreachable
+from market.history.merge import continued
+from market.history.quality import Kind
+from market.history.sqlite_store import HistoryStore
+from market.market import Market
+from market.providers import Link
+from market.providers.files import Files
+from market.series import Adjustment, Series
+
+DOWN = Unreachable("no answer")
+
+
+async def test_a_first_question_goes_to_the_chain_and_the_next_ones_to_memory(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    tiingo = provider("tiingo", {"AAPL": make_series()})
+    market = make_market(tiingo)
+    first = await market.history("AAPL")
+    assert (len(first.bars), first.bars.source, first.stale, first.factor) == (300, "tiingo", False, 1.0)
+    assert first.fetched_at == clock.moment
+    for _ in range(10):
+        assert await market.history("AAPL") is first
+    assert tiingo.count("bars") == 1
+
+
+async def test_many_at_once_make_one_fetch(make_market: Any, provider: Any, make_series: Any) -> None:
+    tiingo = provider("tiingo", {"AAPL": make_series()}, before=lambda: asyncio.sleep(0.02))
+    market = make_market(tiingo)
+    histories = await asyncio.gather(*(market.history("AAPL") for _ in range(100)))
+    assert len({id(history) for history in histories}) == 1
+    assert tiingo.count("bars") == 1
+
+
+async def test_a_known_answer_needs_no_input_or_output(make_market: Any, provider: Any, make_series: Any) -> None:
+    market = make_market(provider("tiingo", {"AAPL": make_series()}))
+    known = await market.history("AAPL")
+    question = market.history("AAPL")
+    with pytest.raises(StopIteration) as answered:  # it returns before it would wait for anything
+        question.send(None)
+    assert answered.value.value is known
+
+
+async def test_a_restart_reads_the_store(make_market: Any, provider: Any, make_series: Any) -> None:
+    await make_market(provider("tiingo", {"AAPL": make_series()})).history("AAPL")
+    again = provider("tiingo", {"AAPL": make_series()})
+    history = await make_market(again).history("AAPL")
+    assert len(history.bars) == 300
+    assert again.asked == []
+
+
+async def test_after_a_day_only_the_tail_is_fetched(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    tiingo = provider("tiingo", {"AAPL": make_series()})
+    market = make_market(tiingo)
+    await market.history("AAPL")
+    clock.forward(86400 + 60)
+    tiingo.bars_of["AAPL"] = make_series(last="2024-03-12", count=301)
+    history = await market.history("AAPL")
+    assert tiingo.since == [None, np.datetime64("2024-03-05")]
+    assert len(history.bars) == 301
+    assert not history.stale
+    np.testing.assert_array_equal(history.bars.close, make_series(last="2024-03-12", count=301).bars.close)
+    assert len((await make_market(provider("tiingo")).history("AAPL")).bars) == 301  # stored as well
+
+
+async def test_a_session_that_closed_is_fetched_before_the_day_is_over(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    clock.forward(16 * 3600)  # Tuesday, in the session
+    tiingo = provider("tiingo", {"AAPL": make_series()})
+    market = make_market(tiingo)
+    assert not (await market.history("AAPL")).stale
+    clock.forward(6 * 3600)  # 21:00, an hour after the close: not published yet
+    assert not (await market.history("AAPL")).stale
+    assert tiingo.count("bars") == 1
+    clock.forward(1.1 * 3600)
+    assert (await market.history("AAPL")).stale  # asked, and the provider has it not
+    assert tiingo.count("bars") == 2
+    clock.forward(600)
+    await market.history("AAPL")
+    assert tiingo.count("bars") == 2
+    clock.forward(4 * 3600)
+    tiingo.bars_of["AAPL"] = make_series(last="2024-03-12", count=301)
+    assert not (await market.history("AAPL")).stale
+    assert tiingo.count("bars") == 3
+
+
+async def test_the_running_session_is_no_bar(make_market: Any, provider: Any, make_series: Any, clock: Any) -> None:
+    clock.forward(16 * 3600)
+    for local in (False, True):
+        name = "files" if local else "tiingo"
+        partial = provider(name, {"AAPL": make_series(last="2024-03-12", count=301, source=name)}, local=local)
+        market = make_market(partial)
+        history = await market.history("AAPL")
+        assert history.bars.session[-1] == np.datetime64("2024-03-11")
+        clock.forward(5)
+        assert (await market.history("AAPL")).bars.session[-1] == np.datetime64("2024-03-11")
+
+
+async def test_the_next_provider_gives_the_whole_window(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    tiingo = provider("tiingo", {"AAPL": make_series()})
+    yahoo = provider("yahoo", {"AAPL": make_series(source="yahoo", price=50.0, adjustment=Adjustment.SPLIT)})
+    market = make_market(tiingo, yahoo)
+    await market.history("AAPL")
+    clock.forward(86401)
+    tiingo.bars_of["AAPL"] = DOWN
+    history = await market.history("AAPL")
+    assert history.bars.source == "yahoo"
+    assert yahoo.since == [None]
+    assert history.bars.close.max() < 60  # nothing of the other provider's series
+
+
+async def test_when_all_fail_the_old_bars_serve_and_say_so(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    tiingo = provider("tiingo", {"AAPL": make_series()})
+    market = make_market(tiingo, simulated=True)
+    await market.history("AAPL")
+    tiingo.bars_of["AAPL"] = DOWN
+    clock.forward(2 * 86400)
+    history = await market.history("AAPL")
+    assert history.bars.source == "tiingo"  # not simulated
+    assert history.stale
+    asked = tiingo.count("bars")
+    await market.history("AAPL")
+    assert tiingo.count("bars") == asked
+    clock.forward(3600)
+    tiingo.bars_of["AAPL"] = make_series(last="2024-03-13", count=302)
+    assert not (await market.history("AAPL")).stale
+
+
+async def test_simulated_bars_answer_only_where_nothing_real_is_known_and_are_not_kept(
+    make_market: Any, provider: Any, make_series: Any, clock: Any, tmp_path: Path
+) -> None:
+    tiingo = provider("tiingo", {"AAPL": DOWN, "MSFT": make_series("MSFT")})
+    market = make_market(tiingo, simulated=True)
+    assert (await market.history("AAPL")).bars.simulated
+    assert not HistoryStore(tmp_path).knows("AAPL")
+    clock.forward(40)
+    tiingo.bars_of["AAPL"] = make_series()
+    assert (await market.history("AAPL")).bars.source == "tiingo"
+    tiingo.bars_of["AAPL"] = DOWN
+    clock.forward(90000)
+    assert not (await market.history("AAPL")).bars.simulated
+    restarted = make_market(provider("tiingo", {"AAPL": DOWN}), simulated=True)
+    assert not (await restarted.history("AAPL")).bars.simulated
+
+
+async def test_known_bars_and_quotes_do_not_wait_for_a_provider_that_takes_its_time(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    tiingo = provider("tiingo", {"AAPL": make_series()}, {"AAPL": DOWN})
+    market = make_market(tiingo)
+    old, close = await market.history("AAPL"), await market.quote("AAPL")
+    release = asyncio.Event()
+    tiingo.before = release.wait
+    tiingo.bars_of["AAPL"] = make_series(last="2024-03-12", count=301)
+    clock.forward(86401)
+    assert len((await market.history("AAPL")).bars) == len(old.bars)
+    assert (await market.history("AAPL")).stale  # and it says so
+    assert (await market.quote("AAPL")).price == close.price
+    release.set()
+    await asyncio.sleep(0.1)
+    clock.forward(1.1)
+    assert len((await market.history("AAPL")).bars) == 301
+    assert tiingo.count("bars") == 2
+
+
+async def test_nothing_from_anywhere_is_an_error_with_every_reason(make_market: Any, provider: Any) -> None:
+    market = make_market(provider("tiingo", {"AAPL": DOWN}), provider("yahoo"))
+    with pytest.raises(NoPrices, match=r"AAPL: no prices from any provider: no answer; yahoo: does not know it"):
+        await market.history("AAPL")
+    with pytest.raises(NoPrices, match=r"none of `market\.providers` can answer here"):
+        await make_market().history("AAPL")
+
+
+async def test_a_provider_without_whole_histories_is_asked_last(
+    make_market: Any, provider: Any, make_series: Any
+) -> None:
+    alpha = provider("alpha_vantage", {"AAPL": make_series(count=100, source="alpha_vantage")}, whole=False)
+    tiingo = provider("tiingo", {"AAPL": make_series()})
+    market = make_market(alpha, tiingo, simulated=True)
+    assert (await market.history("AAPL")).bars.source == "tiingo"
+    assert alpha.asked == []
+
+
+async def test_its_bars_are_better_than_simulated_ones_and_grow(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    alpha = provider("alpha_vantage", {"AAPL": make_series(count=100, source="alpha_vantage")}, whole=False)
+    market = make_market(alpha, simulated=True)
+    history = await market.history("AAPL")
+    assert (history.bars.source, len(history.bars)) == ("alpha_vantage", 100)
+    alpha.bars_of["AAPL"] = make_series(count=100, last="2024-03-13", source="alpha_vantage")
+    clock.forward(2 * 86400)
+    assert len((await market.history("AAPL")).bars) == 102
+
+
+async def test_its_bars_never_replace_longer_ones(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    tiingo = provider("tiingo", {"AAPL": make_series()})
+    alpha = provider("alpha_vantage", {"AAPL": make_series(count=100, source="alpha_vantage")}, whole=False)
+    market = make_market(alpha, tiingo)
+    await market.history("AAPL")
+    tiingo.bars_of["AAPL"] = DOWN
+    clock.forward(86401)
+    assert len((await market.history("AAPL")).bars) == 300
+    assert alpha.asked == []
+
+
+@pytest.mark.parametrize("change", ["scaled", "split", "hole", "adjustment", "adj_close"])
+async def test_an_adjustment_since_the_last_fetch_fetches_everything_again(
+    make_market: Any, provider: Any, make_series: Any, clock: Any, change: str
+) -> None:
+    stored = make_series(last="2024-03-11")
+    tiingo = provider("tiingo", {"AAPL": stored})
+    market = make_market(tiingo)
+    await market.history("AAPL")
+    new = make_series(last="2024-03-12", count=301)
+    tiingo.bars_of["AAPL"] = {
+        "scaled": make_series(last="2024-03-12", count=301, price=50.0),
+        "split": Series(new.bars, new.adjustment, {np.datetime64("2024-03-12"): 2.0}),
+        "hole": Series(new.bars[-1:], new.adjustment),
+        "adjustment": make_series(last="2024-03-12", count=301, adjustment=Adjustment.SPLIT),
+        "adj_close": Series(new.bars, new.adjustment, adj_close=new.bars.close),
+    }[change]
+    clock.forward(86401)
+    history = await market.history("AAPL")
+    assert tiingo.since[-1] is None
+    assert len(history.bars) == (1 if change == "hole" else 301)
+
+
+async def test_a_correction_is_taken_and_a_second_fetch_of_the_same_adds_little(
+    make_market: Any, provider: Any, make_series: Any, clock: Any, tmp_path: Path
+) -> None:
+    tiingo = provider("tiingo", {"AAPL": make_series()})
+    market = make_market(tiingo)
+    await market.history("AAPL")
+    clock.forward(10)
+    await market.fetch("AAPL")
+    with sqlite3.connect(tmp_path / "history" / "prices.sqlite") as connection:
+        assert connection.execute("SELECT count(*) FROM bars").fetchone()[0] == 301
+    connection.close()
+    volume = make_series().bars.volume.copy()
+    volume[-1] += 5
+    bars = make_series().bars
+    tiingo.bars_of["AAPL"] = Series(
+        type(bars)("AAPL", "tiingo", bars.session, bars.open, bars.high, bars.low, bars.close, volume),
+        Adjustment.TRADED,
+    )
+    history = await market.fetch("AAPL")
+    assert history.bars.volume[-1] == volume[-1]
+    stored = HistoryStore(tmp_path).read("AAPL")
+    assert stored is not None
+    np.testing.assert_array_equal(stored.series.bars.volume, volume)
+
+
+async def test_fetch_asks_whatever_the_age_and_fails_when_nobody_answers(
+    make_market: Any, provider: Any, make_series: Any
+) -> None:
+    tiingo = provider("tiingo", {"AAPL": make_series()})
+    market = make_market(tiingo)
+    await market.history("AAPL")
+    await market.fetch("AAPL")
+    assert tiingo.count("bars") == 2
+    tiingo.bars_of["AAPL"] = DOWN
+    with pytest.raises(NoPrices):
+        await market.fetch("AAPL")
+    assert len((await market.history("AAPL")).bars) == 300
+
+
+async def test_what_another_process_stored_is_found_within_a_minute(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    tiingo = provider("tiingo", {"AAPL": make_series()})
+    market = make_market(tiingo)
+    await market.history("AAPL")
+    clock.forward(30)
+    other = make_market(provider("tiingo", {"AAPL": make_series(last="2024-03-11", count=310)}))
+    await other.fetch("AAPL")
+    assert len((await market.history("AAPL")).bars) == 300
+    clock.forward(31)
+    assert (await market.history("AAPL")).fetched_at == clock.moment - timedelta(seconds=31)
+    assert tiingo.count("bars") == 1
+
+
+async def test_a_split_since_the_last_bar_changes_the_unit_of_all_bars(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    series = make_series(splits={np.datetime64("2024-03-12"): 4.0})
+    market = make_market(provider("tiingo", {"AAPL": series}))
+    before = await market.history("AAPL")
+    assert before.factor == 1.0
+    clock.forward(15 * 3600)  # Tuesday, the session has opened
+    after = await market.history("AAPL")
+    assert after.factor == 4.0
+    np.testing.assert_allclose(after.bars.close * 4, before.bars.close)
+
+
+async def test_a_finding_is_logged_once_however_often_the_bars_are_loaded(
+    make_market: Any, provider: Any, make_series: Any, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "market.history.service")
+    bars = {ticker: make_series(ticker, count=31) for ticker in ("ONE", "TWO")}
+    for _ in range(2):
+        market = make_market(provider("tiingo", bars_of=bars))
+        for ticker in bars:
+            await market.fetch(ticker)
+            await market.fetch(ticker)
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["ONE", "TWO"]
+
+    clock.forward(4 * 86400)
+    await market.history("ONE")
+
+    assert "before the last one" in caplog.records[-1].getMessage(), "what is new is told"
+    assert len(caplog.records) == 3
+
+
+async def test_what_is_unusual_about_simulated_prices_is_not_logged(
+    make_market: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "market.history.service")
+    market = make_market(simulated=True)
+    for number in range(30):
+        assert (await market.history(f"X{number}")).bars.simulated
+    assert not caplog.records
+
+
+async def test_findings_travel_with_the_bars(make_market: Any, provider: Any, make_series: Any) -> None:
+    market = make_market(provider("tiingo", {"AAPL": make_series(count=30)}))
+    assert [finding.kind for finding in (await market.history("AAPL")).findings] == [Kind.SHORT]
+
+
+async def test_what_is_unusual_is_logged_unless_the_prices_are_invented(
+    make_market: Any, provider: Any, make_series: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    market = make_market(provider("tiingo", {"SOLE": make_series("SOLE", count=30)}), simulated=True)
+    assert Kind.JUMP in [finding.kind for finding in (await market.history("MSFT")).findings]
+    assert not [message for message in caplog.messages if "moved" in message]
+    (finding,) = (await market.history("SOLE")).findings  # no other test's, for it is logged once in a process
+    assert caplog.messages[-1] == f"SOLE: {finding.text}"
+
+
+async def test_without_a_store_prices_still_come(
+    make_market: Any, provider: Any, make_series: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    market = make_market(provider("tiingo", {"AAPL": make_series()}))
+    for path in (tmp_path / "history").iterdir():
+        path.unlink()
+    (tmp_path / "history").rmdir()
+    assert len((await market.history("AAPL")).bars) == 300
+    assert "the history store cannot be used" in caplog.text
+
+
+CSV = "date,open,high,low,close,volume\n2024-03-07,10,12,9,11,1000\n2024-03-08,11,13,10,12,2000\n"
+
+
+async def test_a_changed_file_answers_within_seconds_and_in_a_new_process_at_once(
+    make_market: Any, sessions: Sessions, clock: Any, tmp_path: Path
+) -> None:
+    directory = tmp_path / "bars"
+    directory.mkdir()
+    (directory / "AAPL.csv").write_text(CSV)
+    market = make_market(Files(directory, sessions), home=tmp_path)
+    assert (await market.history("AAPL")).bars.close[-1] == 12
+    assert (await market.quote("AAPL")).price == 12
+    (directory / "AAPL.csv").write_text(CSV.replace(",12,2000", ",12.5,2000"))
+    restarted = make_market(Files(directory, sessions), home=tmp_path)
+    assert (await restarted.history("AAPL")).bars.close[-1] == 12.5
+    clock.forward(2.1)
+    assert (await market.history("AAPL")).bars.close[-1] == 12.5
+    assert (await market.quote("AAPL")).price == 12.5
+
+
+async def test_another_directory_answers_at_once(make_market: Any, sessions: Sessions, tmp_path: Path) -> None:
+    for name, close in (("one", "12"), ("two", "12.9")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "AAPL.csv").write_text(CSV.replace(",12,2000", f",{close},2000"))
+        market = make_market(Files(tmp_path / name, sessions))
+        assert (await market.history("AAPL")).bars.close[-1] == float(close)
+
+
+async def test_an_unchanged_file_gives_the_same_object(
+    make_market: Any, sessions: Sessions, clock: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "AAPL.csv").write_text(CSV)
+    market = make_market(Files(tmp_path, sessions))
+    first = await market.history("AAPL")
+    clock.forward(10)
+    assert await market.history("AAPL") is first
+
+
+async def test_a_broken_file_leaves_the_last_good_bars(
+    make_market: Any, sessions: Sessions, clock: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "AAPL.csv").write_text(CSV)
+    market = make_market(Files(tmp_path, sessions), simulated=True)
+    await market.history("AAPL")
+    (tmp_path / "AAPL.csv").write_text("nonsense")
+    clock.forward(5)
+    assert (await market.history("AAPL")).bars.close[-1] == 12
+    with pytest.raises(MarketError, match=r"AAPL\.csv:1: column"):
+        await market.fetch("AAPL")
+
+
+async def test_a_market_that_lives_long_gets_a_new_calendar_and_survives_without(
+    provider: Any, make_series: Any, sessions: Sessions, clock: Any, tmp_path: Path
+) -> None:
+    kept = int((sessions.session <= np.datetime64("2024-10-01")).sum())
+    columns = (sessions.session[:kept], sessions.open_at[:kept], sessions.close_at[:kept])
+    for exchange, end in (("XNYS", sessions.session[-1]), ("NOWHERE", sessions.session[kept - 1])):
+        old = Sessions(*columns, origin=(exchange, tmp_path / f"{exchange}.npz"))
+        tiingo = provider("tiingo", {"AAPL": make_series()})
+        market = Market([Link(tiingo)], HistoryStore(tmp_path), old, history_ttl=1e9, quote_ttl=300, now=clock)
+        await market.history("AAPL")
+        assert old.session[-1] == columns[0][-1]
+        clock.forward(190 * 86400)
+        await market.history("AAPL")  # it does not wait for the new calendar
+        for _ in range(3000):
+            await asyncio.sleep(0.01 * (old.session[-1] != end))
+        assert old.session[-1] == end
+        clock.forward(-190 * 86400)
+
+
+def test_what_does_not_overlap_does_not_continue(make_series: Any) -> None:
+    assert continued(make_series(last="2024-03-01"), make_series(count=3)) is None
+    joined = continued(make_series(last="2024-03-07", count=10), make_series(count=4))
+    assert joined is not None
+    assert len(joined.bars) == 12

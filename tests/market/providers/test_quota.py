@@ -1,0 +1,132 @@
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from market.errors import QuotaSpent, TooFast
+from market.providers.quota import LocalBuckets, Quota, Usage
+from market.providers.redis_quota import RedisBuckets
+from redis_client import connect
+from tests.market.takers import taken_by_processes
+
+ROOT = Path(__file__).resolve().parents[3]
+FREE_KEY = ("1/second", "25/day")
+
+
+def quota(home: Path, windows: tuple[str, ...] = FREE_KEY, clock: Any = time.time, patience: float = 0.0) -> Quota:
+    return Quota("alpha_vantage", windows, [LocalBuckets(home)], patience, clock)
+
+
+async def test_without_windows_everything_goes(tmp_path: Path) -> None:
+    free = quota(tmp_path, ())
+    for _ in range(100):
+        await free.acquire()
+    assert await free.usage() == Usage(0, None)
+
+
+async def test_a_day_holds_no_more_than_its_requests(tmp_path: Path, clock: Any) -> None:
+    day = quota(tmp_path, clock=clock)
+    for _ in range(25):
+        await day.acquire()
+        clock.forward(1.1)
+    with pytest.raises(QuotaSpent, match="alpha_vantage: its quota is spent; it answers again from 2"):
+        await day.acquire()
+    assert await day.usage() == Usage(25, 25)
+    clock.forward(86400 - 25 * 1.1 - 100)
+    with pytest.raises(QuotaSpent):
+        await day.acquire()
+    clock.forward(101)  # a day after the first request
+    await day.acquire()
+    assert await day.usage() == Usage(25, 25)
+    day.close()
+
+
+async def test_the_short_window_is_waited_for(tmp_path: Path) -> None:
+    second = quota(tmp_path, ("5/second",), patience=5)
+    started = time.monotonic()
+    await asyncio.gather(*(second.acquire() for _ in range(8)))
+    assert time.monotonic() - started > 0.9
+    second.close()
+
+
+async def test_a_queue_that_is_too_long_is_refused(tmp_path: Path, clock: Any) -> None:
+    second = quota(tmp_path, clock=clock)
+    await second.acquire()
+    with pytest.raises(TooFast, match="queue for its quota"):
+        await second.acquire()
+    second.close()
+
+
+async def test_what_is_spent_stays_spent_after_a_restart(tmp_path: Path, clock: Any) -> None:
+    first = quota(tmp_path, ("3/day",), clock)
+    for _ in range(3):
+        await first.acquire()
+    first.close()
+    second = quota(tmp_path, ("3/day",), clock)
+    with pytest.raises(QuotaSpent):
+        await second.acquire()
+    assert await second.usage() == Usage(3, 3)
+    second.close()
+
+
+async def test_providers_are_counted_apart(tmp_path: Path, clock: Any) -> None:
+    one, other = (Quota(name, ("1/day",), [LocalBuckets(tmp_path)], 0, clock) for name in ("tiingo", "yahoo"))
+    await one.acquire()
+    await other.acquire()
+    for each in (one, other):
+        with pytest.raises(QuotaSpent):
+            await each.acquire()
+        each.close()
+
+
+async def test_requests_of_the_day_are_counted_where_only_shorter_windows_limit_them(
+    tmp_path: Path, clock: Any
+) -> None:
+    hour = quota(tmp_path, ("2/hour",), clock)
+    for _ in range(3):
+        await hour.acquire()
+        clock.forward(1801)
+    assert await hour.usage() == Usage(3, None)
+    clock.forward(86400)
+    assert await hour.usage() == Usage(0, None)
+    hour.close()
+
+
+async def test_a_month_counts_the_day_within_it(tmp_path: Path, clock: Any) -> None:
+    month = quota(tmp_path, ("5/day", "100/month"), clock)
+    for _ in range(3):
+        await month.acquire()
+    clock.forward(2 * 86400)
+    await month.acquire()
+    assert await month.usage() == Usage(1, 5)
+    month.close()
+
+
+def test_two_processes_together_take_exactly_the_quota(tmp_path: Path) -> None:
+    assert sum(taken_by_processes(tmp_path)) == 40
+
+
+def test_two_processes_share_it_through_redis(tmp_path: Path, redis_server: Any) -> None:
+    assert sum(taken_by_processes(tmp_path, redis_server.url)) == 40
+    assert not (tmp_path / "quota").exists()
+
+
+async def test_without_redis_it_is_counted_on_this_machine_until_redis_is_back(
+    tmp_path: Path, redis_server: Any
+) -> None:
+    client = connect(redis_server.url, 0.5)
+    shared = Quota("tiingo", ("100/day",), [RedisBuckets(client), LocalBuckets(tmp_path)], cool_down=0.2)
+    await shared.acquire()
+    assert await shared.usage() == Usage(1, 100)
+    redis_server.stop()
+    for _ in range(3):
+        await shared.acquire()
+    assert await shared.usage() == Usage(3, 100)
+    redis_server.start()
+    await asyncio.sleep(0.25)
+    await shared.acquire()
+    assert await shared.usage() == Usage(1, 100)  # Redis began anew, this machine's counts do not mix in
+    shared.close()
+    client.close()

@@ -1,0 +1,92 @@
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI, Request, Response
+
+from configuration import Settings
+from serving.contract.problems import Problem
+from serving.http.auth import guard
+
+Ask = Callable[..., Awaitable[int]]
+HERE = ("127.0.0.1", 4711)
+KEYS = json.dumps(["correct-horse", "battery-staple"])
+
+
+def application(settings: Settings) -> FastAPI:
+    app = FastAPI()
+
+    @app.post("/change", dependencies=[Depends(guard(settings))])
+    async def change() -> str:
+        return "changed"
+
+    @app.exception_handler(Problem)
+    async def problem(_request: Request, error: Any) -> Response:
+        return Response(error.detail, int(error.status), dict(error.headers))
+
+    return app
+
+
+async def post(settings: Settings, client: tuple[str, int] = HERE, **headers: str) -> httpx.Response:
+    encoded = [(name.replace("_", "-").encode(), text.encode("latin-1")) for name, text in headers.items() if text]
+    transport = httpx.ASGITransport(application(settings), client=client)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:3000") as connection:
+        return await connection.post("/change", headers=encoded)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1"])
+async def test_without_keys_this_machine_may(settings: Settings, host: str) -> None:
+    assert (await post(settings, (host, 4711))).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7", "192.168.1.2", "2001:db8::1", "testclient", ""])
+async def test_and_nobody_else(settings: Settings, host: str) -> None:
+    answer = await post(settings, (host, 4711))
+
+    assert answer.status_code == 403
+    assert "security.api_keys" in answer.text
+
+
+@pytest.mark.parametrize("header", ["X_Forwarded_For", "Forwarded", "X_Real_IP"])
+async def test_what_came_through_an_unknown_proxy_is_not_from_this_machine(settings: Settings, header: str) -> None:
+    assert (await post(settings, HERE, **{header: "127.0.0.1"})).status_code == 403
+
+
+async def test_a_trusted_proxy_told_the_server_who_asks(settings: Settings) -> None:
+    """The server puts the address into the request, with port 0, and leaves the header."""
+    assert (await post(settings, ("127.0.0.1", 0), X_Forwarded_For="127.0.0.1")).status_code == 200
+    assert (await post(settings, ("10.0.0.7", 0), X_Forwarded_For="10.0.0.7")).status_code == 403
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://evil.example:3000", "null://x"])
+async def test_a_foreign_page_in_a_browser_here_may_not(settings: Settings, origin: str) -> None:
+    assert (await post(settings, Origin=origin)).status_code == 403
+
+
+async def test_a_page_of_this_very_service_may(settings: Settings) -> None:
+    assert (await post(settings, Origin="http://localhost:3000")).status_code == 200
+
+
+async def test_a_name_that_was_bent_to_this_machine_may_not(settings: Settings) -> None:
+    assert (await post(settings, Host="evil.example")).status_code == 403
+
+
+@pytest.mark.parametrize("key", ["correct-horse", "battery-staple"])
+async def test_each_configured_key_opens_from_anywhere(make_settings: Callable[..., Settings], key: str) -> None:
+    settings = make_settings(security__api_keys=KEYS)
+
+    assert (await post(settings, ("10.0.0.7", 1), Authorization=f"Bearer {key}")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "given", ["", "Bearer wrong", "Bearer ", "Basic correct-horse", "battery-staple", "Bearer \xfc"]
+)
+async def test_anything_else_does_not_not_even_from_here(make_settings: Callable[..., Settings], given: str) -> None:
+    settings = make_settings(security__api_keys=KEYS)
+    answer = await post(settings, Authorization=given)
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert "horse" not in answer.text

@@ -1,0 +1,258 @@
+"""The whole HTTP surface within this process: real parts, simulated prices, forests embedded, BentoML left out."""
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from configuration import Settings
+from market.calendar.sessions import Sessions
+from serving.container import Stack, embedded_forests
+from serving.http.fast_path import SMALL_BODY, Hits, Misses, Rows
+from serving.http.middleware import Envelope
+from serving.http.routes import make_app
+from serving.telemetry import tracing
+from training_queue.jobs import WorkerLock
+
+Running = Callable[..., Any]
+
+
+@pytest.fixture
+def running(make_settings: Callable[..., Settings], sessions: Sessions, tmp_path: Path) -> Running:
+    """Start the application with settings of its own; gives a client and the parts."""
+
+    @asynccontextmanager
+    async def start(**given: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Stack]]:
+        chosen = {"tickers": ["AAPL", "MSFT"], "horizons": [1, 5], "market__providers": ["simulated"]}
+        settings = make_settings(**chosen | given)
+        _write_calendar(sessions, tmp_path / "home")
+        stack = Stack.open(settings, embedded_forests(settings))
+        app = make_app(settings, lambda: stack)
+        rows = Rows(app, lambda: stack.inference)
+        inner = Envelope(Misses(rows, settings, lambda: stack.predictor), settings)
+        outer = Hits(inner, settings, lambda: stack.predictor)
+        async with stack.running():
+            while stack.status.warm_up_status().completed_at is None:  # noqa: ASYNC110  # as a client would
+                await asyncio.sleep(0.01)
+            transport = httpx.ASGITransport(outer, client=("127.0.0.1", 4711))
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                yield client, stack
+
+    return start
+
+
+def _write_calendar(sessions: Sessions, home: Path) -> None:
+    """So that no process has to be started for it."""
+    import numpy as np  # noqa: PLC0415
+
+    folder = home / "calendar"
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = {name: getattr(sessions, name) for name in ("session", "open_at", "close_at")}
+    np.savez(folder / "XNYS.npz", **columns)
+
+
+async def test_the_way_of_a_prediction_through_the_layers(running: Running, publish: Any) -> None:
+    publish("AAPL", version=3)
+    async with running() as (client, _):
+        warm = await client.get("/predict/aapl")
+        fresh = await client.get("/predict/AAPL", headers={"Cache-Control": "max-age=0, No-Cache"})
+        other = await client.get("/predict/AAPL?horizon=5")
+        again = await client.get("/predict/AAPL?horizon=5")
+        long_way = await client.get("/predict/AAPL?horizon=5&horizon=5")
+
+        layers = [one.headers["x-cache"] for one in (warm, fresh, other, again, long_way)]
+        assert layers == ["memory", "miss", "miss", "memory", "memory"]
+        assert warm.json()["model"]["version"] == 3
+        assert again.content == other.content == long_way.content
+        assert all("server-timing" in one.headers for one in (warm, fresh, other, again, long_way))
+        assert all("x-request-id" in one.headers for one in (warm, fresh, other, again, long_way))
+        own = await client.get("/predict/AAPL", headers={"X-Request-ID": "mine"})
+        assert (own.headers["x-cache"], own.headers["x-request-id"]) == ("memory", "mine")
+
+
+async def test_hits_are_logged_when_everything_is(running: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    async with running(serving__log_level="debug") as (client, _):
+        await client.get("/predict/AAPL")
+
+    assert "cache hit" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/predict/ZZZZ", 404), ("/predict/1", 422), ("/predict/AAPL?horizon=3", 422)]
+)
+async def test_what_cannot_be_asked_is_a_problem(running: Running, path: str, status: int) -> None:
+    async with running() as (client, _):
+        answer = await client.get(path)
+
+        assert answer.status_code == answer.json()["status"] == status
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("GET", "/predict/AAPL?horzion=5", "'horzion' is no parameter of this address; those are horizon"),
+        ("GET", "/predict/AAPL?horizon=5&Horizon=1", "'Horizon' is no parameter of this address; those are horizon"),
+        ("GET", "/model/status/AAPL?x=", "'x' is no parameter"),
+        ("POST", "/model/retrain/AAPL?horizons=1", "'horizons' is no parameter of this address; those are horizon"),
+        ("GET", "/v2/models/AAPL?versions=1", "'versions' is no parameter of this address; those are version"),
+    ],
+)
+async def test_a_parameter_that_would_be_ignored_is_named(running: Running, method: str, path: str, said: str) -> None:
+    async with running() as (client, _):
+        answer = await client.request(method, path)
+
+        assert answer.status_code == answer.json()["status"] == 422
+        assert said in answer.json()["detail"]
+
+
+async def test_what_machines_ask_for_takes_their_own_parameters(running: Running) -> None:
+    async with running() as (client, _):
+        for path in ("/health?probe=7", "/metrics?name[]=stocks_request_seconds"):
+            assert (await client.get(path)).status_code == 200
+
+
+async def test_an_unset_horizon_is_one_session_and_must_be_configured(running: Running) -> None:
+    async with running(horizons=[5]) as (client, _):
+        assert (await client.get("/predict/AAPL")).status_code == 422
+        assert (await client.get("/predict/AAPL?horizon=5")).status_code == 200
+
+
+async def test_more_requests_than_allowed_are_refused_with_a_time_to_come_back(running: Running) -> None:
+    async with running(serving__max_concurrency=2) as (client, stack):
+        gate = asyncio.Event()
+        quote = stack.market.quote
+
+        async def slow(ticker: str) -> Any:
+            await gate.wait()
+            return await quote(ticker)
+
+        stack.market.quote = slow
+        no_cache = {"Cache-Control": "no-cache"}
+        waiting = [asyncio.create_task(client.get("/predict/AAPL", headers=no_cache)) for _ in range(2)]
+        await asyncio.sleep(0.05)
+
+        refused = await client.get("/health")
+
+        gate.set()
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "1"
+        assert [(await one).status_code for one in waiting] == [200, 200]
+        assert (await client.get("/health")).status_code == 200
+
+
+async def test_everything_else_answers(running: Running, publish: Any, tmp_path: Path) -> None:
+    publish("AAPL")
+    WorkerLock(tmp_path / "home").take()
+    async with running() as (client, _):
+        for path in ("/tickers", "/health", "/warmup/status", "/performance/metrics", "/performance/summary", "/docs"):
+            assert (await client.get(path)).status_code == 200, path
+        assert (await client.get("/model/status/AAPL")).json()["model_loaded"]
+        assert "stocks_request_seconds" in (await client.get("/metrics")).text
+        assert "/predict/{ticker}" in (await client.get("/openapi.json")).json()["paths"]
+        queued = await client.post("/model/retrain/MSFT")
+        assert queued.status_code == 202
+        assert (await client.get(queued.headers["location"])).json()["status"] == "queued"
+        many = await client.post("/predict", json={"tickers": ["AAPL", "NOPE"]})
+        assert [one["ticker"] for one in many.json()["predictions"]] == ["AAPL"]
+        assert (await client.post("/predict", json={"tickers": []})).status_code == 422
+
+
+async def test_the_forests_by_themselves(running: Running, publish: Any) -> None:
+    published = publish("AAPL", version=2, below=(0.25, -0.5, 0.0), above=(0.75, 0.5, 1.0))
+    width = len(published.card.features)
+    row = {"name": "X", "shape": [1, width], "datatype": "FP32", "data": [1.0] * width}
+    async with running() as (client, _):
+        for path in (
+            "/v2",
+            "/v2/health/live",
+            "/v2/models/AAPL",
+            "/v2/models/AAPL/ready",
+            "/v2/models/AAPL/versions/2",
+        ):
+            assert (await client.get(path)).status_code == 200, path
+        answer = await client.post("/v2/models/AAPL/versions/2/infer", json={"inputs": [row]})
+        assert answer.json()["outputs"][0]["data"] == [0.75, 0.5, 1.0]
+        assert len((await client.post("/v2/repository/index")).json()) == 4
+        ready = await client.post("/v2/repository/index", json={"ready": True})
+        assert [model["name"] for model in ready.json()] == ["forest-aapl-1"]
+        assert (await client.post("/v2/repository/index", content=b"[]")).status_code == 422
+
+
+async def test_small_requests_to_a_forest_are_answered_as_large_ones_are(running: Running, publish: Any) -> None:
+    published = publish("AAPL", version=2, below=(0.25, -0.5, 0.0), above=(0.75, 0.5, 1.0))
+    width = len(published.card.features)
+    row = {"name": "X", "shape": [1, width], "datatype": "FP32", "data": [1.0] * width}
+    body = json.dumps({"inputs": [row]})
+    async with running() as (client, _):
+        small = await client.post("/v2/models/AAPL/infer", content=body)
+        large = await client.post("/v2/models/AAPL/infer", content=body + " " * SMALL_BODY)
+
+        assert small.content == large.content
+        assert small.headers["content-type"] == large.headers["content-type"]
+        assert "server-timing" in small.headers
+        assert (await client.post("/v2/models/AAPL/infer", content=b"{}")).status_code == 422
+        assert (await client.post("/v2/models/NOPE/infer", content=body)).status_code == 404
+        assert (await client.get("/v2/models/AAPL/infer")).status_code == 405
+
+
+async def test_a_training_that_ended_makes_the_next_answer_a_new_one(running: Running, tmp_path: Path) -> None:
+    WorkerLock(tmp_path / "home").take()
+    async with running() as (client, stack):
+        await stack.retraining.ask("AAPL", 1)
+        jobs = stack.retraining._jobs  # noqa: SLF001  # the worker's side of the queue
+        step = jobs.claim()
+        jobs.finish(step, "kept", "no better")
+        await asyncio.sleep(1.5)
+
+        assert (await client.get("/predict/AAPL")).headers["x-cache"] != "memory"
+
+
+async def test_spans_reach_the_collector_when_tracing_is_on(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    received: list[bytes] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # as the library has it
+            received.append(self.rfile.read(int(self.headers["content-length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Silent."""
+
+    server = HTTPServer(("127.0.0.1", 0), Collector)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setattr(tracing, "_state", {})
+    endpoint = f"http://127.0.0.1:{server.server_port}/v1/traces"
+    async with running(tracing__enabled=True, tracing__endpoint=endpoint) as (client, _):
+        assert not tracing.enabled(), "off until a service switches it on"
+        provider = tracing.configure(_tracing(endpoint))
+        assert provider is not None
+        await client.get("/predict/AAPL", headers={"Cache-Control": "no-cache"})
+        await asyncio.to_thread(provider.shutdown)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+    sent = b"".join(received)
+    for name in (b"GET /predict/{ticker}", b"prices", b"render"):
+        assert name in sent
+
+
+def _tracing(endpoint: str) -> Any:
+    from configuration import Tracing  # noqa: PLC0415
+
+    return Tracing(enabled=True, endpoint=endpoint, sample_rate=1.0)
+
+
+def test_tracing_that_is_off_is_one_shared_object_that_does_nothing() -> None:
+    assert tracing.configure(_tracing("http://127.0.0.1:1").model_copy(update={"enabled": False})) is None
+    assert tracing.span("a") is tracing.span("b") is tracing.request_span("c", {})

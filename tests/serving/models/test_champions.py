@@ -1,0 +1,115 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from forecasting.card import CARD_FILE
+from forecasting.model_store import Published, UnreadableModel
+from serving.models.champions import Champions
+
+Publish = Callable[..., Published]
+KEYS = [("AAPL", 1), ("MSFT", 1)]
+
+
+async def accept(_published: Published) -> None:
+    """A model that answers."""
+
+
+async def refuse(published: Published) -> None:
+    raise UnreadableModel(f"{published.folder}: damaged")
+
+
+async def test_without_a_model_there_is_none(store: Path) -> None:
+    champions = Champions([store], KEYS, accept)
+    before = champions.has_looked
+
+    await champions.look()
+
+    assert (before, champions.has_looked) == (False, True)
+    assert champions.get("AAPL", 1) is None
+    assert champions.serving() == []
+
+
+async def test_a_published_model_takes_over_and_a_newer_one_after_it(store: Path, publish: Publish) -> None:
+    champions = Champions([store], KEYS, accept)
+    for version in (1, 2):
+        published = publish("AAPL", version=version)
+
+        await champions.look()
+
+        assert champions.get("AAPL", 1) == published
+    assert champions.get("MSFT", 1) is None
+
+
+async def test_a_model_that_cannot_answer_is_refused_and_the_old_one_stays(store: Path, publish: Publish) -> None:
+    attempts = []
+
+    async def attempt(published: Published) -> None:
+        attempts.append(published.card.version)
+        if published.card.version > 1:
+            await refuse(published)
+
+    champions = Champions([store], KEYS, attempt)
+    first = publish("AAPL", version=1)
+    await champions.look()
+    publish("AAPL", version=2)
+    await champions.look()
+    await champions.look()
+
+    assert champions.get("AAPL", 1) == first
+    assert "damaged" in (champions.refusal("AAPL", 1) or "")
+    assert attempts == [1, 2], "a refused model is tried once"
+
+
+async def test_a_refusal_is_forgotten_when_a_better_one_comes(store: Path, publish: Publish) -> None:
+    champions = Champions([store], KEYS, accept)
+    broken = publish("AAPL", version=1)
+    (broken.folder / CARD_FILE).write_text("{", encoding="utf-8")
+    await champions.look()
+    assert "not a model card" in (champions.refusal("AAPL", 1) or "")
+
+    publish("AAPL", version=2)
+    await champions.look()
+
+    assert champions.refusal("AAPL", 1) is None
+    assert champions.get("AAPL", 1) is not None
+
+
+async def test_a_runner_that_is_not_there_yet_is_no_refusal(store: Path, publish: Publish) -> None:
+    outcomes: list[Exception | None] = [ConnectionError("not started yet"), None]
+
+    async def attempt(_published: Published) -> None:
+        if outcome := outcomes.pop(0):
+            raise outcome
+
+    champions = Champions([store], KEYS, attempt)
+    publish("AAPL")
+    await champions.look()
+    assert champions.get("AAPL", 1) is None
+    assert champions.refusal("AAPL", 1) is None
+
+    await champions.look()
+
+    assert champions.get("AAPL", 1) is not None
+
+
+async def test_a_store_comes_before_what_the_bento_brought(
+    tmp_path: Path, publisher: Callable[[Path], Publish]
+) -> None:
+    brought, stored = publisher(tmp_path / "bento"), publisher(tmp_path / "store")
+    champions = Champions([tmp_path / "store", tmp_path / "bento"], KEYS, accept)
+    brought("AAPL", version=5)
+    await champions.look()
+    assert _version(champions) == 5
+
+    stored("AAPL", version=1)
+    await champions.look()
+
+    assert _version(champions) == 1
+
+
+def _version(champions: Champions) -> int:
+    published = champions.get("AAPL", 1)
+    if published is None:
+        pytest.fail("no model serves")
+    return published.card.version

@@ -1,0 +1,87 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from configuration import Settings
+from serving.contract.problems import Problem
+from serving.training_requests import retraining
+from serving.training_requests.retraining import Retraining
+from training_queue.jobs import Step, TrainingJobs, WorkerLock
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> TrainingJobs:
+    return TrainingJobs(tmp_path)
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> WorkerLock:
+    return WorkerLock(tmp_path)
+
+
+async def test_without_a_worker_it_is_503_and_says_how_to_start_one(
+    settings: Settings, jobs: TrainingJobs, lock: WorkerLock
+) -> None:
+    with pytest.raises(Problem, match="python -m training work") as caught:
+        await Retraining(settings, jobs, lock).ask("AAPL", None)
+
+    assert caught.value.status == 503
+    assert not jobs.waiting()
+
+
+async def test_all_horizons_or_one(settings: Settings, jobs: TrainingJobs, lock: WorkerLock) -> None:
+    lock.take()
+    queue = Retraining(settings, jobs, lock)
+
+    every, one = await queue.ask("aapl", None), await queue.ask("MSFT", 5)
+
+    assert [step.horizon for step in every.steps] == [1, 5]
+    assert [step.horizon for step in one.steps] == [5]
+    assert (every.ticker, every.status) == ("AAPL", "queued")
+    assert (await queue.ask("AAPL", None)).job_id == every.job_id
+    assert (await queue.outcome(one.job_id)).job_id == one.job_id
+
+
+@pytest.mark.parametrize("asked", [("NOPE", None, 404), ("?", None, 422), ("AAPL", 21, 422)])
+async def test_what_cannot_be_asked(
+    settings: Settings, jobs: TrainingJobs, lock: WorkerLock, asked: tuple[str, int | None, int]
+) -> None:
+    ticker, horizon, code = asked
+    lock.take()
+    with pytest.raises(Problem) as caught:
+        await Retraining(settings, jobs, lock).ask(ticker, horizon)
+
+    assert caught.value.status == code
+
+
+async def test_an_unknown_job_is_404(settings: Settings, jobs: TrainingJobs, lock: WorkerLock) -> None:
+    with pytest.raises(Problem) as caught:
+        await Retraining(settings, jobs, lock).outcome("nonsense")
+
+    assert caught.value.status == 404
+
+
+async def test_every_end_is_told_once(
+    settings: Settings, jobs: TrainingJobs, lock: WorkerLock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retraining, "LOOK_EVERY", 0.01)
+    lock.take()
+    queue = Retraining(settings, jobs, lock)
+    ended: list[str] = []
+
+    async def note(step: Step) -> None:
+        ended.append(step.ticker)
+
+    following = asyncio.create_task(queue.follow(note))
+    await asyncio.sleep(0.05)
+    await queue.ask("AAPL", 1)
+    step = jobs.claim()
+    assert step is not None
+    jobs.finish(step, "promoted", "version 2")
+    await asyncio.sleep(0.2)
+    following.cancel()
+
+    assert ended == ["AAPL"]
+    (family,) = queue.figures()
+    assert [(sample.labels["status"], sample.value) for sample in family.samples] == [("promoted", 1)]

@@ -1,0 +1,100 @@
+"""Only what is better serves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from training.learning.evaluation import Evaluation
+from training.learning.promotion import Candidate, decide, lower_bound
+
+DAYS = 600
+GENERATOR = np.random.default_rng(11)
+ACTUAL = 0.01 * GENERATOR.standard_normal(DAYS)
+SESSIONS = np.datetime64("2021-01-04") + np.arange(DAYS)
+
+
+def evaluation(width: float, noise: float = 0.0) -> Evaluation:
+    """Intervals `width` times as wide as they should be, give or take."""
+    half = 0.01645 * width * np.exp(noise * np.random.default_rng(12).standard_normal(DAYS))
+    return Evaluation(np.arange(DAYS), np.zeros(DAYS), -half, half, np.full(DAYS, 0.5), ACTUAL)
+
+
+def candidate(width: float, *, recipe: str = "new", noise: float = 0.0) -> Candidate:
+    return Candidate(recipe, False, SESSIONS, evaluation(width, noise))
+
+
+def test_a_first_version_as_good_as_the_baseline_is_promoted() -> None:
+    decision = decide(candidate(1.0), evaluation(1.0), None, 1, 0.002)
+    assert decision.promoted
+    assert decision.baseline_difference == 0
+    assert decision.champion_improvement is None
+
+
+@pytest.mark.parametrize("horizon", [1, 5, 21])
+def test_a_version_significantly_worse_than_the_baseline_is_kept_even_without_a_champion(horizon: int) -> None:
+    decision = decide(candidate(2.0), evaluation(1.0), None, horizon, 0.002)
+    assert not decision.promoted
+    assert decision.reason == "it is significantly worse than the baseline"
+    assert 0 < decision.baseline_lower_bound < decision.baseline_difference
+
+
+def test_a_better_recipe_is_promoted_and_says_by_how_much() -> None:
+    decision = decide(candidate(1.0), evaluation(1.0, noise=0.3), candidate(1.3, recipe="old"), 1, 0.002)
+    assert decision.promoted
+    assert decision.champion_improvement is not None
+    assert f"{decision.champion_improvement:.2%}" in decision.reason
+
+
+def test_a_better_recipe_by_less_than_the_margin_is_kept() -> None:
+    old = candidate(1.3, recipe="old")
+    improvement = decide(candidate(1.0), evaluation(1.0), old, 1, 0.002).champion_improvement
+    assert improvement is not None
+    assert not decide(candidate(1.0), evaluation(1.0), old, 1, improvement + 0.001).promoted
+
+
+def test_a_worse_recipe_is_kept() -> None:
+    decision = decide(candidate(1.3), evaluation(1.3), candidate(1.0, recipe="old"), 1, 0.002)
+    assert not decision.promoted
+    assert "not 0.20%" in decision.reason
+
+
+def test_the_champions_own_recipe_on_newer_bars_is_promoted() -> None:
+    decision = decide(candidate(1.0, recipe="same"), evaluation(1.0), candidate(1.0, recipe="same"), 1, 0.002)
+    assert decision.promoted
+    assert decision.reason == "it is the champion's recipe, and holds its level"
+
+
+def test_the_champions_own_recipe_is_kept_when_it_has_become_worse() -> None:
+    decision = decide(candidate(1.5, recipe="same"), evaluation(1.5), candidate(1.0, recipe="same"), 1, 0.002)
+    assert not decision.promoted
+
+
+def test_versions_are_compared_on_the_sessions_they_share() -> None:
+    old = candidate(1.0, recipe="old")
+    elsewhere = replace(old, sessions=SESSIONS + 10_000)
+    assert decide(candidate(1.3), evaluation(1.3), elsewhere, 1, 0.002).promoted
+    assert not decide(candidate(1.3), evaluation(1.3), old, 1, 0.002).promoted
+
+
+def test_a_decision_is_written_with_its_numbers() -> None:
+    tags = decide(candidate(1.0), evaluation(1.1), candidate(1.3, recipe="old"), 1, 0.002).tags()
+    assert tags["decision"] == "promoted"
+    assert float(tags["baseline_difference"]) < 0
+    assert float(tags["champion_improvement"]) > 0
+    assert set(tags) == {
+        "decision",
+        "decision_reason",
+        "baseline_difference",
+        "baseline_lower_bound",
+        "champion_improvement",
+    }
+
+
+def test_the_bound_lies_below_the_mean_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(13)
+    draws = generator.standard_normal((200, 300))
+    # Sums of neighbours depend on each other, as overlapping labels do.
+    dependent = np.array([np.convolve(row, np.ones(5) / 5, mode="valid") for row in draws])
+    wrong = np.mean([lower_bound(row, 20) > 0 for row in dependent])
+    assert wrong < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)

@@ -1,0 +1,356 @@
+"""Runs, versions and aliases in a real MLflow store."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import mlflow
+import numpy as np
+import pytest
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.tracking import MlflowClient
+
+from configuration import Settings
+from forecasting.model_store import default_roots, newest_folder, read_published
+from market.calendar.sessions import Sessions
+from training.errors import NotPublished, RegistryError
+from training.learning.forest import fit
+from training.learning.pipeline import Trained
+from training.learning.promotion import decide
+from training.mlflow_registry.registry import Registered, Registry
+from training.publishing.operations import (
+    newest_card,
+    only_with_champion,
+    promote,
+    publish_champions,
+    published_version,
+    release,
+    roll_back,
+    standings,
+)
+
+
+def test_a_recorded_model_is_the_challenger_with_everything_a_person_looks_for(
+    registry: Registry, settings: Settings, trained: Trained
+) -> None:
+    registered = registry.record(trained)
+    client = MlflowClient(settings.tracking_uri)
+    version = client.get_model_version_by_alias("forest-TEST-1", "challenger")
+    assert int(version.version) == registered.version == 1
+    run = client.get_run(str(version.run_id))
+    assert run.data.tags["ticker"] == "TEST"
+    assert run.data.tags["simulated"] == "true"
+    assert run.data.tags["bars_sha256"] == trained.data.bars_sha256
+    assert run.data.metrics["coverage"] == pytest.approx(trained.metrics.coverage)
+    assert {"skill_over_last_252", "skill_over_ewma", "skill_over_baseline"} <= set(run.data.metrics)
+    assert run.data.params["seed"] == "1"
+    assert run.inputs is not None
+    assert run.inputs.dataset_inputs[0].dataset.name == "TEST bars"
+    artifacts = {file.path for folder in ("plots", "evaluation", "publish") for file in _files(client, run, folder)}
+    assert {"plots/forecasts.png", "plots/quality.png", "evaluation/forecasts.csv", "publish/card.json"} <= artifacts
+
+
+def _files(client: MlflowClient, run: mlflow.entities.Run, folder: str) -> list[mlflow.entities.FileInfo]:
+    return list(client.list_artifacts(run.info.run_id, folder))
+
+
+def test_a_version_comes_back_as_it_was_recorded(registry: Registry, trained: Trained) -> None:
+    registered = registry.record(trained)
+    again = registry.get("TEST", 1, 1)
+    assert again.card == registered.card
+    np.testing.assert_array_equal(again.rows, registered.rows)
+    np.testing.assert_array_equal(again.model.predict(again.rows), registered.model.predict(registered.rows))
+
+
+def test_a_released_version_is_champion_and_published(registry: Registry, settings: Settings, trained: Trained) -> None:
+    release(registry, registry.record(trained))
+    assert registry.champion("TEST", 1) == 1
+    folder = newest_folder(default_roots(settings), "TEST", 1)
+    assert folder is not None
+    published = read_published(folder)
+    assert published.card.version == 1
+    assert published.card.forest_sha256
+    assert published.forest.stat().st_size < 200_000
+
+
+def test_there_is_no_champion_of_what_was_never_trained(registry: Registry) -> None:
+    assert registry.champion("TEST", 1) is None
+    with pytest.raises(RegistryError, match="TEST: there is no champion"):
+        only_with_champion(registry, [("TEST", 1)])
+    with pytest.raises(RegistryError, match="there is no champion to roll back from"):
+        registry.roll_back("TEST", 1)
+
+
+def test_a_champion_is_compared_by_the_forecasts_it_was_recorded_with(registry: Registry, trained: Trained) -> None:
+    release(registry, registry.record(trained))
+    champion = registry.champion_candidate("TEST", 1, simulated=True)
+    assert champion is not None
+    np.testing.assert_array_equal(champion.scores(), trained.candidate.scores())
+    assert champion.recipe == trained.candidate.recipe
+
+
+def test_a_champion_of_the_other_kind_of_prices_is_no_rival(registry: Registry, trained: Trained) -> None:
+    release(registry, registry.record(trained))
+    assert registry.champion_candidate("TEST", 1, simulated=False) is None
+
+
+def test_a_version_can_be_promoted_by_hand_and_rolled_back(
+    registry: Registry, settings: Settings, trained: Trained
+) -> None:
+    release(registry, registry.record(trained))
+    registry.record(trained)
+    assert published_version(settings, "TEST", 1) == "1"
+    promote(registry, "TEST", 1, 2)
+    assert published_version(settings, "TEST", 1) == "2"
+    assert roll_back(registry, "TEST", 1) == 1
+    assert registry.champion("TEST", 1) == 1
+    assert published_version(settings, "TEST", 1) == "1"
+    with pytest.raises(RegistryError, match="version 1 has no champion for the same kind of prices before it"):
+        registry.roll_back("TEST", 1)
+
+
+def test_a_rolled_back_version_can_be_promoted_again(registry: Registry, trained: Trained) -> None:
+    for _ in range(2):
+        release(registry, registry.record(trained))
+    assert registry.roll_back("TEST", 1) == 1
+    promote(registry, "TEST", 1, 2)
+    assert registry.roll_back("TEST", 1) == 1
+
+
+def test_a_version_that_does_not_exist_is_named(registry: Registry) -> None:
+    with pytest.raises(RegistryError, match="forest-TEST-1 version 7: MLflow failed"):
+        promote(registry, "TEST", 1, 7)
+
+
+def test_publishing_puts_back_what_the_store_lost(
+    registry: Registry, settings: Settings, model_store: Path, trained: Trained
+) -> None:
+    release(registry, registry.record(trained))
+    shutil.rmtree(model_store / "forest-test-1")
+    assert newest_card(settings, "TEST", 1) is None
+    assert len(publish_champions(settings, registry, [("TEST", 1), ("TEST", 5)])) == 1
+    assert published_version(settings, "TEST", 1) == "1"
+    assert publish_champions(settings, registry, [("TEST", 1)]) == []
+
+
+def version_of(settings: Settings, version: int) -> ModelVersion:
+    return MlflowClient(settings.tracking_uri).get_model_version("forest-TEST-1", str(version))
+
+
+def test_the_list_of_versions_shows_the_scores(registry: Registry, settings: Settings, trained: Trained) -> None:
+    registry.record(trained)
+    found = version_of(settings, 1)
+    for name in ("skill_over_baseline", "skill_over_last_252", "mae_ratio"):
+        assert float(found.tags[name]) == pytest.approx(trained.comparison[name], abs=1e-4)
+    assert float(found.tags["coverage"]) == pytest.approx(trained.metrics.coverage, abs=1e-4)
+    assert f"{trained.metrics.coverage:.1%} inside the 90 % interval" in str(found.description)
+
+
+def test_the_newest_version_is_that_of_the_highest_number(registry: Registry, settings: Settings) -> None:
+    client = MlflowClient(settings.tracking_uri)
+    client.create_registered_model("forest-TEST-1")
+    for _ in range(11):
+        client.create_model_version("forest-TEST-1", str(settings.home))
+    client.set_model_version_tag("forest-TEST-1", "11", "decision", "kept")
+    client.set_model_version_tag("forest-TEST-1", "9", "decision", "promoted")
+    assert (registry.standing("TEST", 1).newest, registry.standing("TEST", 1).decision) == (11, "kept")
+
+
+def test_no_version_is_champion_and_challenger_at_once(
+    registry: Registry, settings: Settings, trained: Trained
+) -> None:
+    release(registry, registry.record(trained))
+    assert version_of(settings, 1).aliases == ["champion"]
+    registry.record(trained)
+    assert version_of(settings, 2).aliases == ["challenger"]
+    promote(registry, "TEST", 1, 2)
+    assert (version_of(settings, 1).aliases, version_of(settings, 2).aliases) == ([], ["champion"])
+    registry.record(trained)
+    roll_back(registry, "TEST", 1)
+    assert [version_of(settings, each).aliases for each in (1, 2, 3)] == [["champion"], [], ["challenger"]]
+
+
+def test_what_a_version_says_of_itself_follows_what_is_done_by_hand(
+    registry: Registry, settings: Settings, trained: Trained
+) -> None:
+    good = decide(trained.candidate, trained.baselines["baseline"], None, 1, 0.002)
+    kept = replace(good, promoted=False, reason="it is significantly worse than the baseline")
+    release(registry, registry.record(trained))
+    registry.write_decision("TEST", 1, 1, good)
+    registry.record(trained)
+    registry.write_decision("TEST", 1, 2, kept)
+
+    promote(registry, "TEST", 1, 2)
+
+    assert said(settings, 2) == ("promoted", "by hand", None)
+    assert said(settings, 1) == ("promoted", good.reason, "2")
+
+    roll_back(registry, "TEST", 1)
+
+    assert said(settings, 2) == ("rolled back", "version 1 is champion again", "1")
+    assert said(settings, 1) == ("promoted", "version 2 was rolled back", None)
+    assert registry.standing("TEST", 1).decision == "rolled back"
+    run = MlflowClient(settings.tracking_uri).get_run(str(version_of(settings, 2).run_id))
+    assert run.data.tags["decision"] == "rolled back"
+
+
+def said(settings: Settings, version: int) -> tuple[str | None, str | None, str | None]:
+    tags = version_of(settings, version).tags
+    return tags.get("decision"), tags.get("decision_reason"), tags.get("replaced_by")
+
+
+def test_decisions_stand_on_the_version(registry: Registry, settings: Settings, trained: Trained) -> None:
+    registered = registry.record(trained)
+    decision = decide(trained.candidate, trained.baselines["baseline"], None, 1, 0.002)
+    registry.write_decision("TEST", 1, registered.version, decision)
+    ((_, _, standing, published),) = standings(settings, registry, [("TEST", 1)])
+    assert (standing.decision, standing.reason) == (decision.tags()["decision"], decision.reason)
+    assert (standing.champion, standing.newest, published) == (None, 1, "")
+
+
+def test_a_challenger_trained_on_shuffled_labels_is_not_promoted(registry: Registry, trained: Trained) -> None:
+    bad = shuffled(trained)
+    decision = decide(bad.candidate, bad.baselines["baseline"], trained.candidate, 1, 0.002)
+    registered = registry.record(bad)
+    registry.write_decision("TEST", 1, registered.version, decision)
+    assert not decision.promoted
+    assert registry.standing("TEST", 1).decision == "kept"
+
+
+def shuffled(trained: Trained) -> Trained:
+    """The same pipeline, its widths learnt from labels in random order, and forecast as they would have been."""
+    from training.learning.evaluation import evaluate  # noqa: PLC0415
+    from training.learning.walk_forward import walk_forward  # noqa: PLC0415
+
+    data = trained.data
+    order = np.random.default_rng(0).permutation(data.known)
+    labels = data.log_ratio.copy()
+    labels[: data.known] = 3 * labels[order]
+    tampered = replace(data, log_ratio=labels)
+    outputs = walk_forward(tampered, trained.plan.refit_every, trained.plan.seed, trained.plan.tested)
+    return replace(trained, evaluation=evaluate(data, outputs), fitted=fit(tampered, data.known, trained.plan.seed))
+
+
+def test_a_damaged_artifact_is_an_error_and_the_champion_stays(
+    registry: Registry, settings: Settings, trained: Trained
+) -> None:
+    release(registry, registry.record(trained))
+    second = registry.record(trained)
+    for path in (settings.home / "mlflow" / "artifacts").rglob("card.json"):
+        path.write_text("{", encoding="utf-8")
+    with pytest.raises(RegistryError, match=f"forest-TEST-1 version {second.version}: MLflow failed"):
+        promote(registry, "TEST", 1, second.version)
+    assert registry.champion("TEST", 1) == 1
+    assert published_version(settings, "TEST", 1) == "1"
+
+
+def test_a_forest_that_onnx_cannot_match_is_not_released(
+    registry: Registry, settings: Settings, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered: Registered = registry.record(trained)
+    monkeypatch.setattr("training.publishing.onnx_export.TOLERANCE", -1.0)
+    with pytest.raises(Exception, match="ONNX differs"):
+        release(registry, registered)
+    assert registry.champion("TEST", 1) is None
+    assert published_version(settings, "TEST", 1) == ""
+
+
+def test_a_server_that_is_gone_is_named(settings: Settings, sessions: Sessions) -> None:
+    training = settings.training.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
+    registry = Registry(settings.model_copy(update={"training": training}), sessions)
+    with pytest.raises(RegistryError, match=r"MLflow at http://127\.0\.0\.1:9 does not answer"):
+        registry.champion("TEST", 1)
+    with (
+        pytest.raises(RegistryError, match=r"MLflow at http://127\.0\.0\.1:9 does not answer"),
+        registry.pipeline_run("test", {}),
+    ):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> "Iterator[tuple[str, subprocess.Popen[bytes]]]":
+    """An MLflow server of its own process on loopback."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    (tmp_path / "server").mkdir()
+    words = ["server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    words += ["--backend-store-uri", f"sqlite:///{tmp_path / 'server' / 'mlflow.db'}"]
+    words += ["--artifacts-destination", str(tmp_path / "server" / "artifacts")]
+    with (tmp_path / "server" / "log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "mlflow", *words], stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            httpx.get(f"{url}/health", timeout=1)
+            break
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    yield url, process
+    end_tree(process.pid)
+    process.wait(timeout=30)
+
+
+def end_tree(pid: int) -> None:
+    """End a process and those it started, each by its id."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    for child in [int(one) for one in children]:
+        end_tree(child)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_a_server_that_goes_away_in_the_middle_leaves_the_champion_untouched(
+    settings: Settings,
+    sessions: Sessions,
+    model_store: Path,
+    trained: Trained,
+    server: "tuple[str, subprocess.Popen[bytes]]",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    url, process = server
+    training = settings.training.model_copy(update={"tracking_uri": url})
+    registry = Registry(settings.model_copy(update={"training": training}), sessions)
+    with registry.pipeline_run("first", {}):
+        release(registry, registry.record(trained))
+
+    def record_while_it_ends() -> None:
+        with registry.pipeline_run("second", {}):
+            end_tree(process.pid)
+            registry.record(trained)
+
+    with pytest.raises(RegistryError, match="MLflow failed"):
+        record_while_it_ends()
+    assert mlflow.active_run() is None
+    assert published_version(settings, "TEST", 1) == "1"
+    assert len(list((model_store / "forest-test-1").iterdir())) == 2
+
+
+def test_a_full_disk_is_said_and_the_old_model_stays(
+    registry: Registry, settings: Settings, model_store: Path, trained: Trained
+) -> None:
+    release(registry, registry.record(trained))
+    folder = model_store / "forest-test-1"
+    registered = registry.record(trained)
+    kept = folder.with_name("kept")
+    folder.rename(kept)
+    folder.write_bytes(b"")  # nothing can be made below a file, as on a disk without room
+    with pytest.raises(NotPublished, match="forest-test-1: version 2 is not in the model store"):
+        release(registry, registered)
+    folder.unlink()
+    kept.rename(folder)
+    assert published_version(settings, "TEST", 1) == "1"
+    assert len(publish_champions(settings, registry, [("TEST", 1)])) == 1
+    assert published_version(settings, "TEST", 1) == "2"

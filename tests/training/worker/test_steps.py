@@ -1,0 +1,144 @@
+"""What the worker makes of a step: real prices that are invented, a real MLflow store, a real list of trainings."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+from structlog.testing import capture_logs
+
+import configuration
+from configuration import ROOT, Settings
+from tests.serving.running import environment, wait_until
+from training.mlflow_registry.runs import EXPERIMENT
+from training.worker.steps import work
+from training_queue.jobs import MISSING, RETRAIN, Result, TrainingJobs
+
+
+@pytest.fixture
+def jobs(settings: Settings) -> TrainingJobs:
+    return TrainingJobs(settings.home)
+
+
+def worked(jobs: TrainingJobs, settings: Settings, ticker: str = "AAPL", priority: int = MISSING) -> Result:
+    """Queue a step, work it, and say what came of it."""
+    jobs.add(ticker, [1], priority)
+    step = jobs.claim()
+    assert step is not None
+    work(step, jobs, settings)
+    last = jobs.last(ticker, 1)
+    assert last is not None
+    return last
+
+
+@pytest.mark.slow
+def test_a_step_is_trained_registered_and_told(
+    jobs: TrainingJobs, model_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKS_TRAINING__TESTED", "250")
+
+    last = worked(jobs, configuration.load())
+
+    assert last.status == "promoted"
+    assert last.reason == "version 1: it is not significantly worse than the baseline, and there is no champion"
+    assert (model_store / "forest-aapl-1" / "latest").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("model_store")
+def test_what_was_kept_back_is_not_trained_again_on_the_same_bars_unless_a_person_asks(
+    jobs: TrainingJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKS_TRAINING__TESTED", "250")
+    assert worked(jobs, configuration.load(), "MSFT").status == "promoted"
+    # A recipe that is new has to beat the champion by a share that nothing can.
+    monkeypatch.setenv("STOCKS_TRAINING__TESTED", "260")
+    monkeypatch.setenv("STOCKS_TRAINING__PROMOTION_MARGIN", "0.99")
+    first, again = (worked(jobs, configuration.load(), "MSFT") for _ in range(2))
+    asked = worked(jobs, configuration.load(), "MSFT", RETRAIN)
+
+    assert [one.status for one in (first, again, asked)] == ["kept", "kept", "kept"]
+    assert again.reason == "version 2: kept on the same bars before"
+    assert asked.reason.startswith("version 3: its improvement on the champion")
+
+
+@pytest.mark.slow
+def test_a_version_that_cannot_be_published_says_so_in_the_register(
+    settings: Settings, jobs: TrainingJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKS_TRAINING__TESTED", "250")
+    monkeypatch.setattr("training.publishing.onnx_export.TOLERANCE", -1.0)
+
+    last = worked(jobs, configuration.load())
+
+    assert last.status == "failed"
+    version = MlflowClient(settings.tracking_uri).get_model_version("forest-AAPL-1", "1")
+    assert (version.tags["decision"], version.tags["decision_reason"]) == ("failed", last.reason)
+    assert version.aliases == ["challenger"]
+
+
+def test_a_step_without_mlflow_fails_in_one_line_and_ends_nothing(
+    jobs: TrainingJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+
+    with capture_logs() as lines:
+        last = worked(jobs, configuration.load())
+
+    assert last.status == "failed"
+    assert last.reason.startswith("MLflow at http://127.0.0.1:9 does not answer")
+    (line,) = [line for line in lines if line["event"] == "training"]
+    assert (line["outcome"], line["reason"], line["log_level"]) == ("failed", last.reason, "warning")
+    assert "exc_info" not in line
+
+
+def test_a_refit_of_which_nothing_comes_is_a_failed_run(
+    settings: Settings, jobs: TrainingJobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"2024-03-0{day},10,11,9,10.{day},100\n" for day in (4, 5, 6, 7, 8)]
+    (tmp_path / "bars").mkdir()
+    (tmp_path / "bars" / "AAPL.csv").write_text("date,open,high,low,close,volume\n" + "".join(rows), encoding="utf-8")
+    monkeypatch.setenv("STOCKS_MARKET__PROVIDERS", '["files"]')
+    monkeypatch.setenv("STOCKS_MARKET__FILES__DIRECTORY", str(tmp_path / "bars"))
+
+    last = worked(jobs, configuration.load())
+
+    assert last.status == "failed"
+    client = MlflowClient(settings.tracking_uri)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FAILED"
+    assert run.data.tags["failures"] == last.reason
+
+
+@pytest.mark.slow
+def test_the_log_of_a_worker_is_ours_alone_and_tells_what_it_does(tmp_path: Path) -> None:
+    given = {"STOCKS_TICKERS": '["AAPL"]', "STOCKS_HORIZONS": "[1]", "STOCKS_TRAINING__TESTED": "250"}
+    jobs = TrainingJobs(tmp_path)
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "training.worker.process", str(os.getpid())],
+            cwd=ROOT,
+            env=environment(tmp_path, **given),
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        wait_until(lambda: jobs.last("AAPL", 1) is not None and b"promoted" in written(tmp_path), 120, "trained")
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+    lines = [json.loads(line) for line in written(tmp_path).splitlines()]
+
+    assert [line["event"] for line in lines] == ["training what is missing", "training"]
+    assert lines[0]["models"] == 1
+    assert (lines[1]["ticker"], lines[1]["outcome"]) == ("AAPL", "promoted")
+
+
+def written(home: Path) -> bytes:
+    return (home / "log").read_bytes()

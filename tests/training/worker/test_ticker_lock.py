@@ -1,0 +1,171 @@
+"""Replicas that could train the same ticker: processes of their own, on every way to run Redis."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+import configuration
+from configuration import ROOT, Settings
+from tests.redis_servers import Deployment, Server
+from training.worker import ticker_lock
+from training.worker.ticker_lock import alone
+from training_queue.jobs import ASKED, TrainingJobs
+
+LIFE = 3.0
+WORKERS = 4
+# Works its own list, as a replica does, and says what it did and when; `LIFE` as the first word shortens the lock's.
+WORKER = """
+import sys, time
+from pathlib import Path
+import configuration
+from training_queue.jobs import TrainingJobs
+from training.worker import ticker_lock
+
+ticker_lock.LIFE, held = float(sys.argv[1]), float(sys.argv[3])
+settings, jobs = configuration.load(), TrainingJobs(Path(sys.argv[2]))
+print("ready", flush=True)
+sys.stdin.readline()
+while (step := jobs.claim()) is not None:
+    with ticker_lock.alone(settings, step.ticker) as mine:
+        if not mine:
+            print("refused", flush=True)
+            jobs.finish(step, "kept", "another replica")
+            continue
+        print("working", flush=True)
+        time.sleep(held)
+        jobs.finish(step, "promoted", "done")
+print("ended", flush=True)
+"""
+
+Begin = Callable[[Path, float], "subprocess.Popen[str]"]
+
+
+def with_redis(url: str) -> Settings:
+    settings = configuration.load()
+    return settings.model_copy(update={"cache": settings.cache.model_copy(update={"redis_url": SecretStr(url)})})
+
+
+@pytest.fixture
+def begin(any_redis: Deployment, tmp_path: Path) -> Begin:
+    """Start a worker with a home of its own, where AAPL is to be trained."""
+
+    def start(home: Path, held: float) -> "subprocess.Popen[str]":
+        TrainingJobs(home).add("AAPL", [1], ASKED)
+        process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(LIFE), str(home), str(held)],
+            cwd=ROOT,
+            env={"PATH": "", "REDIS_URL": any_redis.url, "STOCKS_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert said(process) == "ready"
+        return process
+
+    return start
+
+
+def said(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def go(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def test_of_several_workers_one_works_and_keeps_it_for_longer_than_the_lock_lives(
+    begin: Begin, any_redis: Deployment, tmp_path: Path
+) -> None:
+    first = begin(tmp_path / "first", 2 * LIFE)
+    others = [begin(tmp_path / str(index), 0.0) for index in range(WORKERS - 1)]
+    go(first)
+    assert said(first) == "working"
+    time.sleep(1.3 * LIFE)  # it would have freed itself by now
+    for process in others:
+        go(process)
+
+    assert [said(process) for process in others] == ["refused"] * len(others)
+    assert said(first) == "ended"
+    for process in (first, *others):
+        process.communicate(timeout=60)
+    assert any_redis.keys() == set(), "whoever is done lets go of it"
+
+
+def test_workers_that_begin_together_never_work_together(begin: Begin, tmp_path: Path) -> None:
+    workers = [begin(tmp_path / str(index), LIFE) for index in range(WORKERS)]
+    for process in workers:
+        go(process)
+
+    assert sorted(said(process) for process in workers) == ["refused"] * (WORKERS - 1) + ["working"]
+    for process in workers:
+        process.communicate(timeout=60)
+
+
+def test_a_worker_that_dies_frees_it(begin: Begin, any_redis: Deployment, tmp_path: Path) -> None:
+    dying = begin(tmp_path / "dying", 60.0)
+    go(dying)
+    assert said(dying) == "working"
+    dying.kill()
+    dying.communicate()
+    settings = with_redis(any_redis.url)
+    with alone(settings, "AAPL") as mine:
+        assert not mine
+
+    deadline = time.monotonic() + 10 * LIFE
+    while time.monotonic() < deadline:
+        with alone(settings, "AAPL") as mine:
+            if mine:
+                break
+        time.sleep(0.1)
+
+    assert mine
+    assert time.monotonic() < deadline
+
+
+def test_a_lock_that_redis_forgot_is_taken_again(any_redis: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticker_lock, "LIFE", 0.6)
+    with alone(with_redis(any_redis.url), "AAPL") as mine:
+        assert mine
+        any_redis.flush()
+        deadline = time.monotonic() + 30
+        while not any_redis.keys():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert any_redis.keys() == set()
+
+
+def test_a_redis_that_dies_meanwhile_stops_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ticker_lock, "LIFE", 0.3)
+    server = Server(tmp_path).start()
+    with alone(with_redis(server.url), "AAPL") as mine:
+        assert mine
+        server.stop()
+        time.sleep(0.5)
+    said = capsys.readouterr().out
+    assert "lock not renewed" in said
+    assert "lock not released" in said
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://127.0.0.1:1", "redis+cluster://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/the-master"]
+)
+def test_without_redis_training_goes_on(url: str) -> None:
+    with alone(with_redis(url), "AAPL") as mine:
+        assert mine
+
+
+def test_without_redis_configured_there_is_no_other_replica() -> None:
+    settings = configuration.load()
+    assert settings.cache.redis_url is None
+    with alone(settings, "AAPL") as mine:
+        assert mine

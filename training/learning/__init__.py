@@ -1,0 +1,1 @@
+"""From bars to a scored model; touches neither MLflow nor any store."""

@@ -1,0 +1,111 @@
+"""Pictures that a person looks at in the MLflow UI, as PNG files."""
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.inspection import permutation_importance
+
+from features import NAMES, WIDTH_INPUTS
+from forecasting.distribution import INTERVAL_LEVEL
+from forecasting.formula import FOREST_RATIO
+from training.learning.dataset import Dataset
+from training.learning.evaluation import Evaluation
+from training.learning.forest import Fitted
+from training.learning.scores import BINS, interval_scores
+
+SESSIONS_SHOWN = 252
+IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 252, 2
+INPUTS_SHOWN = 10
+
+
+def plots(
+    data: Dataset, fitted: Fitted, evaluation: Evaluation, baselines: Mapping[str, Evaluation]
+) -> dict[str, bytes]:
+    """The pictures of one model by file name; everything in them is out of sample but the importances."""
+    known = evaluation.known()
+    return {
+        "forecasts.png": _forecasts(data, known),
+        "quality.png": _quality(data, fitted, known, {name: one.known() for name, one in baselines.items()}),
+    }
+
+
+def _forecasts(data: Dataset, known: Evaluation) -> bytes:
+    """The last year's intervals around the price, and what it did."""
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    axes = figure.subplots()
+    shown = slice(-SESSIONS_SHOWN, None)
+    row = known.row[shown]
+    session, close = data.session[row + data.horizon], data.close[row]
+    lower, upper, actual = (close * (1 + column[shown]) for column in (known.lower, known.upper, known.actual))
+    axes.fill_between(session, lower, upper, alpha=0.25, label=f"{INTERVAL_LEVEL:.0%} interval, made before")
+    missed = (actual < lower) | (actual > upper)
+    axes.plot(session, actual, linewidth=1, color="tab:gray", label="close")
+    axes.plot(session[missed], actual[missed], ".", color="tab:red", label="close outside")
+    axes.set_title(f"{data.ticker}, {data.horizon} session(s) ahead: {np.mean(~missed):.1%} inside")
+    axes.set_ylabel("price")
+    axes.legend()
+    return _png(figure)
+
+
+def _quality(data: Dataset, fitted: Fitted, known: Evaluation, baselines: Mapping[str, Evaluation]) -> bytes:
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    figure.suptitle(f"{data.ticker}, {data.horizon} session(s) ahead, {known.row.size} sessions out of sample")
+    panels = figure.subplots(2, 2)
+    _predicted_against_actual(panels[0, 0], known)
+    _calibration(panels[0, 1], known)
+    _score_by_year(panels[1, 0], data, known, baselines)
+    _importance(panels[1, 1], data, fitted)
+    return _png(figure)
+
+
+def _predicted_against_actual(axes: Axes, known: Evaluation) -> None:
+    axes.plot(100 * known.median, 100 * known.actual, ".", markersize=3, alpha=0.5)
+    axes.axhline(0, color="tab:gray", linewidth=0.5)
+    axes.set(title="Median forecast against what happened", xlabel="median, %", ylabel="return, %")
+
+
+def _calibration(axes: Axes, known: Evaluation) -> None:
+    order = np.argsort(known.probability_up, kind="stable")
+    bins = [part for part in np.array_split(order, BINS) if part.size]
+    stated = [float(known.probability_up[part].mean()) for part in bins]
+    happened = [float(np.mean(known.actual[part] > 0)) for part in bins]
+    errors = [float(np.sqrt(share * (1 - share) / part.size)) for share, part in zip(happened, bins, strict=True)]
+    axes.errorbar(stated, happened, yerr=errors, fmt="o", capsize=3)
+    axes.axline((0.5, 0.5), slope=1, color="tab:gray", linewidth=0.5)
+    axes.set(title="Calibration of the probability of a rise", xlabel="stated", ylabel="happened")
+
+
+def _score_by_year(axes: Axes, data: Dataset, known: Evaluation, baselines: Mapping[str, Evaluation]) -> None:
+    year = data.session[known.row].astype("datetime64[Y]").astype(int) + 1970
+    years = np.unique(year)
+    everyone = {"model": known, **baselines}
+    for index, (name, one) in enumerate(everyone.items()):
+        score = interval_scores(one.lower, one.upper, one.actual)
+        means = [float(score[year == each].mean()) for each in years]
+        axes.bar(years + (index - 1.5) * 0.2, means, width=0.2, label=name)
+    axes.set_xticks(years)
+    axes.set(title="Interval score by year, lower is better")
+    axes.legend(fontsize="small")
+
+
+def _importance(axes: Axes, data: Dataset, fitted: Fitted) -> None:
+    recent = slice(max(data.known - IMPORTANCE_ROWS, 0), data.known)
+    found = permutation_importance(
+        fitted.model.estimators_[FOREST_RATIO],
+        data.inputs[recent],
+        data.log_ratio[recent],
+        n_repeats=IMPORTANCE_REPEATS,
+        random_state=0,
+    ).importances_mean
+    order = [index for index in np.argsort(found) if index in WIDTH_INPUTS][-INPUTS_SHOWN:]
+    axes.barh([NAMES[index] for index in order], found[order])
+    axes.set(title="Inputs of the width: loss of R² when permuted")
+
+
+def _png(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=80)
+    return file.getvalue()

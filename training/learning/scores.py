@@ -1,0 +1,109 @@
+"""How good forecasts were."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from forecasting.distribution import INTERVAL_LEVEL
+from market.bars import FloatArray
+from training.learning.evaluation import Evaluation
+
+EVEN = 0.5
+BINS = 5
+# The share of sessions that counts as turbulent.
+TURBULENT = 0.2
+
+
+def mean_absolute_error(forecast: FloatArray, actual: FloatArray) -> float:
+    """Mean of the absolute misses, in units of the return (0.0119 is 1.19 %)."""
+    return float(np.mean(np.abs(forecast - actual)))
+
+
+def root_mean_squared_error(forecast: FloatArray, actual: FloatArray) -> float:
+    """Root of the mean squared miss, in units of the return."""
+    return float(np.sqrt(np.mean((forecast - actual) ** 2)))
+
+
+def direction_accuracy(probability_up: FloatArray, actual: FloatArray) -> float:
+    """Share of sessions on which the more probable direction was right; no move at all counts as a fall."""
+    return float(np.mean((probability_up >= EVEN) == (actual > 0)))
+
+
+def brier_score(probability_up: FloatArray, actual: FloatArray) -> float:
+    """Mean squared difference between the probability of a rise and whether there was one; 0.25 is a coin.
+
+    Source: Brier, "Verification of Forecasts Expressed in Terms of Probability", 1950.
+    """
+    return float(np.mean((probability_up - (actual > 0)) ** 2))
+
+
+def calibration_error(probability_up: FloatArray, actual: FloatArray) -> float:
+    """Mean difference between the stated probability and the share of rises, over five bins of equal count."""
+    order = np.argsort(probability_up, kind="stable")
+    bins = [part for part in np.array_split(order, BINS) if part.size]
+    gaps = [abs(float(np.mean(probability_up[part]) - np.mean(actual[part] > 0))) * part.size for part in bins]
+    return sum(gaps) / order.size
+
+
+def coverage(lower: FloatArray, upper: FloatArray, actual: FloatArray) -> float:
+    """Share of the returns inside their interval."""
+    return float(np.mean((lower <= actual) & (actual <= upper)))
+
+
+def interval_scores(lower: FloatArray, upper: FloatArray, actual: FloatArray) -> FloatArray:
+    """Width plus what was missed times 2 / (1 - level), shape of `actual`; lower is better.
+
+    Source: Gneiting and Raftery, "Strictly Proper Scoring Rules, Prediction, and Estimation", 2007, eq. 43.
+    """
+    missed = np.maximum(lower - actual, 0) + np.maximum(actual - upper, 0)
+    return np.asarray(upper - lower + 2 / (1 - INTERVAL_LEVEL) * missed)
+
+
+def turbulent(level: FloatArray) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """The fifth of the sessions with the highest `level`, which must be known beforehand, shape (n,)."""
+    return np.asarray(level >= np.quantile(level, 1 - TURBULENT))
+
+
+def summary(evaluation: Evaluation) -> dict[str, float]:
+    """The scores that stand on a model card."""
+    known = evaluation.known()
+    actual = known.actual
+    return {
+        "val_mae": mean_absolute_error(known.median, actual),
+        "val_rmse": root_mean_squared_error(known.median, actual),
+        "baseline_mae": mean_absolute_error(np.zeros_like(actual), actual),
+        "direction_accuracy": direction_accuracy(known.probability_up, actual),
+        "coverage": coverage(known.lower, known.upper, actual),
+        "interval_score": float(np.mean(interval_scores(known.lower, known.upper, actual))),
+        "val_samples": actual.size,
+    }
+
+
+def comparison(evaluation: Evaluation, baselines: Mapping[str, Evaluation], level: FloatArray) -> dict[str, float]:
+    """Further scores for the lab book, the baselines beside each.
+
+    Args:
+        level: shape (m,), volatility known on the rows of `evaluation`.
+    """
+    known = evaluation.known()
+    actual = known.actual
+    chosen = turbulent(level[np.isfinite(evaluation.actual)])
+    accuracy = direction_accuracy(known.probability_up, actual)
+    own = float(np.mean(interval_scores(known.lower, known.upper, actual)))
+    rises = baselines["last_252"].known().probability_up
+    scores = {
+        "mae_ratio": mean_absolute_error(known.median, actual) / mean_absolute_error(np.zeros_like(actual), actual),
+        "direction_standard_error": float(np.sqrt(accuracy * (1 - accuracy) / actual.size)),
+        "always_up_accuracy": float(np.mean(actual > 0)),
+        "brier_score": brier_score(known.probability_up, actual),
+        "base_rate_brier_score": brier_score(rises, actual),
+        "calibration_error": calibration_error(known.probability_up, actual),
+        "turbulent_coverage": coverage(known.lower[chosen], known.upper[chosen], actual[chosen]),
+        "days": actual.size,
+    }
+    for name, baseline in baselines.items():
+        other = baseline.known()
+        score = float(np.mean(interval_scores(other.lower, other.upper, actual)))
+        scores |= {f"{name}_interval_score": score, f"skill_over_{name}": 1 - own / score}
+        scores[f"{name}_coverage"] = coverage(other.lower, other.upper, actual)
+    return scores

@@ -1,0 +1,111 @@
+"""Forecasts of the past as they would have been made then."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.baseline import ENOUGH, MEMORY
+from forecasting.distribution import table
+from forecasting.formula import EXPECTED
+from market.bars import FloatArray
+from training.errors import TooFewSessions
+from training.learning.dataset import Dataset
+from training.learning.forest import fit
+
+# Rows learnt from before the first test.
+FIRST_TRAINING = 252
+
+# The expected return is believed this much, give or take, before any miss is known; the misses of a few hundred
+# sessions move that little, because a slope estimated from them alone is mostly noise.
+PRIOR_SHRINKAGE, PRIOR_ERROR = 0.1, 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outputs:
+    """What models that knew only the past said for the rows `first` to n of a data set, m = n - first of them.
+
+    Attributes:
+        first: row of the data set that the first output belongs to.
+        expected: shape (m,), expected return in units.
+        log_ratio: shape (m,), log of the width in units.
+    """
+
+    first: int
+    expected: FloatArray
+    log_ratio: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """What past misses say: how much of the expected return to believe, and how the misses are spread.
+
+    Attributes:
+        shrinkage: 0 to 1.
+        quantiles: shape (len(PROBABILITIES),), of misses in units of the forecast width.
+    """
+
+    shrinkage: float
+    quantiles: FloatArray
+
+
+def walk_forward(data: Dataset, refit_every: int, seed: int, tested: int | None = None) -> Outputs:
+    """Fit again every `refit_every` sessions on all rows whose return was known then.
+
+    Args:
+        tested: number of last rows to forecast, up to the next refit; all after the first FIRST_TRAINING without it.
+            The refits stand at the same sessions either way, so that two executions share their folds.
+
+    Raises:
+        TooFewSessions: too few rows to learn from and then to calibrate on.
+    """
+    needed = FIRST_TRAINING + ENOUGH + 2 * data.horizon
+    if len(data) < needed:
+        raise TooFewSessions(
+            f"{data.ticker}: {len(data)} sessions with all inputs, but {needed} are needed at horizon {data.horizon};"
+            " fetch a longer history"
+        )
+    starts = np.arange(FIRST_TRAINING, len(data), refit_every)
+    if tested is not None:
+        starts = starts[max(int(np.searchsorted(starts, len(data) - tested, side="right")) - 1, 0) :]
+    expected, log_ratio = zip(*(_block(data, int(start), refit_every, seed) for start in starts), strict=True)
+    return Outputs(int(starts[0]), np.concatenate(expected), np.concatenate(log_ratio))
+
+
+def _block(data: Dataset, start: int, length: int, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Outputs for the rows from `start` on; as many rows before it as the horizon are left out of the fit."""
+    fitted = fit(data, start - data.horizon, seed)
+    rows = np.arange(start, start + length)
+    # Always `length` rows, the last one repeated where the history ends: linear algebra rounds by the shape it is
+    # given, and a row must not change when bars are added after it.
+    inputs = data.inputs[np.minimum(rows, len(data) - 1)]
+    outputs = fitted.model.predict(inputs)
+    made = slice(None, len(data) - start)
+    return outputs[made, EXPECTED], fitted.formula.log_ratio(outputs, inputs)[made]
+
+
+def calibrate(data: Dataset, outputs: Outputs, now: int) -> Calibration:
+    """Calibrate on the outputs whose return was known at row `now`, which stand at rows up to `now - horizon`."""
+    rows = slice(outputs.first, now - data.horizon + 1)
+    count = rows.stop - rows.start
+    units = data.actual[rows] / data.unit[rows]
+    expected, ratio = outputs.expected[:count], np.exp(outputs.log_ratio[:count])
+    shrinkage = shrinkage_of(expected, units, data.horizon)
+    misses = (units - shrinkage * expected) / ratio
+    return Calibration(shrinkage, table(misses[-MEMORY:], data.horizon))
+
+
+def shrinkage_of(expected: FloatArray, units: FloatArray, horizon: int) -> float:
+    """Share of the expected return to believe: the slope of what happened on it, drawn to a small prior, 0 to 1.
+
+    Args:
+        expected: shape (n,), what models said.
+        units: shape (n,), what happened; labels over `horizon` sessions overlap, which multiplies their error.
+
+    Source: the posterior mean of a normal prior and a normal error, as in any text on Bayesian regression.
+    """
+    energy = float(expected @ expected)
+    if expected.size < ENOUGH or energy == 0:
+        return PRIOR_SHRINKAGE
+    slope = float(expected @ units) / energy
+    prior, evidence = 1 / PRIOR_ERROR**2, energy / (horizon * float(np.mean(units**2)))
+    return float(np.clip((PRIOR_SHRINKAGE * prior + slope * evidence) / (prior + evidence), 0, 1))

@@ -1,0 +1,1 @@
+"""From a registered version to files that serving loads."""

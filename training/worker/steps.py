@@ -1,0 +1,98 @@
+"""What the worker does while there is something to train."""
+
+import asyncio
+import time
+
+import structlog
+
+import configuration
+import logs
+from configuration import Settings
+from forecasting.model_store import UnreadableModel, default_roots, newest_folder, read_published
+from market.errors import MarketError
+from market.market import Market
+from training.worker.ticker_lock import alone
+from training_queue.jobs import MISSING, RETRAIN, Step, TrainingJobs
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 0.5
+# Seconds without work after which the training packages leave the memory.
+IDLE = 60.0
+
+
+def work_until_idle(jobs: TrainingJobs, *, add_missing: bool) -> None:
+    """Work the queue until nothing was queued for a minute.
+
+    Args:
+        add_missing: whether models that are missing are queued first, as `training.on_start` says.
+    """
+    settings = configuration.load()
+    logs.configure(settings.serving.log_level)
+    if add_missing and settings.training.on_start:
+        found = missing(settings)
+        if found:
+            log.info("training what is missing", models=len(found))
+        for ticker, horizon in found:
+            jobs.add(ticker, [horizon], MISSING)
+    idle_since = time.monotonic() if jobs.waiting() else time.monotonic() - IDLE
+    while time.monotonic() - idle_since < IDLE:
+        step = jobs.claim()
+        if step is None:
+            time.sleep(LOOK_EVERY)
+            continue
+        with alone(settings, step.ticker) as mine:
+            if mine:
+                work(step, jobs, settings)
+            else:
+                jobs.put_back(step)
+                time.sleep(LOOK_EVERY)
+        idle_since = time.monotonic()
+
+
+def work(step: Step, jobs: TrainingJobs, settings: Settings) -> None:
+    """Train what a step asks for and write its outcome; no failure ends the worker."""
+    from training.run import run_one  # noqa: PLC0415  # seconds of imports, needed by no other worker
+
+    started = time.monotonic()
+    try:
+        outcome = run_one(settings, step.ticker, step.horizon, again=step.priority == RETRAIN)
+    except Exception as error:
+        log.exception("training", ticker=step.ticker, horizon=step.horizon, outcome="failed")
+        jobs.finish(step, "failed", f"{type(error).__name__}: {error}")
+        return
+    status, reason = outcome.status, outcome.told
+    jobs.finish(step, status, reason)
+    seconds = round(time.monotonic() - started, 3)
+    tell = log.warning if outcome.failed else log.info
+    tell("training", ticker=step.ticker, horizon=step.horizon, outcome=status, reason=reason, seconds=seconds)
+
+
+def missing(settings: Settings) -> list[tuple[str, int]]:
+    """Tickers and horizons without a model for the kind of their prices, the first horizon of all tickers first."""
+    kinds = asyncio.run(_kinds(settings))
+    roots = default_roots(settings)
+    found: list[tuple[str, int]] = []
+    for horizon in settings.horizons:
+        for ticker, simulated in kinds.items():
+            folder = newest_folder(roots, ticker, horizon)
+            try:
+                if folder is not None and read_published(folder).card.simulated == simulated:
+                    continue
+            except UnreadableModel as error:
+                log.warning("training", ticker=ticker, horizon=horizon, again=str(error))
+            found.append((ticker, horizon))
+    return found
+
+
+async def _kinds(settings: Settings) -> dict[str, bool]:
+    """Whether the prices of each ticker are simulated; tickers without prices are left out."""
+    market = Market.open(settings)
+    kinds = {}
+    for ticker in settings.tickers:
+        try:
+            kinds[ticker] = (await market.history(ticker)).bars.simulated
+        except MarketError as error:
+            log.error("training", ticker=ticker, outcome="not trained", reason=str(error))  # noqa: TRY400
+    await market.close()
+    return kinds

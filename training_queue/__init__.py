@@ -1,0 +1,1 @@
+"""The queue of trainings: serving asks, a worker of training does."""
