@@ -18,7 +18,7 @@ import bentoml
 from bentoml.exceptions import InvalidArgument
 
 from compat import bentoml_timeout
-from serving.contract.problems import Problem
+from serving.contract.problems import Problem, too_late
 from serving.contract.schemas import Predictions, Tickers
 from serving.startup import explain_busy_port
 from serving.training_requests.trainer_process import can_train, start_trainer
@@ -26,7 +26,7 @@ from serving.training_requests.trainer_process import can_train, start_trainer
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from serving.container import Stack
+    from serving.container import Container
 
 try:
     settings = configuration.load()
@@ -38,7 +38,7 @@ explain_busy_port()
 # Whose word on a client's address the server believes; its own default is anybody on this machine.
 os.environ.setdefault("FORWARDED_ALLOW_IPS", ",".join(settings.security.trusted_proxies))
 
-bentoml_timeout.install()
+bentoml_timeout.install(too_late)
 
 QUIET: dict[str, Any] = {
     "metrics": {"enabled": False},
@@ -62,10 +62,10 @@ class ForestRunner:
 
     def __init__(self) -> None:
         import logs
-        from serving.models.onnx_sessions import Forests
+        from serving.models.onnx_sessions import OnnxSessions
 
         logs.configure(settings.serving.log_level)
-        self._forests = Forests(settings.serving.forest_memory_mb)
+        self._forests = OnnxSessions(settings.serving.forest_memory_mb)
 
     # Not batchable: the API gathers rows into few large calls, and BentoML's own batching would wait for more.
     @bentoml.api
@@ -88,12 +88,14 @@ class StockPrediction:
 
     def __init__(self) -> None:
         import logs
-        from serving.container import Stack, embedded_forests, forests_behind
+        from serving.container import Container, embedded_forests, forests_behind
         from serving.telemetry import tracing
 
         logs.configure(settings.serving.log_level)
         tracing.configure(settings.tracing)
-        self.stack = Stack.open(settings, forests_behind(self._ask) if RUNNER_PROCESS else embedded_forests(settings))
+        self.stack = Container.open(
+            settings, forests_behind(self._ask) if RUNNER_PROCESS else embedded_forests(settings)
+        )
         self._background = AsyncExitStack()
 
     async def _ask(self, rows: list[Any]) -> list[tuple[bytes, str]]:
@@ -126,15 +128,15 @@ class StockPrediction:
             raise InvalidArgument(problem.detail) from None
 
 
-def _stack() -> "Stack":
-    stack: Stack = bentoml.get_current_service().stack
+def _stack() -> "Container":
+    stack: Container = bentoml.get_current_service().stack
     return stack
 
 
 def _entrance(app: "ASGIApp") -> "ASGIApp":
-    from serving.http.asgi import entrance
+    from serving.http.asgi import make_asgi
 
-    return entrance(app, settings, _stack)
+    return make_asgi(app, settings, _stack)
 
 
 StockPrediction.add_asgi_middleware(_entrance)

@@ -16,7 +16,7 @@ from benchmarks import wrk
 from benchmarks.servers import Server, free_port, ours, running, wait_warm
 from features import NAMES
 from forecasting.card import model_name
-from forecasting.model_store import default_roots, newest_folder, read_published
+from forecasting.model_store import default_roots, newest_folder, read_published_model
 
 MLSERVER = ["mlserver==1.7.1", "mlserver-sklearn==1.7.1", "scikit-learn==1.9.1", "uvloop<0.22"]
 JSON = {"Content-Type": "application/json"}
@@ -46,7 +46,7 @@ def _champion() -> str:
     folder = newest_folder(default_roots(configuration.load()), "AAPL", 1)
     if folder is None:
         raise RuntimeError("AAPL: there is no model; train it first")
-    return f"models:/{model_name('AAPL', 1)}/{read_published(folder).card.version}"
+    return f"models:/{model_name('AAPL', 1)}/{read_published_model(folder).card.version}"
 
 
 def _loads(server: Server, path: str, body: str, seconds: int) -> list[wrk.Load]:

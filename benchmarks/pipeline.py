@@ -58,7 +58,7 @@ def memory() -> float:
 
 def measure(tickers: Sequence[str], horizons: Sequence[int]) -> tuple[float, list[tuple[int, float, float]]]:
     """Seconds in all, and after each step how many models there are, seconds since the last step and MiB."""
-    from training.run import Order, Outcome, run  # noqa: PLC0415  # the environment comes first
+    from training.run import Outcome, RunRequest, run  # noqa: PLC0415  # the environment comes first
 
     total = len(tickers) * len(horizons)
     marks: list[tuple[int, float, float]] = []
@@ -73,7 +73,7 @@ def measure(tickers: Sequence[str], horizons: Sequence[int]) -> tuple[float, lis
             marks.append((done, now - last, memory()))
             last = now
 
-    outcomes = run(configuration.load(), Order(tickers, horizons, on_outcome=note))
+    outcomes = run(configuration.load(), RunRequest(tickers, horizons, on_outcome=note))
     for outcome in outcomes:
         if outcome.failed:
             raise click.ClickException(outcome.reason)

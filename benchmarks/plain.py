@@ -23,14 +23,14 @@ import configuration
 from benchmarks.plain_inputs import inputs_and_level
 from features import WINDOW
 from forecasting.card import ModelCard, model_name
-from forecasting.model_store import default_roots, newest_folder, read_published
+from forecasting.model_store import default_roots, newest_folder, read_published_model
 from market.bars import COLUMNS
 from market.market import Market
 
 MEMORY_TTL = 60.0
 
 
-class Outlook(BaseModel):
+class PricePrediction(BaseModel):
     """Where the price is going."""
 
     price_target: float
@@ -47,7 +47,7 @@ class Answer(BaseModel):
 
     ticker: str
     current_price: float
-    prediction: Outlook
+    prediction: PricePrediction
     timestamp: float
 
 
@@ -64,7 +64,7 @@ def predict(ticker: str) -> Answer:
     row = inputs.iloc[[-1]].to_numpy()
     found = card.forecast(model.predict(row), row, float(level.iloc[-1]))
     price = float(frame["close"].iloc[-1])
-    outlook = Outlook(
+    price_prediction = PricePrediction(
         price_target=price * (1 + found.median),
         change_percent=100 * found.median,
         direction="bullish" if found.median >= 0 else "bearish",
@@ -73,7 +73,7 @@ def predict(ticker: str) -> Answer:
         upper=price * (1 + found.upper),
         horizon=1,
     )
-    return Answer(ticker=ticker, current_price=price, prediction=outlook, timestamp=time.time())
+    return Answer(ticker=ticker, current_price=price, prediction=price_prediction, timestamp=time.time())
 
 
 @asynccontextmanager
@@ -90,7 +90,7 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         folder = newest_folder(default_roots(settings), ticker, 1)
         if folder is None:
             raise RuntimeError(f"{ticker}: there is no model; train it first")
-        CARDS[ticker] = read_published(folder).card
+        CARDS[ticker] = read_published_model(folder).card
         MODELS[ticker] = mlflow.sklearn.load_model(f"models:/{model_name(ticker, 1)}/{CARDS[ticker].version}")
     await market.close()
     yield

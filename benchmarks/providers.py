@@ -34,7 +34,7 @@ from market.history.sqlite_store import HistoryStore
 from market.market import Market
 from market.providers import Link
 from market.providers.alpha_vantage import AlphaVantage
-from market.providers.circuit_breaker import Guard
+from market.providers.circuit_breaker import CircuitBreaker
 from market.providers.quota import LocalBuckets, Quota
 from market.providers.simulated import FIRST, Simulated, simulate
 from market.providers.tiingo import Tiingo, parse_daily
@@ -130,11 +130,11 @@ def open_market(home: Path, sessions: Sessions, timeout: float, dead: str | None
     if dead is not None:
         quota = Quota("alpha_vantage", QUOTA, [LocalBuckets(home)])
         alpha = AlphaVantageSettings(base_url=f"{dead}/query", api_key=KEY, quota=QUOTA, premium=True)
-        links.append(Link(AlphaVantage(alpha, quota, sessions, timeout), Guard("alpha_vantage"), quota))
+        links.append(Link(AlphaVantage(alpha, quota, sessions, timeout), CircuitBreaker("alpha_vantage"), quota))
     if live is not None:
         quota = Quota("tiingo", QUOTA, [LocalBuckets(home)])
         tiingo = TiingoSettings(base_url=live, api_key=KEY, quota=QUOTA)
-        links.append(Link(Tiingo(tiingo, quota, timeout), Guard("tiingo"), quota))
+        links.append(Link(Tiingo(tiingo, quota, timeout), CircuitBreaker("tiingo"), quota))
     links.append(Link(Simulated(sessions)))
     return Market(links, HistoryStore(home), sessions, history_ttl=86400, quote_ttl=300)
 

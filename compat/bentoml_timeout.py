@@ -6,16 +6,19 @@ its configuration knows no way to do without.
 """
 
 import asyncio
-from http import HTTPStatus
+from collections.abc import Callable
 
 from bentoml._internal.server.http import traffic
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.contract.problems import MEDIA_TYPE, Problem
+# What stands in for a late answer: given the path and the seconds waited for, an application that answers.
+LateAnswer = Callable[[str, float], ASGIApp]
 
 
 class TimeLimit(traffic.TimeoutMiddleware):
-    """Answers 504 to a request that has no answer when its time is over; one that has begun may take longer."""
+    """Answers in place of a request that has no answer when its time is over; one that has begun may take longer."""
+
+    late: LateAnswer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -33,15 +36,22 @@ class TimeLimit(traffic.TimeoutMiddleware):
         except TimeoutError:
             if not limit.expired():
                 raise
-            await self._late(scope["path"], send)
-
-    async def _late(self, path: str, send: Send) -> None:
-        problem = Problem(HTTPStatus.GATEWAY_TIMEOUT, f"no answer within {self.timeout:g} s; ask again")
-        headers = [(b"content-type", MEDIA_TYPE.encode())]
-        await send({"type": "http.response.start", "status": int(problem.status), "headers": headers})
-        await send({"type": "http.response.body", "body": problem.render(path)})
+            await self.late(scope["path"], self.timeout)(scope, receive, send)
 
 
-def install() -> None:
-    """Have BentoML use it for the services that this process starts from now on."""
-    setattr(traffic, "TimeoutMiddleware", TimeLimit)  # noqa: B010  # a type is not assigned to otherwise
+def install(late: LateAnswer) -> None:
+    """Have BentoML use it for the services that this process starts from now on.
+
+    Raises:
+        RuntimeError: this release of BentoML keeps its time-out elsewhere.
+    """
+    if not isinstance(getattr(traffic, "TimeoutMiddleware", None), type):
+        raise RuntimeError(  # noqa: TRY004  # it is the release of a library that is wrong, no argument
+            "bentoml has no traffic.TimeoutMiddleware any more; compat/bentoml_timeout.py replaces it"
+        )
+    setattr(traffic, "TimeoutMiddleware", time_limit(late))  # noqa: B010  # a type is not assigned to otherwise
+
+
+def time_limit(late: LateAnswer) -> type[TimeLimit]:
+    """The middleware with its answer to a request that took too long."""
+    return type("TimeLimit", (TimeLimit,), {"late": staticmethod(late)})

@@ -12,7 +12,7 @@ Answer = TypeVar("Answer")
 LARGEST_CALL = 256
 
 
-class Gathering(Generic[Question, Answer]):
+class MicroBatcher(Generic[Question, Answer]):
     """Questions that arrive while a call is in flight wait, and travel together in the next one.
 
     A call costs about the same whatever it carries, so this multiplies the throughput and adds no wait to a lone

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 Result = TypeVar("Result")
 
 
-class Flights(Generic[Result]):
+class SingleFlight(Generic[Result]):
     """Work under way, by key. A caller that gives up does not stop it for the others."""
 
     def __init__(self) -> None:

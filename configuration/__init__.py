@@ -3,6 +3,7 @@
 Nothing here has a default of its own: `configuration.yaml` beside this folder lists every setting once.
 """
 
+from configuration.horizons import HORIZONS, LONGEST_HORIZON, HorizonParameters
 from configuration.loading import WELL_KNOWN, ConfigurationError, load
 from configuration.places import ROOT, anchor, bento_folder, bento_store, home
 from configuration.settings import (
@@ -25,6 +26,8 @@ from configuration.settings import (
 )
 
 __all__ = [
+    "HORIZONS",
+    "LONGEST_HORIZON",
     "ROOT",
     "TICKER_PATTERN",
     "WELL_KNOWN",
@@ -33,6 +36,7 @@ __all__ = [
     "Cache",
     "ConfigurationError",
     "Files",
+    "HorizonParameters",
     "Market",
     "Performance",
     "Security",

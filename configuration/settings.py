@@ -25,6 +25,7 @@ from pydantic_settings import (
 )
 
 import redis_client
+from configuration.horizons import check_horizon
 from configuration.places import absolute, home
 
 PREFIX = "STOCKS_"
@@ -69,7 +70,7 @@ def _of_redis(url: SecretStr) -> SecretStr:
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Ticker = Annotated[str, BeforeValidator(_in_upper_case), Field(pattern=TICKER_PATTERN)]
-Horizon = Literal[1, 5, 21]
+Horizon = Annotated[int, AfterValidator(check_horizon)]
 Quota = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[1-9]\d*/(second|minute|hour|day|month)$")], ...], AfterValidator(_nested)
 ]

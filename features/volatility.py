@@ -6,13 +6,12 @@ Shapes are those of one series; of several side by side they have one axis more,
 
 import numpy as np
 
+from configuration import HORIZONS
 from features.moves import STILLNESS, Moves
 from features.windows import WINDOW, exponential_weights, trailing, trailing_mean, weighted_sum
 from market.bars import FloatArray
 
-# Decay of the fast and the slow mean whose geometric mean is the level, by horizon: the farther, the slower.
-DECAYS = {1: (0.85, 0.97), 5: (0.90, 0.985), 21: (0.94, 0.993)}
-_WEIGHTS = {decay: exponential_weights(decay) for decays in DECAYS.values() for decay in decays}
+_WEIGHTS = {decay: exponential_weights(decay) for one in HORIZONS.values() for decay in one.volatility_decays}
 
 # Moves beyond this many levels are all alike: very large.
 LARGEST = 5.0
@@ -24,7 +23,7 @@ def volatility_level(moves: Moves, horizon: int, rows: int) -> FloatArray:
     The geometric mean of a fast and a slow exponential mean of the sessions' variances, as a standard deviation. NaN
     for a first bar, which has no night before it; never below STILLNESS.
     """
-    means = [_exponential_mean(moves.day_variance, decay, rows) for decay in DECAYS[horizon]]
+    means = [_exponential_mean(moves.day_variance, decay, rows) for decay in HORIZONS[horizon].volatility_decays]
     return np.asarray(np.maximum(np.sqrt(np.sqrt(means[0] * means[1])), STILLNESS))
 
 

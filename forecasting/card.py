@@ -66,10 +66,10 @@ class ModelCard(BaseModel):
             level: volatility level of the same bars, daily.
         """
         unit = level * float(np.sqrt(self.horizon))
-        strangeness = self.formula.familiarity.strangeness(inputs)
-        width = unit * float(np.exp(self.formula.log_ratio(outputs, inputs, strangeness)[0]))
+        novelty = self.formula.familiarity.novelty(inputs)
+        width = unit * float(np.exp(self.formula.log_ratio(outputs, inputs, novelty)[0]))
         centre = self.shrinkage * float(outputs[0, EXPECTED]) * unit
-        return forecast(self.horizon, centre, width, self._quantiles, extrapolating=bool(strangeness[0] > 1))
+        return forecast(self.horizon, centre, width, self._quantiles, extrapolating=bool(novelty[0] > 1))
 
     @cached_property
     def _quantiles(self) -> FloatArray:

@@ -5,6 +5,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from configuration import HORIZONS
 from market.bars import FloatArray
 
 INTERVAL_LEVEL = 0.9
@@ -13,9 +14,6 @@ INTERVAL_LEVEL = 0.9
 PROBABILITIES: FloatArray = np.concatenate(([0.0025, 0.005], np.arange(1, 100) / 100, [0.995, 0.9975]))
 PROBABILITIES.setflags(write=False)
 
-# How much of the past share of rises beyond one half is believed to go on, by horizon; a farther horizon has fewer
-# independent misses to tell it from.
-SIGN_TRUST = {1: 0.5, 5: 0.25, 21: 0.25}
 LEAST_RISES = 0.3
 # Overlapping misses over h sessions tell as much as a share of 1 / h of them; a quarter of that correction suffices.
 OVERLAP_WIDENING = 0.25
@@ -67,8 +65,8 @@ def table(misses: FloatArray, horizon: int) -> FloatArray:
 
     The sizes of the misses are taken together, above and below, which doubles what the tails are told from, and
     averaged in logs with those of a normal variable of the same mean size; then the sizes are given signs, rises as
-    often as SIGN_TRUST says. An interval from the empirical part alone is that of split conformal prediction with a
-    symmetric score, widened for the finite number of misses.
+    often as `sign_trust` of the horizon says. An interval from the empirical part alone is that of split conformal
+    prediction with a symmetric score, widened for the finite number of misses.
 
     Args:
         misses: shape (n,), n at least 1, finite: (actual - centre) / width.
@@ -84,7 +82,7 @@ def table(misses: FloatArray, horizon: int) -> FloatArray:
     observed = np.quantile(sizes, np.minimum(_SIZES * widening, 1))
     normal = sizes.mean() * _HALF_NORMAL
     size = np.sqrt(np.maximum(observed, SMALLEST_MISS) * np.maximum(normal, SMALLEST_MISS))
-    rises = 0.5 + SIGN_TRUST[horizon] * (float(np.mean(misses > 0)) - 0.5)
+    rises = 0.5 + HORIZONS[horizon].sign_trust * (float(np.mean(misses > 0)) - 0.5)
     rises = float(np.clip(rises, LEAST_RISES, 1 - LEAST_RISES))
     falls = 1 - rises
     below = -np.interp(1 - PROBABILITIES / falls, _SIZES, size)

@@ -14,10 +14,6 @@ from market.bars import FloatArray
 EXPECTED, FOREST_RATIO, RIDGE_RATIO = 0, 1, 2
 OUTPUTS = 3
 
-# How much of the learned correction of the width is believed, by horizon: over a month the level alone is as good.
-TRUST = {1: 1.0, 5: 1.0, 21: 0.25}
-# What a sign of a coming report adds to the log of the width: a mean of logs underrates a small chance of a huge move.
-ECHO_WEIGHT = {1: 0.3, 5: 0.0, 21: 0.0}
 # Strange inputs widen the interval in proportion, up to this.
 WIDEST = 3.0
 # Stands for the spread of an input that never changed.
@@ -38,7 +34,7 @@ class Familiarity(BaseModel):
     scale: tuple[float, ...]
     limit: Annotated[float, Field(gt=0)]
 
-    def strangeness(self, inputs: FeatureMatrix) -> FloatArray:
+    def novelty(self, inputs: FeatureMatrix) -> FloatArray:
         """Distance of each row from the mean over `limit`, shape (n,); above 1 is beyond everything trained on."""
         return distances(inputs, *self._arrays) / self.limit
 
@@ -66,9 +62,7 @@ class Formula(BaseModel):
     echo_weight: float
     familiarity: Familiarity
 
-    def log_ratio(
-        self, outputs: FloatArray, inputs: FeatureMatrix, strangeness: FloatArray | None = None
-    ) -> FloatArray:
+    def log_ratio(self, outputs: FloatArray, inputs: FeatureMatrix, novelty: FloatArray | None = None) -> FloatArray:
         """Log of the width over the level.
 
         Args:
@@ -79,11 +73,11 @@ class Formula(BaseModel):
         Returns:
             Shape (n,).
         """
-        if strangeness is None:
-            strangeness = self.familiarity.strangeness(inputs)
+        if novelty is None:
+            novelty = self.familiarity.novelty(inputs)
         ridge = np.minimum(np.maximum(outputs[:, RIDGE_RATIO], self.lowest), self.highest)
         learned = (outputs[:, FOREST_RATIO] + ridge) / 2
-        widening = np.log(np.minimum(np.maximum(strangeness, 1), WIDEST))
+        widening = np.log(np.minimum(np.maximum(novelty, 1), WIDEST))
         return np.asarray(
             self.mean + self.trust * (learned - self.mean) + self.echo_weight * inputs[:, ECHO] + widening
         )

@@ -20,7 +20,7 @@ class UnreadableModel(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedModel:
     """A published model: its folder and its card."""
 
     folder: Path
@@ -51,7 +51,7 @@ def newest_folder(roots: Sequence[Path], ticker: str, horizon: int) -> Path | No
     return None
 
 
-def read_published(folder: Path) -> Published:
+def read_published_model(folder: Path) -> PublishedModel:
     """The model in `folder`.
 
     Raises:
@@ -59,7 +59,7 @@ def read_published(folder: Path) -> Published:
     """
     path = folder / CARD_FILE
     try:
-        return Published(folder, ModelCard.model_validate_json(path.read_bytes()))
+        return PublishedModel(folder, ModelCard.model_validate_json(path.read_bytes()))
     except OSError as error:
         raise UnreadableModel(f"{path}: {error.strerror}; publish the model again") from None
     except ValueError as error:

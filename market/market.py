@@ -8,7 +8,7 @@ from configuration import Settings
 from market import providers
 from market.bars import SIMULATED
 from market.calendar.sessions import Sessions
-from market.history.service import Histories, History
+from market.history.service import History, HistoryService
 from market.history.sqlite_store import HistoryStore
 from market.providers import Link
 from market.providers.chain import Chain
@@ -54,7 +54,7 @@ class Market:
         self.sessions = sessions
         self._redis = redis
         self._chain = Chain(links)
-        self._histories = Histories(self._chain, store, sessions, history_ttl, now)
+        self._histories = HistoryService(self._chain, store, sessions, history_ttl, now)
         shared = SharedQuotes(store, redis)
         self._quotes = Quotes(
             self._chain,

@@ -7,16 +7,16 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
-from concurrency.micro_batcher import Gathering
+from concurrency.micro_batcher import MicroBatcher
 from configuration import Settings
-from forecasting.model_store import Published, default_roots
+from forecasting.model_store import PublishedModel, default_roots
 from market.market import Market
-from serving.caching.redis_cache import SharedCache
+from serving.caching.redis_cache import RedisCache
 from serving.models.champions import Champions
-from serving.models.onnx_sessions import Forests, Output, Row
+from serving.models.onnx_sessions import OnnxSessions, Output, Row
 from serving.models.open_inference import Inference
 from serving.monitoring.health import Status
-from serving.monitoring.reports import Figures
+from serving.monitoring.reports import PerformanceReports
 from serving.monitoring.track_record import TrackRecord
 from serving.monitoring.window import Performance
 from serving.predictions.cached import CachedPredictor
@@ -26,33 +26,34 @@ from serving.predictions.predictor import Predictor, model_tag, try_model
 from serving.telemetry import metrics
 from serving.training_requests.missing_models import WantedModels
 from serving.training_requests.retraining import Retraining
-from training_queue.jobs import Step, TrainingJobs, WorkerLock
+from training_queue.jobs import Step, TrainingJobs
+from training_queue.worker_lock import WorkerLock
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class Container:
     """Everything a request may need, and the background work of the worker."""
 
     predictor: CachedPredictor
     inference: Inference
     status: Status
     retraining: Retraining
-    figures: Figures
+    figures: PerformanceReports
     champions: Champions
     market: Market
-    shared: SharedCache
+    shared: RedisCache
     performance: Performance
     record: TrackRecord
 
     @classmethod
     def open(cls, settings: Settings, call: Call) -> Self:
         """Wire the parts as configured; `call` reaches the forests."""
-        market, shared = Market.open(settings), SharedCache.open(settings)
-        ask = Gathering[Row, Output](call, _observe).ask
+        market, shared = Market.open(settings), RedisCache.open(settings)
+        ask = MicroBatcher[Row, Output](call, _observe).ask
         forecaster = Forecaster(call, _observe)
         keys = [(ticker, horizon) for horizon in settings.horizons for ticker in settings.tickers]
 
-        async def attempt(published: Published) -> None:
+        async def attempt(published: PublishedModel) -> None:
             await try_model(published, ask)
 
         jobs, worker = TrainingJobs(settings.home), WorkerLock(settings.home)
@@ -88,7 +89,7 @@ class Stack:
                 last_training=jobs.last,
             ),
             retraining=Retraining(settings, jobs, worker),
-            figures=Figures(settings, performance, market, record),
+            figures=PerformanceReports(settings, performance, market, record),
             champions=champions,
             market=market,
             shared=shared,
@@ -131,7 +132,7 @@ class Stack:
 
 def embedded_forests(settings: Settings) -> Call:
     """Reach forests that live in this very process."""
-    forests = Forests(settings.serving.forest_memory_mb)
+    forests = OnnxSessions(settings.serving.forest_memory_mb)
 
     async def call(rows: Sequence[Row]) -> Sequence[Output]:
         return forests.predict(rows)

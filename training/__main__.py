@@ -64,7 +64,7 @@ def train_command(tickers: list[str], horizons: list[str], engine: str, schedule
     chosen, sessions = _tickers(tickers, settings), _horizons(horizons, settings)
     from training.engine import Engine
     from training.report import print_outcomes
-    from training.run import Order, run
+    from training.run import RunRequest, run
 
     left_out: list[tuple[str, int]] = []
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
@@ -74,7 +74,7 @@ def train_command(tickers: list[str], horizons: list[str], engine: str, schedule
             left_out.append((ticker, horizon))
             progress.advance(task)
 
-        order = Order(
+        order = RunRequest(
             tickers=chosen,
             horizons=sessions,
             engine=Engine(scheduler, settings.training.processes),

@@ -8,7 +8,7 @@ from forecasting.metrics import Metrics
 from market.bars import Bars
 from training.engine import Engine
 from training.errors import Deviation, TrainingError
-from training.learning.pipeline import Plan, Trained, attempt, recipe
+from training.learning.pipeline import Trained, TrainingConfig, attempt, recipe
 from training.learning.promotion import decide
 from training.loading import chunks, load
 from training.mlflow_registry.registry import Registered, Registry
@@ -52,7 +52,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RunRequest:
     """What to train.
 
     Attributes:
@@ -69,7 +69,7 @@ class Order:
     on_left_out: Callable[[str, int], None] = lambda _ticker, _horizon: None
 
 
-def run(settings: Settings, order: Order) -> list[Outcome]:
+def run(settings: Settings, order: RunRequest) -> list[Outcome]:
     """Train, register, decide on and publish every ticker at every horizon; a failure concerns its own model alone.
 
     Raises:
@@ -104,7 +104,7 @@ def run_one(settings: Settings, ticker: str, horizon: int, *, again: bool = True
         if not again and (version := _kept_before(settings, registry, bars[ticker], horizon)):
             return Outcome(ticker, horizon, promoted=False, reason="kept on the same bars before", version=version)
         with registry.pipeline_run(f"refit {ticker}-{horizon}", {"tickers": ticker}):
-            trained = attempt(bars[ticker], horizon, plan_of(settings))
+            trained = attempt(bars[ticker], horizon, training_config(settings))
             outcome = _finish(settings, registry, bars[ticker], horizon, trained)
             if outcome.failed:
                 registry.fail([outcome.reason])
@@ -124,16 +124,16 @@ def _totals(outcomes: Sequence[Outcome]) -> dict[str, float]:
     return totals | ({"mean_skill_over_last_252": sum(skills) / len(skills)} if skills else {})
 
 
-def plan_of(settings: Settings) -> Plan:
+def training_config(settings: Settings) -> TrainingConfig:
     """How the configuration says to train."""
-    return Plan(settings.training.refit_every, settings.training.tested, settings.training.seed)
+    return TrainingConfig(settings.training.refit_every, settings.training.tested, settings.training.seed)
 
 
-def _chunk(settings: Settings, registry: Registry, order: Order, tickers: Sequence[str]) -> Iterator[Outcome]:
+def _chunk(settings: Settings, registry: Registry, order: RunRequest, tickers: Sequence[str]) -> Iterator[Outcome]:
     bars, failures = load(settings, tickers)
     for ticker, reason in failures.items():
         yield from (Outcome(ticker, horizon, promoted=False, reason=reason) for horizon in order.horizons)
-    plan = plan_of(settings)
+    plan = training_config(settings)
     calls = [(series, horizon, plan) for horizon in order.horizons for series in bars.values()]
     if order.resume:
         calls = [call for call in calls if not _is_left_out(settings, registry, order, *call[:2])]
@@ -142,7 +142,7 @@ def _chunk(settings: Settings, registry: Registry, order: Order, tickers: Sequen
         yield _finish(settings, registry, series, horizon, trained)
 
 
-def _is_left_out(settings: Settings, registry: Registry, order: Order, bars: Bars, horizon: int) -> bool:
+def _is_left_out(settings: Settings, registry: Registry, order: RunRequest, bars: Bars, horizon: int) -> bool:
     is_done = _is_done(settings, registry, bars, horizon)
     if is_done:
         order.on_left_out(bars.ticker, horizon)
@@ -159,7 +159,7 @@ def _is_done(settings: Settings, registry: Registry, bars: Bars, horizon: int) -
 def _kept_before(settings: Settings, registry: Registry, bars: Bars, horizon: int) -> int | None:
     """The version that was kept back on these very bars with this recipe, if that was the last one."""
     standing = registry.standing(bars.ticker, horizon)
-    same = (bars.fingerprint(), recipe(plan_of(settings)))
+    same = (bars.fingerprint(), recipe(training_config(settings), horizon))
     is_kept = standing.decision == "kept" and (standing.bars_sha256, standing.recipe) == same
     return standing.newest if is_kept else None
 

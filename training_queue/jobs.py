@@ -1,7 +1,5 @@
 """The list of trainings to do: written by serving, worked by training, kept across restarts."""
 
-import fcntl
-import os
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -179,7 +177,7 @@ class TrainingJobs:
             ).fetchone()
         return Result(*found) if found else None
 
-    def put_back(self, step: Step) -> None:
+    def requeue(self, step: Step) -> None:
         """Queue a claimed step again, behind all that are as urgent."""
         with self._transaction() as connection:
             connection.execute(
@@ -193,7 +191,7 @@ class TrainingJobs:
         with self._transaction() as connection:
             return connection.execute("SELECT 1 FROM steps WHERE status = 'queued' LIMIT 1").fetchone() is not None
 
-    def in_vain(self, ticker: str, horizon: int, since: float) -> bool:
+    def failed_since(self, ticker: str, horizon: int, since: float) -> bool:
         """Whether the last training ended after `since` (Unix seconds) without a model that serves."""
         last = self.last(ticker, horizon)
         return last is not None and last.status in {"failed", "kept"} and last.ended_at > since
@@ -235,34 +233,6 @@ class TrainingJobs:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT)) as connection, connection:
             yield connection
-
-
-class WorkerLock:
-    """Held by the one worker of a STOCKS_HOME; the system lets go of it however that worker ends."""
-
-    def __init__(self, home: Path) -> None:
-        self._path = home / "jobs" / "worker.lock"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-
-    def take(self) -> int | None:
-        """Become the worker: the open file's descriptor, to be kept open; None when there is one already."""
-        return self._try(fcntl.LOCK_EX)
-
-    def held(self) -> bool:
-        """Whether a worker lives."""
-        descriptor = self._try(fcntl.LOCK_SH)
-        if descriptor is not None:
-            os.close(descriptor)
-        return descriptor is None
-
-    def _try(self, kind: int) -> int | None:
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            return None
-        return descriptor
 
 
 def _job(steps: Sequence[Step]) -> Job:

@@ -1,6 +1,7 @@
 """Write an exchange's sessions to a file: `python -m market.calendar.builder XNYS FILE`.
 
-Apart from `market.calendar.sessions`, because exchange_calendars brings pandas along (100 MB), which serving does without.
+Apart from `market.calendar.sessions`, because exchange_calendars brings pandas along (100 MB), which serving does
+without.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """The sessions of an exchange, read from a small file so that serving needs no pandas.
 
-`python -m market.calendar.builder` writes the file, in a process of its own; `Sessions.open` has it written when it is missing
-or soon used up.
+`python -m market.calendar.builder` writes the file, in a process of its own; `Sessions.open` has it written when it is
+missing or soon used up.
 """
 
 import logging

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from concurrency.single_flight import Flights
+from concurrency.single_flight import SingleFlight
 from market.bars import Bars
 from market.calendar.sessions import Sessions
 from market.errors import MarketError, NoPrices
@@ -73,7 +73,7 @@ class Known:
     sessions: tuple[np.datetime64, np.datetime64]
 
 
-class Histories:
+class HistoryService:
     """Keeps the bars of all tickers.
 
     Args:
@@ -90,7 +90,7 @@ class Histories:
         self._ttl = ttl
         self._now = now
         self._known: dict[str, Known] = {}
-        self._flights = Flights[History]()
+        self._flights = SingleFlight[History]()
         self._calendar_seen_at = now()
 
     async def history(self, ticker: str) -> History:

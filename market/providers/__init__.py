@@ -13,7 +13,7 @@ import numpy as np
 
 from configuration import Market as MarketSettings
 from market.calendar.sessions import Sessions
-from market.providers.circuit_breaker import Guard
+from market.providers.circuit_breaker import CircuitBreaker
 from market.providers.files import Files
 from market.providers.quota import Buckets, LocalBuckets, Quota
 from market.providers.simulated import Simulated
@@ -54,7 +54,7 @@ class Link:
     """A provider with what limits it; neither for a local one."""
 
     provider: Provider
-    guard: Guard | None = None
+    guard: CircuitBreaker | None = None
     quota: Quota | None = None
 
 
@@ -71,7 +71,7 @@ def make(settings: MarketSettings, sessions: Sessions, home: Path, redis: "Redis
         places = _places(home, redis)
         for name, (windows, build) in remote.items():
             quota = Quota(name, windows, places)
-            links[name] = Link(build(quota), Guard(name), quota)
+            links[name] = Link(build(quota), CircuitBreaker(name), quota)
     return [links[name] for name in settings.providers if name in links]
 
 

@@ -36,7 +36,7 @@ MALFORMED_IN_A_ROW = 3  # then it is the provider's trouble, not the ticker's
 log = logging.getLogger(__name__)
 
 
-class Guard:
+class CircuitBreaker:
     """State of one provider in this process.
 
     Args:

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from concurrency.single_flight import Flights
+from concurrency.single_flight import SingleFlight
 from market.bars import SIMULATED
 from market.calendar.sessions import Sessions
 from market.errors import HeldBack, NoPrices
-from market.history.service import CHECK, GRACE, RECHECK, Histories, History
+from market.history.service import CHECK, GRACE, RECHECK, History, HistoryService
 from market.providers import Provider
 from market.providers.chain import Chain
 from market.quotes.quote import Quote
@@ -53,7 +53,7 @@ class Quotes:
     def __init__(
         self,
         chain: Chain,
-        histories: Histories,
+        histories: HistoryService,
         shared: SharedQuotes,
         sessions: Sessions,
         *,
@@ -72,7 +72,7 @@ class Quotes:
         self._now = now
         self._known: dict[str, Remembered] = {}
         self._refetched_at: dict[str, float] = {}
-        self._flights = Flights[Quote]()
+        self._flights = SingleFlight[Quote]()
 
     async def quote(self, ticker: str) -> Quote:
         """From memory while young, else what another process has, else from the chain, else the last price known.

@@ -9,7 +9,7 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Memory(Generic[Key, Value]):
+class MemoryCache(Generic[Key, Value]):
     """Values with a life, at most `capacity` of them; what was not used for longest goes first.
 
     A value is kept past its life for `get_old`, because an old answer is better than none.

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import structlog
 
-from concurrency.micro_batcher import Gathering
+from concurrency.micro_batcher import MicroBatcher
 from configuration import Settings
 from redis_client import AsyncRedis, connect_async, trouble
 from serving.contract.schemas import Prediction
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 Write = tuple[str, bytes, int]
 
 
-class SharedCache:
+class RedisCache:
     """Bytes by name in Redis. Trouble is counted, logged once, and answered as if nothing were there."""
 
     def __init__(self, redis: AsyncRedis | None, namespace: str) -> None:
@@ -40,12 +40,12 @@ class SharedCache:
         self._redis = redis
         self._namespace = namespace
         self._failures, self._closed_until = 0, 0.0
-        self._reads = Gathering[str, bytes | None](self._read)
-        self._writes = Gathering[Write, None](self._write)
+        self._reads = MicroBatcher[str, bytes | None](self._read)
+        self._writes = MicroBatcher[Write, None](self._write)
         self._writing: set[asyncio.Task[None]] = set()
 
     @classmethod
-    def open(cls, settings: Settings) -> "SharedCache":
+    def open(cls, settings: Settings) -> "RedisCache":
         """As configured."""
         url = settings.cache.redis_url
         return cls(connect_async(url.get_secret_value(), TIMEOUT) if url else None, namespace_of(settings))

@@ -29,7 +29,7 @@ class Interval(Answer):
     upper: float
 
 
-class Outlook(Answer):
+class PricePrediction(Answer):
     """Where the price is going."""
 
     price_target: float = Field(description="Median of the forecast close.")
@@ -71,7 +71,7 @@ class Prediction(Answer):
 
     ticker: str
     current_price: float
-    prediction: Outlook
+    prediction: PricePrediction
     model: ModelReference
     data: DataReference
     timestamp: Moment

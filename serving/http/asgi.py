@@ -6,14 +6,14 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from configuration import Settings
-from serving.container import Stack
-from serving.http.fast_path import Hits, Misses, Rows
-from serving.http.middleware import NATIVE, Envelope
+from serving.container import Container
+from serving.http.fast_path import CacheHitMiddleware, InferenceMiddleware, PredictionMiddleware
+from serving.http.middleware import NATIVE, AnswerMiddleware
 
 STATIC = "/static_content/"
 
 
-def entrance(app: ASGIApp, settings: Settings, stack: Callable[[], Stack]) -> ASGIApp:
+def make_asgi(app: ASGIApp, settings: Settings, stack: Callable[[], Container]) -> ASGIApp:
     """What stands before BentoML's application.
 
     Args:
@@ -26,9 +26,9 @@ def entrance(app: ASGIApp, settings: Settings, stack: Callable[[], Stack]) -> AS
 
         return make_app(settings, stack)
 
-    rows = Rows(Beside(app, routes), lambda: stack().inference)
-    misses = Misses(rows, settings, lambda: stack().predictor)
-    return Hits(Envelope(misses, settings), settings, lambda: stack().predictor)
+    rows = InferenceMiddleware(Beside(app, routes), lambda: stack().inference)
+    misses = PredictionMiddleware(rows, settings, lambda: stack().predictor)
+    return CacheHitMiddleware(AnswerMiddleware(misses, settings), settings, lambda: stack().predictor)
 
 
 class Beside:

@@ -47,7 +47,7 @@ class _Shortcut:
         return self._horizons.get(scope["query_string"])
 
 
-class Hits(_Shortcut):
+class CacheHitMiddleware(_Shortcut):
     """Answers from memory where it can."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +77,7 @@ class Hits(_Shortcut):
         return predictor.at_once(ticker, horizon) or predictor.at_once(ticker.upper(), horizon)
 
 
-class Misses(_Shortcut):
+class PredictionMiddleware(_Shortcut):
     """Has everything else computed; a Problem is left to the envelope around it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +94,7 @@ class Misses(_Shortcut):
         predictor.served(found.answer, "bypass" if fresh else found.layer)
 
 
-class Rows:
+class InferenceMiddleware:
     """Answers small requests of the Open Inference Protocol; a Problem is left to the envelope around it."""
 
     def __init__(self, app: ASGIApp, inference: Callable[[], Inference]) -> None:

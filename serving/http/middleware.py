@@ -30,7 +30,7 @@ _requests = cache(metrics.REQUESTS.labels)
 _stages = cache(metrics.STAGES.labels)
 
 
-class Envelope:
+class AnswerMiddleware:
     """Adds `X-Response-Time`, `Server-Timing` and `X-Request-ID`, and rewrites errors that are no problem details yet.
 
     Refuses what would be too many requests in flight at once.

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
 from configuration import Settings
-from serving.container import Stack
+from serving.container import Container
 from serving.contract.problems import MEDIA_TYPE, Problem, unprocessable
 from serving.contract.schemas import (
     Health,
@@ -44,7 +44,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = PROBLEMS | {
 }
 
 Horizon = Annotated[int, Query(description="Sessions ahead.")]
-Parts = Callable[[], Stack]
+Parts = Callable[[], Container]
 
 
 def make_app(settings: Settings, stack: Parts) -> FastAPI:

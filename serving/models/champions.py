@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from forecasting.model_store import Published, UnreadableModel, newest_folder, read_published
+from forecasting.model_store import PublishedModel, UnreadableModel, newest_folder, read_published_model
 from serving.telemetry import metrics
 
 log = structlog.get_logger(__name__)
@@ -16,7 +16,7 @@ LOOK_EVERY = 1.0
 TRIED_AT_ONCE = 32
 
 Key = tuple[str, int]
-Try = Callable[[Published], Awaitable[None]]
+Try = Callable[[PublishedModel], Awaitable[None]]
 Swapped = Callable[[str, int], None]
 
 
@@ -35,11 +35,11 @@ class Champions:
         self._keys = keys
         self._attempt = attempt
         self._swapped: list[Swapped] = []
-        self._serving: dict[Key, Published] = {}
+        self._serving: dict[Key, PublishedModel] = {}
         self._refused: dict[Key, tuple[Path, str]] = {}
         self.has_looked = False
 
-    def get(self, ticker: str, horizon: int) -> Published | None:
+    def get(self, ticker: str, horizon: int) -> PublishedModel | None:
         """The model that answers, if there is one."""
         return self._serving.get((ticker, horizon))
 
@@ -52,7 +52,7 @@ class Champions:
         """Why newest models do not serve."""
         return [reason for _, reason in self._refused.values()]
 
-    def serving(self) -> list[Published]:
+    def serving(self) -> list[PublishedModel]:
         """All models that answer."""
         return list(self._serving.values())
 
@@ -82,7 +82,7 @@ class Champions:
 
     async def _take_over(self, key: Key, folder: Path) -> None:
         try:
-            published = read_published(folder)
+            published = read_published_model(folder)
             await self._attempt(published)
         except UnreadableModel as error:
             log.error("model refused", ticker=key[0], horizon=key[1], problem=str(error))  # noqa: TRY400

@@ -10,7 +10,7 @@ import numpy as np
 import structlog
 
 from forecasting.card import FOREST_FILE
-from forecasting.model_store import UnreadableModel, read_published
+from forecasting.model_store import UnreadableModel, read_published_model
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -43,7 +43,7 @@ class Opened(NamedTuple):
     size: float
 
 
-class Forests:
+class OnnxSessions:
     """Published forests by folder, opened when first asked for, within a budget of memory.
 
     When it is exceeded, the one unused for longest is closed; it is opened again when it is asked for.
@@ -95,7 +95,7 @@ class Forests:
 def _open(folder: Path) -> Opened:
     import onnxruntime  # noqa: PLC0415  # it takes 20 MB, in processes too that never open a forest
 
-    published = read_published(folder)
+    published = read_published_model(folder)
     content = (folder / FOREST_FILE).read_bytes()
     if hashlib.sha256(content).hexdigest() != published.card.forest_sha256:
         raise UnreadableModel(f"{folder / FOREST_FILE}: not the file its card belongs to; publish the model again")

@@ -18,7 +18,7 @@ from features import NAMES
 from features.matrix import FeatureMatrix
 from forecasting.card import model_name
 from forecasting.formula import OUTPUTS
-from forecasting.model_store import Published
+from forecasting.model_store import PublishedModel
 from serving.contract.problems import not_found, unavailable, unprocessable
 from serving.models.champions import Champions
 from serving.models.onnx_sessions import Output, Row
@@ -45,7 +45,7 @@ class Inference:
         self._champions = champions
         self._ask = ask
 
-    def ready(self, name: str, version: str | None = None) -> Published:
+    def ready(self, name: str, version: str | None = None) -> PublishedModel:
         """The model of that name.
 
         Raises:

@@ -11,11 +11,11 @@ import structlog
 
 from configuration import Settings
 from forecasting.card import ModelCard
-from forecasting.model_store import Published
+from forecasting.model_store import PublishedModel
 from market.bars import SIMULATED
 from market.errors import MarketError
 from market.market import History, Market
-from serving.caching.redis_cache import SharedCache
+from serving.caching.redis_cache import RedisCache
 from serving.contract.problems import Problem
 from serving.contract.schemas import Accuracy, Health, LastTraining, ModelStatus, WarmUpStatus
 from serving.contract.validation import check_horizon, check_ticker
@@ -40,8 +40,8 @@ class Status:
         champions: Champions,
         *,
         predictor: CachedPredictor,
-        shared: SharedCache,
-        probe: Callable[[Published], Awaitable[None]],
+        shared: RedisCache,
+        probe: Callable[[PublishedModel], Awaitable[None]],
         accuracy: Callable[[str, int], Accuracy | None],
         last_training: Callable[[str, int], Result | None],
     ) -> None:

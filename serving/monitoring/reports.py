@@ -39,7 +39,7 @@ JOIN_EVERY = 300.0
 State = Literal["optimal", "degraded", "critical"]
 
 
-class Figures:
+class PerformanceReports:
     """Answers of /performance/* and what /metrics reads when it is asked."""
 
     def __init__(self, settings: Settings, performance: Performance, market: Market, record: TrackRecord) -> None:

@@ -110,18 +110,18 @@ class TrackRecord:
 
 
 def _noted(prediction: Prediction) -> Noted:
-    outlook, price = prediction.prediction, prediction.current_price
+    price_prediction, price = prediction.prediction, prediction.current_price
     return Noted(
         ticker=prediction.ticker,
-        horizon=outlook.horizon,
-        made_on=outlook.made_on.isoformat(),
-        target_on=outlook.target_on.isoformat(),
+        horizon=price_prediction.horizon,
+        made_on=price_prediction.made_on.isoformat(),
+        target_on=price_prediction.target_on.isoformat(),
         type=prediction.model.type,
         version=prediction.model.version,
         simulated=prediction.data.history_source == "simulated",
-        median=outlook.price_target / price - 1,
-        lower=outlook.interval.lower / price - 1,
-        upper=outlook.interval.upper / price - 1,
+        median=price_prediction.price_target / price - 1,
+        lower=price_prediction.interval.lower / price - 1,
+        upper=price_prediction.interval.upper / price - 1,
     )
 
 

@@ -6,10 +6,10 @@ from http import HTTPStatus
 
 import structlog
 
-from concurrency.single_flight import Flights
+from concurrency.single_flight import SingleFlight
 from configuration import Settings
-from serving.caching.memory_cache import Memory
-from serving.caching.redis_cache import SharedCache
+from serving.caching.memory_cache import MemoryCache
+from serving.caching.redis_cache import RedisCache
 from serving.contract.problems import Problem, unavailable
 from serving.contract.schemas import Prediction, Predictions, TickerProblem
 from serving.contract.validation import check_horizon, check_ticker
@@ -38,7 +38,7 @@ class CachedPredictor:
         self,
         settings: Settings,
         predictor: Predictor,
-        shared: SharedCache,
+        shared: RedisCache,
         *,
         model: Callable[[str, int], str],
         wanted: Callable[[str, int], None],
@@ -57,8 +57,8 @@ class CachedPredictor:
         self._model = model
         self._wanted = wanted
         self._note = note
-        self._memory = Memory[Key, Rendered](len(settings.tickers) * len(settings.horizons))
-        self._flights = Flights[Served]()
+        self._memory = MemoryCache[Key, Rendered](len(settings.tickers) * len(settings.horizons))
+        self._flights = SingleFlight[Served]()
 
     def at_once(self, ticker: str, horizon: int) -> Rendered | None:
         """The answer in memory, if it still lives; no I/O, no check of what was asked."""

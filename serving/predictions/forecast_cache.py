@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 
 from forecasting.distribution import Forecast
 from market.bars import COLUMNS, Bars
-from serving.caching.memory_cache import Memory
-from serving.caching.redis_cache import SharedCache
+from serving.caching.memory_cache import MemoryCache
+from serving.caching.redis_cache import RedisCache
 
 CAPACITY = 4096
 
@@ -23,11 +23,11 @@ class ForecastCache:
     to prices.
     """
 
-    def __init__(self, shared: SharedCache, ttl: float) -> None:
+    def __init__(self, shared: RedisCache, ttl: float) -> None:
         """Keep forecasts for `ttl` seconds."""
         self._shared = shared
         self._ttl = ttl
-        self._memory = Memory[str, Forecast](CAPACITY)
+        self._memory = MemoryCache[str, Forecast](CAPACITY)
 
     async def get(
         self, model: str, bars: Bars, horizon: int, make: Callable[[], Awaitable[Forecast]]

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from concurrency.micro_batcher import Gathering
+from concurrency.micro_batcher import MicroBatcher
 from features import NAMES, WINDOW, latest
 from features.matrix import FeatureMatrix
 from forecasting.distribution import Forecast
-from forecasting.model_store import Published, UnreadableModel
+from forecasting.model_store import PublishedModel, UnreadableModel
 from market.bars import Bars, FloatArray
 from serving.models.onnx_sessions import Output, Row
 from serving.telemetry.timing import Step, record
@@ -21,7 +21,7 @@ Call = Callable[[Sequence[Row]], Awaitable[Sequence[Output]]]
 class Question(NamedTuple):
     """What a published model says about the last WINDOW bars."""
 
-    published: Published
+    published: PublishedModel
     bars: Bars
 
 
@@ -38,9 +38,9 @@ class Forecaster:
     def __init__(self, call: Call, observe: Callable[[int, float], None] | None = None) -> None:
         """Reach the forests by `call`; `observe` is as in Gathering."""
         self._call = call
-        self._questions = Gathering[Question, Answer](self._answer, observe)
+        self._questions = MicroBatcher[Question, Answer](self._answer, observe)
 
-    async def forecast(self, published: Published, bars: Bars) -> Forecast:
+    async def forecast(self, published: PublishedModel, bars: Bars) -> Forecast:
         """The forecast of a model for bars that it fits.
 
         Raises:

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime
 import numpy as np
 import structlog
 
-from configuration import Settings
+from configuration import LONGEST_HORIZON, Settings
 from features import NAMES, WARM_UP, WINDOW
 from forecasting.baseline import FEWEST_BARS, MEMORY, baseline_forecast
 from forecasting.distribution import Forecast
-from forecasting.model_store import Published, UnreadableModel
+from forecasting.model_store import PublishedModel, UnreadableModel
 from market.bars import Bars
 from market.errors import MarketError
 from market.market import History, Market
@@ -23,14 +23,14 @@ from serving.models.champions import Champions
 from serving.models.onnx_sessions import Output, Row
 from serving.predictions.forecast_cache import ForecastCache
 from serving.predictions.forecaster import Forecaster
-from serving.predictions.price_prediction import outlook
+from serving.predictions.price_prediction import price_prediction
 from serving.telemetry.timing import stage
 
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER = 30
 # Sessions that any forecast looks back over: those of the baseline at the longest horizon, and one more.
-LOOK_BACK = MEMORY + 21 + 2
+LOOK_BACK = MEMORY + LONGEST_HORIZON + 2
 BASELINE = ModelReference(type="baseline", version=None, run_id=None, trained_at=None)
 
 Ask = Callable[[Row], Awaitable[Output]]
@@ -100,7 +100,7 @@ class Predictor:
         prediction = Prediction(
             ticker=ticker,
             current_price=quote.price,
-            prediction=outlook(made.forecast, quote.price, _date(bars.session[-1]), _date(target_on)),
+            prediction=price_prediction(made.forecast, quote.price, _date(bars.session[-1]), _date(target_on)),
             model=made.model,
             data=DataReference(
                 source=quote.source,
@@ -125,7 +125,7 @@ class Predictor:
         bars, provisional = with_provisional(recent, quote, self._market.sessions)
         return quote, history, bars, provisional
 
-    async def _make(self, published: Published | None, bars: Bars, horizon: int, *, fresh: bool) -> Made:
+    async def _make(self, published: PublishedModel | None, bars: Bars, horizon: int, *, fresh: bool) -> Made:
         reason = _unfit(published, bars)
         if published is not None and not reason:
             try:
@@ -136,7 +136,7 @@ class Predictor:
         with stage("baseline"):
             return Made(baseline_forecast(bars, horizon), BASELINE, reason)
 
-    async def _by_model(self, published: Published, bars: Bars, *, fresh: bool) -> Made:
+    async def _by_model(self, published: PublishedModel, bars: Bars, *, fresh: bool) -> Made:
         async def make() -> Forecast:
             return await self._forecaster.forecast(published, bars)
 
@@ -149,12 +149,12 @@ class Predictor:
         return Made(forecast, _reference(published, extrapolating=forecast.extrapolating), reused=reused)
 
 
-def model_tag(published: Published | None) -> str:
+def model_tag(published: PublishedModel | None) -> str:
     """What tells a published model from every other of its ticker; empty without one."""
     return published.folder.name if published else ""
 
 
-async def try_model(published: Published, ask: Ask) -> None:
+async def try_model(published: PublishedModel, ask: Ask) -> None:
     """Have a new model answer a row before it serves.
 
     Raises:
@@ -167,7 +167,7 @@ async def try_model(published: Published, ask: Ask) -> None:
         raise UnreadableModel(output.problem)
 
 
-def _unfit(published: Published | None, bars: Bars) -> str:
+def _unfit(published: PublishedModel | None, bars: Bars) -> str:
     """Why the champion cannot answer for these bars; empty when it can."""
     if published is None:
         return "no_model"
@@ -176,7 +176,7 @@ def _unfit(published: Published | None, bars: Bars) -> str:
     return "" if len(bars) > WARM_UP else "too_few_sessions"
 
 
-def _reference(published: Published, *, extrapolating: bool) -> ModelReference:
+def _reference(published: PublishedModel, *, extrapolating: bool) -> ModelReference:
     card = published.card
     return ModelReference(
         type="random_forest",

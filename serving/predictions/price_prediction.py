@@ -3,14 +3,14 @@
 from datetime import date
 
 from forecasting.distribution import INTERVAL_LEVEL, Forecast
-from serving.contract.schemas import Interval, Outlook
+from serving.contract.schemas import Interval, PricePrediction
 
 # Prices carry more digits than they trade in: most forecasts differ from the current price by less than a cent.
 PRICE_DIGITS = 4
 BULLISH_FROM = 0.5
 
 
-def outlook(forecast: Forecast, current_price: float, made_on: date, target_on: date) -> Outlook:
+def price_prediction(forecast: Forecast, current_price: float, made_on: date, target_on: date) -> PricePrediction:
     """A forecast turned into prices.
 
     Args:
@@ -21,7 +21,7 @@ def outlook(forecast: Forecast, current_price: float, made_on: date, target_on: 
         round(current_price * (1 + change), PRICE_DIGITS)
         for change in (forecast.lower, forecast.median, forecast.upper)
     )
-    return Outlook(
+    return PricePrediction(
         price_target=target,
         change_percent=round(100 * forecast.median, PRICE_DIGITS),
         direction="bullish" if is_up else "bearish",

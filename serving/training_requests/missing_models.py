@@ -3,7 +3,8 @@
 import asyncio
 from time import time
 
-from training_queue.jobs import ASKED, TrainingJobs, WorkerLock
+from training_queue.jobs import ASKED, TrainingJobs
+from training_queue.worker_lock import WorkerLock
 
 # Seconds between two looks at the same model's jobs, and before one whose training was in vain is tried again.
 ASK_EVERY = 30.0
@@ -30,6 +31,6 @@ class WantedModels:
         task.add_done_callback(self._asking.discard)
 
     def _add(self, ticker: str, horizon: int, now: float) -> None:
-        if not self._worker.held() or self._jobs.in_vain(ticker, horizon, since=now - AFTER_FAILURE):
+        if not self._worker.held() or self._jobs.failed_since(ticker, horizon, since=now - AFTER_FAILURE):
             return
         self._jobs.add(ticker, [horizon], ASKED)

@@ -10,7 +10,8 @@ from configuration import Settings
 from serving.contract.problems import not_found, unavailable
 from serving.contract.schemas import Retrained, RetrainStep
 from serving.contract.validation import check_horizon, check_ticker
-from training_queue.jobs import RETRAIN, Job, Step, TrainingJobs, WorkerLock
+from training_queue.jobs import RETRAIN, Job, Step, TrainingJobs
+from training_queue.worker_lock import WorkerLock
 
 RETRY_AFTER = 60
 LOOK_EVERY = 1.0

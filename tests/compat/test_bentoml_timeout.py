@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from compat.bentoml_timeout import TimeLimit, install
-from serving.contract.problems import MEDIA_TYPE
+from compat.bentoml_timeout import TimeLimit, install, time_limit
+from serving.contract.problems import MEDIA_TYPE, too_late
 
 SECONDS = 0.2
+LIMIT = time_limit(too_late)
 
 
 async def quick(_request: Request) -> Response:
@@ -43,7 +44,7 @@ APP = Starlette(routes=[Route(f"/{route.__name__}", route) for route in (quick, 
 
 @pytest.fixture
 def client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(TimeLimit(APP, SECONDS)), base_url="http://service")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(LIMIT(APP, SECONDS)), base_url="http://service")
 
 
 async def test_an_answer_passes(client: httpx.AsyncClient) -> None:
@@ -53,7 +54,7 @@ async def test_an_answer_passes(client: httpx.AsyncClient) -> None:
 async def test_no_answer_in_time_is_a_problem_that_says_so(client: httpx.AsyncClient) -> None:
     answer = await client.get("/never")
     assert answer.status_code == 504
-    assert answer.headers["content-type"] == MEDIA_TYPE
+    assert answer.headers["content-type"] == MEDIA_TYPE, too_late
     assert answer.json()["detail"] == "no answer within 0.2 s; ask again"
     assert answer.json()["instance"] == "/never"
 
@@ -68,7 +69,7 @@ async def test_a_time_out_of_the_application_is_its_own_affair(client: httpx.Asy
 
 
 async def test_nothing_is_kept_of_a_request_that_was_answered() -> None:
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(TimeLimit(APP, 60.0)), base_url="http://service")
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(LIMIT(APP, 60.0)), base_url="http://service")
     await client.get("/quick")
     before = timers()
     for _ in range(50):
@@ -88,17 +89,24 @@ async def test_other_than_requests_are_passed_on() -> None:
     async def app(scope: Any, _receive: Any, _send: Any) -> None:
         passed.append(scope["type"])
 
-    await TimeLimit(app, SECONDS)({"type": "lifespan"}, None, None)  # type: ignore[arg-type]  # neither is used
+    await LIMIT(app, SECONDS)({"type": "lifespan"}, None, None)  # type: ignore[arg-type]  # neither is used
     assert passed == ["lifespan"]
 
 
 def test_bentoml_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(traffic, "TimeoutMiddleware", traffic.TimeoutMiddleware)
-    install()
+    install(too_late)
     from bentoml._internal.server.base_app import BaseAppFactory  # noqa: PLC0415
 
     class Factory(BaseAppFactory):
         name = "any"
 
     (used,) = Factory(timeout=SECONDS).middlewares
-    assert used.cls is TimeLimit  # type: ignore[comparison-overlap]  # starlette calls it a factory
+    assert isinstance(used.cls, type)
+    assert issubclass(used.cls, TimeLimit)
+
+
+def test_a_release_without_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(traffic, "TimeoutMiddleware")
+    with pytest.raises(RuntimeError, match=r"compat/bentoml_timeout\.py replaces it"):
+        install(too_late)

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from concurrency.micro_batcher import LARGEST_CALL, Gathering
+from concurrency.micro_batcher import LARGEST_CALL, MicroBatcher
 from serving.models.onnx_sessions import Output, Row
 
 
@@ -31,7 +31,7 @@ def row(number: int) -> Row:
 
 
 async def test_a_lone_row_is_answered() -> None:
-    answer = await Gathering(Runner()).ask(row(7))
+    answer = await MicroBatcher(Runner()).ask(row(7))
 
     assert answer.values == b"7"
 
@@ -39,7 +39,7 @@ async def test_a_lone_row_is_answered() -> None:
 async def test_rows_that_arrive_during_a_call_travel_together_in_the_next() -> None:
     runner = Runner()
     runner.gate.clear()
-    gathering = Gathering(runner)
+    gathering = MicroBatcher(runner)
     waiting = [asyncio.create_task(gathering.ask(row(number))) for number in range(50)]
     await runner.called.wait()
     waiting += [asyncio.create_task(gathering.ask(row(number))) for number in range(50, 100)]
@@ -54,7 +54,7 @@ async def test_rows_that_arrive_during_a_call_travel_together_in_the_next() -> N
 
 async def test_a_call_carries_no_more_than_the_largest() -> None:
     runner = Runner()
-    gathering = Gathering(runner)
+    gathering = MicroBatcher(runner)
 
     await asyncio.gather(*(gathering.ask(row(number)) for number in range(LARGEST_CALL + 1)))
 
@@ -64,7 +64,7 @@ async def test_a_call_carries_no_more_than_the_largest() -> None:
 async def test_a_failed_call_fails_its_own_rows_alone() -> None:
     runner = Runner()
     runner.failures = 1
-    gathering = Gathering(runner)
+    gathering = MicroBatcher(runner)
 
     with pytest.raises(ConnectionError, match="the runner is gone"):
         await gathering.ask(row(1))
@@ -77,13 +77,13 @@ async def test_too_few_answers_are_never_given_to_the_wrong_rows() -> None:
         return [Output(b"", "")] * (len(rows) - 1)
 
     with pytest.raises(RuntimeError, match="1 rows were sent, 0 answers came back"):
-        await Gathering(short).ask(row(1))
+        await MicroBatcher(short).ask(row(1))
 
 
 async def test_who_stops_waiting_disturbs_nobody() -> None:
     runner = Runner()
     runner.gate.clear()
-    gathering = Gathering(runner)
+    gathering = MicroBatcher(runner)
     impatient = asyncio.create_task(gathering.ask(row(1)))
     patient = asyncio.create_task(gathering.ask(row(2)))
     await runner.called.wait()

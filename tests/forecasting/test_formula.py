@@ -46,11 +46,11 @@ def test_widens_where_inputs_are_strange(value: float, factor: float) -> None:
 def test_nothing_a_model_was_trained_on_is_strange_to_it() -> None:
     seen = np.random.default_rng(3).standard_normal((300, len(NAMES))).astype(np.float32)
     known = familiarity(seen)
-    assert known.strangeness(seen).max() == pytest.approx(1.0)
-    assert known.strangeness(seen * 10).max() > 5
+    assert known.novelty(seen).max() == pytest.approx(1.0)
+    assert known.novelty(seen * 10).max() > 5
 
 
 def test_a_constant_input_makes_nothing_infinite() -> None:
     known = familiarity(inputs(1.0))
-    assert known.strangeness(inputs(1.0))[0] <= 1
-    assert np.isfinite(known.strangeness(inputs(2.0)))[0]
+    assert known.novelty(inputs(1.0))[0] <= 1
+    assert np.isfinite(known.novelty(inputs(2.0)))[0]

@@ -19,7 +19,7 @@ from market.errors import UnknownTicker
 from market.history.sqlite_store import HistoryStore
 from market.market import Market
 from market.providers import Link
-from market.providers.circuit_breaker import Guard
+from market.providers.circuit_breaker import CircuitBreaker
 from market.providers.simulated import Simulated
 from market.quotes.quote import Quote
 from market.series import Adjustment, Series
@@ -153,7 +153,7 @@ def make_market(sessions: Sessions, clock: Clock, tmp_path: Path) -> MakeMarket:
     """A market over providers in memory, on a clock that stands."""
 
     def make(*providers: Any, simulated: bool = False, home: Path | None = None, **options: Any) -> Market:
-        links = [Link(each, None if each.local else Guard(each.name, clock)) for each in providers]
+        links = [Link(each, None if each.local else CircuitBreaker(each.name, clock)) for each in providers]
         if simulated:
             links.append(Link(Simulated(sessions, lambda: clock.moment)))
         settings = {"history_ttl": 86400.0, "quote_ttl": 300.0} | options

@@ -15,7 +15,7 @@ from market.errors import InvalidBars
 from market.providers.files import Files, parse_csv
 from market.series import Adjustment, Series
 from market.splits import plausible_ratio, split_adjusted
-from training.learning.pipeline import Plan, Trained, train
+from training.learning.pipeline import Trained, TrainingConfig, train
 
 NOW = np.datetime64("2024-03-11")
 
@@ -174,7 +174,7 @@ async def test_a_trained_model_predicts_the_same_from_real_bars_with_their_split
         (await make_market(Files(directory, sessions), home=tmp_path / home).history(ticker)).bars
         for directory, home in ((real_bars, "reference"), (tmp_path, "traded"))
     ]
-    trained = train(reference, horizon, Plan(refit_every=200, tested=200, seed=1))
+    trained = train(reference, horizon, TrainingConfig(refit_every=200, tested=200, seed=1))
     (their_outputs, theirs), (outputs, ours) = (forecasts(trained, bars) for bars in (reference, traded))
     np.testing.assert_allclose(outputs, their_outputs, rtol=1e-9)
     np.testing.assert_allclose(ours, theirs, rtol=1e-9)

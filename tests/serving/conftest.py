@@ -15,24 +15,24 @@ import pytest
 from onnx import TensorProto, helper
 
 import configuration
-from concurrency.micro_batcher import Gathering
+from concurrency.micro_batcher import MicroBatcher
 from configuration import Settings
 from features import NAMES
 from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard
 from forecasting.distribution import PROBABILITIES
 from forecasting.formula import Familiarity, Formula
 from forecasting.metrics import Metrics
-from forecasting.model_store import LATEST_FILE, Published
+from forecasting.model_store import LATEST_FILE, PublishedModel
 from market.bars import Bars
 from market.calendar.sessions import Sessions
 from market.errors import NoPrices
 from market.market import History
 from market.providers.simulated import simulate
 from market.quotes.quote import Quote
-from serving.caching.redis_cache import SharedCache
+from serving.caching.redis_cache import RedisCache
 from serving.contract.schemas import Prediction
 from serving.models.champions import Champions
-from serving.models.onnx_sessions import Forests
+from serving.models.onnx_sessions import OnnxSessions
 from serving.predictions.cached import CachedPredictor
 from serving.predictions.forecast_cache import ForecastCache
 from serving.predictions.forecaster import Forecaster
@@ -54,7 +54,7 @@ METRICS = Metrics(
 
 MakeSettings = Callable[..., Settings]
 MakeBars = Callable[..., Bars]
-Publish = Callable[..., Published]
+Publish = Callable[..., PublishedModel]
 Outputs = tuple[float, float, float]
 
 
@@ -160,7 +160,7 @@ class Publisher:
         above: Outputs = (0.1, 0.0, 0.0),
         corrupt: bool = False,
         **card_fields: Any,
-    ) -> Published:
+    ) -> PublishedModel:
         forest = forest_bytes(below, above)
         card = make_card(ticker, horizon, version, forest_sha256=hashlib.sha256(forest).hexdigest(), **card_fields)
         name = f"forest-{ticker.lower()}-{horizon}"
@@ -171,7 +171,7 @@ class Publisher:
         pointer = self._root / name / f"{LATEST_FILE}.new"
         pointer.write_text(folder.name, encoding="utf-8")
         pointer.replace(self._root / name / LATEST_FILE)
-        return Published(folder, card)
+        return PublishedModel(folder, card)
 
 
 def make_card(ticker: str, horizon: int, version: int, **fields: Any) -> ModelCard:
@@ -253,7 +253,7 @@ class Parts:
     predictor: CachedPredictor
     computing: Predictor
     champions: Champions
-    forests: Forests
+    forests: OnnxSessions
     market: FakeMarket
     calls: list[int]
     wanted: list[tuple[str, int]]
@@ -267,18 +267,18 @@ MakeParts = Callable[..., Parts]
 def make_parts(settings: Settings, market: FakeMarket, store: Path) -> MakeParts:
     """Wire a predictor around the fake market and real forests."""
 
-    def make(shared: SharedCache | None = None, **cache: float) -> Parts:
+    def make(shared: RedisCache | None = None, **cache: float) -> Parts:
         changed = settings.model_copy(update={"cache": settings.cache.model_copy(update=cache)})
-        shared = shared or SharedCache(None, "test")
-        forests, calls = Forests(64.0), []
+        shared = shared or RedisCache(None, "test")
+        forests, calls = OnnxSessions(64.0), []
 
         async def call(rows: Any) -> Any:
             calls.append(len(rows))
             return forests.predict(rows)
 
-        ask = Gathering(call).ask
+        ask = MicroBatcher(call).ask
 
-        async def attempt(published: Published) -> None:
+        async def attempt(published: PublishedModel) -> None:
             await try_model(published, ask)
 
         keys = [(ticker, horizon) for ticker in settings.tickers for horizon in settings.horizons]

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from configuration import ROOT
-from forecasting.model_store import Published
+from forecasting.model_store import PublishedModel
 from tests.serving.running import START_WITHIN, Service, command, environment, wait_until
 
 pytestmark = pytest.mark.slow
@@ -66,15 +66,17 @@ def test_a_prediction_has_the_shape_that_was_agreed(client: httpx.Client) -> Non
     assert answer.headers["content-type"] == "application/json"
     assert body.keys() == {"ticker", "current_price", "prediction", "model", "data", "timestamp"}
     assert body["ticker"] == "CRM"
-    outlook = body["prediction"]
+    price_prediction = body["prediction"]
     keys = {"price_target", "change_percent", "direction", "confidence", "interval", "horizon", "made_on", "target_on"}
-    assert outlook.keys() == keys
-    assert outlook["interval"].keys() == {"level", "lower", "upper"}
-    assert outlook["interval"]["lower"] < outlook["price_target"] < outlook["interval"]["upper"]
-    assert outlook["direction"] in {"bullish", "bearish"}
-    assert 0.5 <= outlook["confidence"] <= 1
-    assert outlook["horizon"] == 5
-    assert date.fromisoformat(outlook["made_on"]) < date.fromisoformat(outlook["target_on"])
+    assert price_prediction.keys() == keys
+    assert price_prediction["interval"].keys() == {"level", "lower", "upper"}
+    assert (
+        price_prediction["interval"]["lower"] < price_prediction["price_target"] < price_prediction["interval"]["upper"]
+    )
+    assert price_prediction["direction"] in {"bullish", "bearish"}
+    assert 0.5 <= price_prediction["confidence"] <= 1
+    assert price_prediction["horizon"] == 5
+    assert date.fromisoformat(price_prediction["made_on"]) < date.fromisoformat(price_prediction["target_on"])
     assert body["model"] == {"type": "baseline", "version": None, "run_id": None, "trained_at": None}
     assert body["data"].keys() == {"source", "history_source", "as_of", "provisional", "stale"}
     assert body["data"]["source"] == body["data"]["history_source"] == "simulated"
@@ -197,7 +199,7 @@ def test_the_tickers_are_listed(client: httpx.Client) -> None:
 
 
 def test_a_model_published_while_it_runs_takes_over_without_a_restart(
-    client: httpx.Client, home: Path, publisher: Callable[[Path], Callable[..., Published]]
+    client: httpx.Client, home: Path, publisher: Callable[[Path], Callable[..., PublishedModel]]
 ) -> None:
     publish = publisher(home / "bentoml" / "models")
 
@@ -219,7 +221,7 @@ def test_a_model_published_while_it_runs_takes_over_without_a_restart(
 
 
 def test_a_corrupt_model_is_refused_and_the_old_one_stays(
-    client: httpx.Client, home: Path, publisher: Callable[[Path], Callable[..., Published]]
+    client: httpx.Client, home: Path, publisher: Callable[[Path], Callable[..., PublishedModel]]
 ) -> None:
     publish = publisher(home / "bentoml" / "models")
     publish("META", version=1)
@@ -304,7 +306,7 @@ def test_a_hundred_users_at_once_get_right_answers(url: str) -> None:
 
 
 def test_fifty_swaps_under_load_fail_nothing_and_mix_nothing(
-    client: httpx.Client, url: str, home: Path, publisher: Callable[[Path], Callable[..., Published]]
+    client: httpx.Client, url: str, home: Path, publisher: Callable[[Path], Callable[..., PublishedModel]]
 ) -> None:
     """Each version's forest gives an expected return of its own, so the price target tells which one answered."""
     publish = publisher(home / "bentoml" / "models")
@@ -340,7 +342,7 @@ def test_fifty_swaps_under_load_fail_nothing_and_mix_nothing(
 
 
 def test_the_forests_answer_clients_of_the_open_inference_protocol(
-    client: httpx.Client, home: Path, publisher: Callable[[Path], Callable[..., Published]]
+    client: httpx.Client, home: Path, publisher: Callable[[Path], Callable[..., PublishedModel]]
 ) -> None:
     publisher(home / "bentoml" / "models")("NFLX", version=6, below=(0.25, -0.5, 0.0), above=(0.75, 0.5, 1.0))
     ready = "/v2/models/NFLX/versions/6/ready"

@@ -10,9 +10,9 @@ import httpx
 import psutil
 import pytest
 
-from forecasting.model_store import Published
+from forecasting.model_store import PublishedModel
 from tests.serving.running import Service, wait_until
-from training_queue.jobs import WorkerLock
+from training_queue.worker_lock import WorkerLock
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ def version(url: str, ticker: str) -> int | None:
 
 
 def test_embedded_forests_in_two_workers_that_share_redis(
-    start_service: Callable[..., Service], redis_url: str, publisher: Callable[[Path], Callable[..., Published]]
+    start_service: Callable[..., Service], redis_url: str, publisher: Callable[[Path], Callable[..., PublishedModel]]
 ) -> None:
     service = start_service(
         REDIS_URL=redis_url,

@@ -15,10 +15,10 @@ from configuration import Settings
 from market.bars import Bars
 from market.calendar.sessions import Sessions
 from market.providers.simulated import FIRST, simulate
-from training.learning.pipeline import Plan, Trained, train
+from training.learning.pipeline import Trained, TrainingConfig, train
 from training.mlflow_registry.registry import Registry
 
-QUICK = Plan(refit_every=120, tested=240, seed=1)
+QUICK = TrainingConfig(refit_every=120, tested=240, seed=1)
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ import pytest
 from configuration import ROOT
 from market.bars import Bars
 from training.engine import Engine, NoScheduler
-from training.learning.pipeline import Plan, Trained, attempt
+from training.learning.pipeline import Trained, TrainingConfig, attempt
 
-PLAN = Plan(refit_every=200, tested=200, seed=1)
+PLAN = TrainingConfig(refit_every=200, tested=200, seed=1)
 
 
 def free_port() -> int:

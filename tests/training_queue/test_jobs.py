@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from training_queue.jobs import ASKED, MISSING, RETRAIN, Step, TrainingJobs, WorkerLock
+from training_queue.jobs import ASKED, MISSING, RETRAIN, Step, TrainingJobs
+from training_queue.worker_lock import WorkerLock
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_a_step_that_is_put_back_lets_others_go_first(jobs: TrainingJobs) -> Non
     jobs.add("MSFT", [1], RETRAIN)
     jobs.add("TSLA", [1], MISSING)
 
-    jobs.put_back(claimed(jobs))
+    jobs.requeue(claimed(jobs))
 
     assert [claimed(jobs).ticker for _ in range(3)] == ["MSFT", "AAPL", "TSLA"]
 
@@ -145,9 +146,9 @@ def test_failures_and_ends_are_remembered(jobs: TrainingJobs) -> None:
     step = claimed(jobs)
     jobs.finish(step, "failed", "too few sessions")
 
-    assert jobs.in_vain("AAPL", 1, since=0)
-    assert not jobs.in_vain("AAPL", 1, since=step.queued_at + 1e6)
-    assert not jobs.in_vain("AAPL", 5, since=0)
+    assert jobs.failed_since("AAPL", 1, since=0)
+    assert not jobs.failed_since("AAPL", 1, since=step.queued_at + 1e6)
+    assert not jobs.failed_since("AAPL", 5, since=0)
     assert [ended.reason for ended in jobs.finished(since=0)] == ["too few sessions"]
     assert jobs.finished(since=step.queued_at + 1e6) == []
     assert jobs.outcomes() == {"failed": 1}
@@ -177,8 +178,8 @@ def test_the_last_result_of_a_model_is_that_of_a_step_or_of_a_training_by_hand(j
 
     assert last is not None
     assert (last.status, last.reason) == ("promoted", "version 2: better")
-    assert not jobs.in_vain("AAPL", 1, since=0)
-    assert jobs.in_vain("AAPL", 5, since=0), "a training by hand counts too"
+    assert not jobs.failed_since("AAPL", 1, since=0)
+    assert jobs.failed_since("AAPL", 5, since=0), "a training by hand counts too"
 
 
 def test_many_workers_and_clients_never_work_a_step_twice(tmp_path: Path) -> None:

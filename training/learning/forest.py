@@ -12,8 +12,9 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from configuration import HORIZONS
 from features import PRICE_INPUTS, WIDTH_INPUTS
-from forecasting.formula import ECHO_WEIGHT, TRUST, Formula, familiarity
+from forecasting.formula import Formula, familiarity
 from training.learning.dataset import Dataset
 
 # Returns beyond this many units teach the expected return nothing but their own date.
@@ -62,8 +63,8 @@ def fit(data: Dataset, rows: int, seed: int) -> Fitted:
         mean=float(log_ratio.mean()),
         lowest=float(lowest),
         highest=float(highest),
-        trust=TRUST[data.horizon],
-        echo_weight=ECHO_WEIGHT[data.horizon],
+        trust=HORIZONS[data.horizon].correction_trust,
+        echo_weight=HORIZONS[data.horizon].echo_weight,
         familiarity=familiarity(inputs),
     )
     return Fitted(model, formula)

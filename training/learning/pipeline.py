@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 
+from configuration import HORIZONS
 from features import NAMES
 from features.matrix import FeatureMatrix
-from forecasting.formula import ECHO_WEIGHT, TRUST
 from forecasting.metrics import Metrics
 from market.bars import Bars
 from training.errors import TrainingError
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingConfig:
     """How to train.
 
     Attributes:
@@ -54,7 +54,7 @@ class Trained:
     """
 
     data: Dataset
-    plan: Plan
+    plan: TrainingConfig
     fitted: Fitted
     calibration: Calibration
     evaluation: Evaluation
@@ -74,16 +74,16 @@ class Trained:
     def candidate(self) -> Candidate:
         """What promotion looks at."""
         sessions = self.data.session[self.evaluation.row]
-        return Candidate(recipe(self.plan), self.data.simulated, sessions, self.evaluation)
+        return Candidate(recipe(self.plan, self.data.horizon), self.data.simulated, sessions, self.evaluation)
 
 
-def recipe(plan: Plan) -> str:
-    """Fingerprint of everything but the bars that decides what is learnt."""
-    ingredients = [NAMES, PARAMETERS, TRUST, ECHO_WEIGHT, asdict(plan)]
+def recipe(plan: TrainingConfig, horizon: int) -> str:
+    """Fingerprint of everything but the bars that decides what is learnt at this horizon."""
+    ingredients = [NAMES, PARAMETERS, asdict(HORIZONS[horizon]), asdict(plan)]
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def train(bars: Bars, horizon: int, plan: Plan) -> Trained:
+def train(bars: Bars, horizon: int, plan: TrainingConfig) -> Trained:
     """Walk forward through `bars`, calibrate on the misses, fit on everything known.
 
     Raises:
@@ -117,7 +117,7 @@ def train(bars: Bars, horizon: int, plan: Plan) -> Trained:
     )
 
 
-def attempt(bars: Bars, horizon: int, plan: Plan) -> Trained | str:
+def attempt(bars: Bars, horizon: int, plan: TrainingConfig) -> Trained | str:
     """The trained model, or in one line why there is none."""
     try:
         return train(bars, horizon, plan)

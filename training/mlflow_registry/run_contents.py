@@ -111,7 +111,7 @@ def tags_of(trained: Trained) -> dict[str, str]:
         "bars_sha256": data.bars_sha256,
         "bars_from": str(data.session[0]),
         "bars_to": str(data.session[-1]),
-        "recipe": recipe(trained.plan),
+        "recipe": recipe(trained.plan, trained.data.horizon),
     }
 
 

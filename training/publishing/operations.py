@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from configuration import Settings
 from forecasting.card import ModelCard
-from forecasting.model_store import UnreadableModel, default_roots, newest_folder, read_published
+from forecasting.model_store import UnreadableModel, default_roots, newest_folder, read_published_model
 from training.errors import RegistryError
 from training.mlflow_registry.registry import Registered, Registry, Standing
 from training.publishing.publish import prepare, publish
@@ -94,7 +94,7 @@ def newest_card(settings: Settings, ticker: str, horizon: int) -> ModelCard | No
     """The card of the newest published model, if there is one that can be read."""
     folder = newest_folder(default_roots(settings), ticker, horizon)
     try:
-        return read_published(folder).card if folder is not None else None
+        return read_published_model(folder).card if folder is not None else None
     except UnreadableModel:
         return None
 

@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 from training.mlflow_registry.environment import prepare_environment
-from training_queue.jobs import TrainingJobs, WorkerLock
+from training_queue.jobs import TrainingJobs
+from training_queue.worker_lock import WorkerLock
 
 LOOK_EVERY = 0.5
 # Training may wait, answers may not.

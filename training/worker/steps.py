@@ -8,7 +8,7 @@ import structlog
 import configuration
 import logs
 from configuration import Settings
-from forecasting.model_store import UnreadableModel, default_roots, newest_folder, read_published
+from forecasting.model_store import UnreadableModel, default_roots, newest_folder, read_published_model
 from market.errors import MarketError
 from market.market import Market
 from training.worker.ticker_lock import alone
@@ -45,7 +45,7 @@ def work_until_idle(jobs: TrainingJobs, *, add_missing: bool) -> None:
             if mine:
                 work(step, jobs, settings)
             else:
-                jobs.put_back(step)
+                jobs.requeue(step)
                 time.sleep(LOOK_EVERY)
         idle_since = time.monotonic()
 
@@ -77,7 +77,7 @@ def missing(settings: Settings) -> list[tuple[str, int]]:
         for ticker, simulated in kinds.items():
             folder = newest_folder(roots, ticker, horizon)
             try:
-                if folder is not None and read_published(folder).card.simulated == simulated:
+                if folder is not None and read_published_model(folder).card.simulated == simulated:
                     continue
             except UnreadableModel as error:
                 log.warning("training", ticker=ticker, horizon=horizon, again=str(error))

@@ -32,7 +32,7 @@ from market.errors import (
 from market.providers import Link
 from market.providers.alpha_vantage import AlphaVantage, parse_daily, parse_quote, parse_splits
 from market.providers.chain import Chain
-from market.providers.circuit_breaker import Guard
+from market.providers.circuit_breaker import CircuitBreaker
 from market.providers.quota import LocalBuckets, Quota, Usage
 from market.quotes.quote import Quote
 from market.series import Adjustment
@@ -130,7 +130,7 @@ async def alpha(server: Any, sessions: Sessions, tmp_path: Path) -> AsyncIterato
 
 async def outcome(alpha: AlphaVantage, server: Any, what: str) -> tuple[ProviderError, int, str]:
     """What one question led to: the error, the number of requests and the provider's state."""
-    guard = Guard("alpha_vantage")
+    guard = CircuitBreaker("alpha_vantage")
     with pytest.raises(ProviderError) as caught, guard.asking("MSFT", what):
         await (alpha.quote("MSFT") if what == "quote" else alpha.series("MSFT"))
     return caught.value, len(server.paths), guard.state
@@ -168,7 +168,7 @@ async def test_after_every_failing_answer_the_next_provider_answers(
     server.play(played(body))
     quote = Quote("MSFT", 410.0, NOW, "tiingo")
     tiingo = provider("tiingo", {}, {"MSFT": quote, "AAPL": quote})
-    chain = Chain([Link(alpha, Guard("alpha_vantage")), Link(tiingo, Guard("tiingo"))])
+    chain = Chain([Link(alpha, CircuitBreaker("alpha_vantage")), Link(tiingo, CircuitBreaker("tiingo"))])
     answer = await chain.first("MSFT", "quote", chain.providers, lambda each: each.quote("MSFT"))
     assert answer is quote
     assert chain.states() == {"alpha_vantage": state, "tiingo": "closed"}
@@ -196,7 +196,7 @@ async def test_retries_are_counted_too(server: Any, played: Any, sessions: Sessi
     settings = Settings(base_url=server.url, api_key=SecretStr(KEY), quota=("25/day",), premium=False)
     quota = Quota("alpha_vantage", settings.quota, [LocalBuckets(tmp_path)])
     alpha = AlphaVantage(settings, quota, sessions, TIMEOUT)
-    chain = Chain([Link(alpha, Guard("alpha_vantage"), quota)])
+    chain = Chain([Link(alpha, CircuitBreaker("alpha_vantage"), quota)])
     with pytest.raises(NoPrices):
         await chain.first("MSFT", "quote", chain.providers, lambda provider: provider.quote("MSFT"))
     assert await chain.usage() == {"alpha_vantage": Usage(3, 25)}

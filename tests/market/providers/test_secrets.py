@@ -18,7 +18,7 @@ from market.history.sqlite_store import HistoryStore
 from market.market import Market
 from market.providers import Link
 from market.providers.alpha_vantage import AlphaVantage
-from market.providers.circuit_breaker import Guard
+from market.providers.circuit_breaker import CircuitBreaker
 from market.providers.quota import LocalBuckets, Quota
 from market.providers.tiingo import Tiingo
 
@@ -104,8 +104,8 @@ def open_market(url: str, sessions: Sessions, home: Path) -> Market:
     tiingo = TiingoSettings(base_url=url, api_key=SecretStr(KEY), quota=("1000/day",))
     quotas = [Quota(name, ("1000/day",), places) for name in ("alpha_vantage", "tiingo")]
     links = [
-        Link(AlphaVantage(alpha, quotas[0], sessions, 1.0, pause=0.01), Guard("alpha_vantage"), quotas[0]),
-        Link(Tiingo(tiingo, quotas[1], 1.0, pause=0.01), Guard("tiingo"), quotas[1]),
+        Link(AlphaVantage(alpha, quotas[0], sessions, 1.0, pause=0.01), CircuitBreaker("alpha_vantage"), quotas[0]),
+        Link(Tiingo(tiingo, quotas[1], 1.0, pause=0.01), CircuitBreaker("tiingo"), quotas[1]),
     ]
     return Market(links, HistoryStore(home), sessions, history_ttl=1, quote_ttl=1)
 

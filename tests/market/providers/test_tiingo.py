@@ -17,7 +17,7 @@ from configuration import Tiingo as Settings
 from market.errors import BadKey, Malformed, NoData, ProviderError, QuotaSpent, UnknownTicker
 from market.providers import Link
 from market.providers.chain import Chain
-from market.providers.circuit_breaker import Guard
+from market.providers.circuit_breaker import CircuitBreaker
 from market.providers.quota import LocalBuckets, Quota
 from market.providers.tiingo import Tiingo, parse_daily, parse_quote, refusal
 from market.series import Series
@@ -144,7 +144,7 @@ async def test_after_every_failure_the_next_provider_answers(
 ) -> None:
     server.play(played(**answer))
     other = provider("yahoo", {"AAPL": make_series(source="yahoo"), "MSFT": make_series("MSFT", source="yahoo")})
-    chain = Chain([Link(tiingo, Guard("tiingo")), Link(other, Guard("yahoo"))])
+    chain = Chain([Link(tiingo, CircuitBreaker("tiingo")), Link(other, CircuitBreaker("yahoo"))])
 
     async def bars(ticker: str) -> Series:
         return await chain.first(ticker, "bars", chain.providers, lambda each: each.series(ticker))

@@ -11,7 +11,7 @@ from market.errors import Malformed, NoPrices, Unreachable
 from market.history.sqlite_store import HistoryStore
 from market.market import Market
 from market.providers import Link
-from market.providers.circuit_breaker import Guard
+from market.providers.circuit_breaker import CircuitBreaker
 from market.providers.quota import LocalBuckets, Quota, Usage
 from market.quotes.quote import Quote
 from market.quotes.redis_store import SharedQuotes
@@ -296,7 +296,7 @@ async def test_a_free_key_carries_ten_tickers_through_whole_days(
         return Quote(ticker, 100.0, moment, "alpha_vantage")
 
     alpha.quote = ask
-    links = [Link(alpha, Guard("alpha_vantage", clock), quota)]
+    links = [Link(alpha, CircuitBreaker("alpha_vantage", clock), quota)]
     market = Market(
         links, HistoryStore(tmp_path), sessions, history_ttl=1e9, quote_ttl=300, memory_ttl=60, tickers=10, now=clock
     )

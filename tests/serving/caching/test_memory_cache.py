@@ -1,10 +1,10 @@
 import time
 
-from serving.caching.memory_cache import Memory
+from serving.caching.memory_cache import MemoryCache
 
 
 def test_a_value_lives_for_its_seconds_and_stays_as_an_old_one() -> None:
-    memory = Memory[str, int](4)
+    memory = MemoryCache[str, int](4)
     memory.put("a", 1, 0.05)
     assert memory.get("a") == 1
     time.sleep(0.06)
@@ -17,7 +17,7 @@ def test_a_value_lives_for_its_seconds_and_stays_as_an_old_one() -> None:
 
 
 def test_the_one_unused_for_longest_makes_room() -> None:
-    memory = Memory[str, int](2)
+    memory = MemoryCache[str, int](2)
     memory.put("a", 1, 60)
     memory.put("b", 2, 60)
     assert memory.get("a") == 1
@@ -28,7 +28,7 @@ def test_the_one_unused_for_longest_makes_room() -> None:
 
 
 def test_a_life_can_be_ended() -> None:
-    memory = Memory[str, int](2)
+    memory = MemoryCache[str, int](2)
     memory.put("a", 1, 60)
     memory.expire("a")
     memory.expire("never there")

@@ -11,23 +11,23 @@ import redis
 
 from configuration import Settings
 from redis_client import connect_async
-from serving.caching.redis_cache import FAILURES, TIMEOUT, SharedCache, namespace_of
+from serving.caching.redis_cache import FAILURES, TIMEOUT, RedisCache, namespace_of
 
 
 @pytest.fixture
-async def shared(redis_url: str) -> AsyncIterator[SharedCache]:
+async def shared(redis_url: str) -> AsyncIterator[RedisCache]:
     with redis.Redis.from_url(redis_url) as client:
         client.flushdb()
-    cache = SharedCache(connect_async(redis_url, TIMEOUT), "test")
+    cache = RedisCache(connect_async(redis_url, TIMEOUT), "test")
     yield cache
     await cache.close()
 
 
-async def written(cache: SharedCache) -> None:
+async def written(cache: RedisCache) -> None:
     await asyncio.gather(*cache._writing)  # noqa: SLF001  # writes are not waited for by anybody else
 
 
-async def test_a_value_is_kept_for_its_time(shared: SharedCache) -> None:
+async def test_a_value_is_kept_for_its_time(shared: RedisCache) -> None:
     shared.put("a", b"1", 0.1)
     await written(shared)
     assert await shared.get("a") == b"1"
@@ -36,7 +36,7 @@ async def test_a_value_is_kept_for_its_time(shared: SharedCache) -> None:
     assert await shared.get("a") is None
 
 
-async def test_names_asked_for_together_are_read_together(shared: SharedCache, redis_url: str) -> None:
+async def test_names_asked_for_together_are_read_together(shared: RedisCache, redis_url: str) -> None:
     for number in range(100):
         shared.put(str(number), b"%d" % number, 60)
     await written(shared)
@@ -50,7 +50,7 @@ async def test_names_asked_for_together_are_read_together(shared: SharedCache, r
     assert calls <= 2
 
 
-async def test_what_is_dropped_is_gone(shared: SharedCache) -> None:
+async def test_what_is_dropped_is_gone(shared: RedisCache) -> None:
     shared.put("a", b"1", 60)
     await written(shared)
     await shared.drop(["a", "b"])
@@ -60,7 +60,7 @@ async def test_what_is_dropped_is_gone(shared: SharedCache) -> None:
 
 
 async def test_without_redis_there_is_nothing_and_no_error() -> None:
-    cache = SharedCache(None, "test")
+    cache = RedisCache(None, "test")
     cache.put("a", b"1", 60)
 
     assert not cache.configured
@@ -74,7 +74,7 @@ async def test_a_dead_redis_costs_a_few_tries_and_then_nothing_for_a_while() -> 
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    cache = SharedCache(connect_async(f"redis://127.0.0.1:{port}", TIMEOUT), "test")
+    cache = RedisCache(connect_async(f"redis://127.0.0.1:{port}", TIMEOUT), "test")
 
     for _ in range(FAILURES):
         assert await cache.get("a") is None
@@ -98,7 +98,7 @@ async def test_a_redis_that_never_answers_costs_its_time_out(settings: Settings)
     ended = asyncio.Event()
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    cache = SharedCache(connect_async(f"redis://127.0.0.1:{port}", TIMEOUT), namespace_of(settings))
+    cache = RedisCache(connect_async(f"redis://127.0.0.1:{port}", TIMEOUT), namespace_of(settings))
 
     assert await cache.get("a") is None
     assert not await cache.working()
@@ -107,7 +107,7 @@ async def test_a_redis_that_never_answers_costs_its_time_out(settings: Settings)
     server.close()
 
 
-async def test_it_comes_back_when_redis_does(shared: SharedCache, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_comes_back_when_redis_does(shared: RedisCache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared, "_closed_until", time.monotonic() + 60)
     assert await shared.get("a") is None
     assert await shared.working(), "a look at the health is a new try"
@@ -124,7 +124,7 @@ def test_another_configuration_of_prices_has_another_namespace(make_settings: Ca
     assert namespace_of(one) != namespace_of(two)
 
 
-async def test_two_workers_share_answers_and_forecasts(make_parts: Any, publish: Any, shared: SharedCache) -> None:
+async def test_two_workers_share_answers_and_forecasts(make_parts: Any, publish: Any, shared: RedisCache) -> None:
     publish("AAPL")
     one, two = make_parts(shared), make_parts(shared)
     for parts in (one, two):
@@ -140,7 +140,7 @@ async def test_two_workers_share_answers_and_forecasts(make_parts: Any, publish:
     assert sum(two.calls) == rows
 
 
-async def test_an_expired_answer_leaves_its_forecast(make_parts: Any, publish: Any, shared: SharedCache) -> None:
+async def test_an_expired_answer_leaves_its_forecast(make_parts: Any, publish: Any, shared: RedisCache) -> None:
     publish("AAPL")
     one, two = make_parts(shared), make_parts(shared)
     one.market.quote_life = 0.05
@@ -153,7 +153,7 @@ async def test_an_expired_answer_leaves_its_forecast(make_parts: Any, publish: A
     assert (await two.predictor.answer("AAPL", 1)).layer == "prediction"
 
 
-async def test_an_earlier_answer_in_redis_serves_when_everything_fails(make_parts: Any, shared: SharedCache) -> None:
+async def test_an_earlier_answer_in_redis_serves_when_everything_fails(make_parts: Any, shared: RedisCache) -> None:
     one, two = make_parts(shared), make_parts(shared)
     one.market.quote_life = 0.05
     await one.predictor.answer("AAPL", 1)
@@ -169,7 +169,7 @@ async def test_an_earlier_answer_in_redis_serves_when_everything_fails(make_part
 
 @pytest.mark.parametrize("value", [b"", b"nonsense", b"123\nnonsense", b"soon\n{}", b"\x80\n\x80"])
 async def test_a_value_that_is_none_of_ours_is_a_miss(
-    make_parts: Any, shared: SharedCache, redis_url: str, value: bytes
+    make_parts: Any, shared: RedisCache, redis_url: str, value: bytes
 ) -> None:
     with redis.Redis.from_url(redis_url) as client:
         client.set("test:answer:AAPL:1:baseline", value)
@@ -178,7 +178,7 @@ async def test_a_value_that_is_none_of_ours_is_a_miss(
 
 
 async def test_a_forecast_that_is_none_is_made_again(
-    make_parts: Any, publish: Any, shared: SharedCache, redis_url: str
+    make_parts: Any, publish: Any, shared: RedisCache, redis_url: str
 ) -> None:
     publish("AAPL")
     one, two = make_parts(shared), make_parts(shared)
@@ -193,7 +193,7 @@ async def test_a_forecast_that_is_none_is_made_again(
     assert not (await two.computing.compute("AAPL", 1)).reused
 
 
-async def test_a_value_of_an_old_model_is_never_read(make_parts: Any, publish: Any, shared: SharedCache) -> None:
+async def test_a_value_of_an_old_model_is_never_read(make_parts: Any, publish: Any, shared: RedisCache) -> None:
     one, two = make_parts(shared), make_parts(shared)
     publish("AAPL", version=1)
     await one.champions.look()

@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 
 from redis_client import connect_async
-from serving.caching.redis_cache import COOL_DOWN, TIMEOUT, SharedCache
+from serving.caching.redis_cache import COOL_DOWN, TIMEOUT, RedisCache
 from tests.redis_servers import Deployment, Server, cluster, sentinel
 
 FAILOVER_WITHIN = 60.0
 
 
 @pytest.fixture
-async def shared(any_redis: Deployment) -> AsyncIterator[SharedCache]:
-    cache = SharedCache(connect_async(any_redis.url, TIMEOUT), "test")
+async def shared(any_redis: Deployment) -> AsyncIterator[RedisCache]:
+    cache = RedisCache(connect_async(any_redis.url, TIMEOUT), "test")
     await ready(cache)
     yield cache
     await cache.close()
 
 
-async def ready(cache: SharedCache) -> None:
+async def ready(cache: RedisCache) -> None:
     """A cluster's client first asks for its nodes, which may come too late on a busy machine."""
     for _ in range(100):
         if await cache.working():
@@ -32,13 +32,13 @@ async def ready(cache: SharedCache) -> None:
     pytest.fail("Redis does not answer")
 
 
-async def kept(cache: SharedCache, name: str, value: bytes) -> bool:
+async def kept(cache: RedisCache, name: str, value: bytes) -> bool:
     cache.put(name, value, 60)
     await asyncio.gather(*cache._writing)  # noqa: SLF001  # writes are not waited for by anybody else
     return await cache.get(name) == value
 
 
-async def test_values_are_kept_read_together_and_dropped(shared: SharedCache) -> None:
+async def test_values_are_kept_read_together_and_dropped(shared: RedisCache) -> None:
     names = [f"name {number}" for number in range(40)]
     for name in names:
         shared.put(name, name.encode(), 60)
@@ -50,7 +50,7 @@ async def test_values_are_kept_read_together_and_dropped(shared: SharedCache) ->
     assert await asyncio.gather(*map(shared.get, names)) == [None] * len(names)
 
 
-async def test_two_workers_share_answers(make_parts: Any, publish: Any, shared: SharedCache) -> None:
+async def test_two_workers_share_answers(make_parts: Any, publish: Any, shared: RedisCache) -> None:
     publish("AAPL")
     one, two = make_parts(shared), make_parts(shared)
     for parts in (one, two):
@@ -65,7 +65,7 @@ async def test_two_workers_share_answers(make_parts: Any, publish: Any, shared: 
 
 
 async def test_a_cluster_that_is_away_costs_a_few_tries_and_no_answer(make_parts: Any) -> None:
-    shared = SharedCache(connect_async("redis+cluster://127.0.0.1:1", TIMEOUT), "test")
+    shared = RedisCache(connect_async("redis+cluster://127.0.0.1:1", TIMEOUT), "test")
     for ticker in ("AAPL", "MSFT", "TSLA"):
         assert (await make_parts(shared).predictor.answer(ticker, 1)).layer == "miss"
     assert not shared._usable()  # noqa: SLF001  # left alone
@@ -76,7 +76,7 @@ async def test_a_cluster_that_is_away_costs_a_few_tries_and_no_answer(make_parts
 async def test_a_failover_is_survived_without_a_user_noticing(make_parts: Any, tmp_path: Path) -> None:
     """The master dies; the Sentinel notices after half a second and promotes the replica."""
     with sentinel(tmp_path) as deployment:
-        shared = SharedCache(connect_async(deployment.url, TIMEOUT), "test")
+        shared = RedisCache(connect_async(deployment.url, TIMEOUT), "test")
         await ready(shared)
         assert await kept(shared, "before", b"1")
         master, replica, watching = deployment.servers
@@ -100,7 +100,7 @@ async def test_a_failover_is_survived_without_a_user_noticing(make_parts: Any, t
 @pytest.mark.slow
 async def test_a_cluster_that_loses_a_master_and_gets_it_back(make_parts: Any, tmp_path: Path) -> None:
     with cluster(tmp_path) as deployment:
-        shared = SharedCache(connect_async(deployment.url, TIMEOUT), "test")
+        shared = RedisCache(connect_async(deployment.url, TIMEOUT), "test")
         await ready(shared)
         names = [f"name {number}" for number in range(30)]
         assert all([await kept(shared, name, b"1") for name in names])

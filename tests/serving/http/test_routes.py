@@ -14,12 +14,12 @@ import pytest
 
 from configuration import Settings
 from market.calendar.sessions import Sessions
-from serving.container import Stack, embedded_forests
-from serving.http.fast_path import SMALL_BODY, Hits, Misses, Rows
-from serving.http.middleware import Envelope
+from serving.container import Container, embedded_forests
+from serving.http.fast_path import SMALL_BODY, CacheHitMiddleware, InferenceMiddleware, PredictionMiddleware
+from serving.http.middleware import AnswerMiddleware
 from serving.http.routes import make_app
 from serving.telemetry import tracing
-from training_queue.jobs import WorkerLock
+from training_queue.worker_lock import WorkerLock
 
 Running = Callable[..., Any]
 
@@ -29,15 +29,15 @@ def running(make_settings: Callable[..., Settings], sessions: Sessions, tmp_path
     """Start the application with settings of its own; gives a client and the parts."""
 
     @asynccontextmanager
-    async def start(**given: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Stack]]:
+    async def start(**given: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Container]]:
         chosen = {"tickers": ["AAPL", "MSFT"], "horizons": [1, 5], "market__providers": ["simulated"]}
         settings = make_settings(**chosen | given)
         _write_calendar(sessions, tmp_path / "home")
-        stack = Stack.open(settings, embedded_forests(settings))
+        stack = Container.open(settings, embedded_forests(settings))
         app = make_app(settings, lambda: stack)
-        rows = Rows(app, lambda: stack.inference)
-        inner = Envelope(Misses(rows, settings, lambda: stack.predictor), settings)
-        outer = Hits(inner, settings, lambda: stack.predictor)
+        rows = InferenceMiddleware(app, lambda: stack.inference)
+        inner = AnswerMiddleware(PredictionMiddleware(rows, settings, lambda: stack.predictor), settings)
+        outer = CacheHitMiddleware(inner, settings, lambda: stack.predictor)
         async with stack.running():
             while stack.status.warm_up_status().completed_at is None:  # noqa: ASYNC110  # as a client would
                 await asyncio.sleep(0.01)

@@ -4,18 +4,18 @@ from pathlib import Path
 import pytest
 
 from forecasting.card import CARD_FILE
-from forecasting.model_store import Published, UnreadableModel
+from forecasting.model_store import PublishedModel, UnreadableModel
 from serving.models.champions import Champions
 
-Publish = Callable[..., Published]
+Publish = Callable[..., PublishedModel]
 KEYS = [("AAPL", 1), ("MSFT", 1)]
 
 
-async def accept(_published: Published) -> None:
+async def accept(_published: PublishedModel) -> None:
     """A model that answers."""
 
 
-async def refuse(published: Published) -> None:
+async def refuse(published: PublishedModel) -> None:
     raise UnreadableModel(f"{published.folder}: damaged")
 
 
@@ -44,7 +44,7 @@ async def test_a_published_model_takes_over_and_a_newer_one_after_it(store: Path
 async def test_a_model_that_cannot_answer_is_refused_and_the_old_one_stays(store: Path, publish: Publish) -> None:
     attempts = []
 
-    async def attempt(published: Published) -> None:
+    async def attempt(published: PublishedModel) -> None:
         attempts.append(published.card.version)
         if published.card.version > 1:
             await refuse(published)
@@ -78,7 +78,7 @@ async def test_a_refusal_is_forgotten_when_a_better_one_comes(store: Path, publi
 async def test_a_runner_that_is_not_there_yet_is_no_refusal(store: Path, publish: Publish) -> None:
     outcomes: list[Exception | None] = [ConnectionError("not started yet"), None]
 
-    async def attempt(_published: Published) -> None:
+    async def attempt(_published: PublishedModel) -> None:
         if outcome := outcomes.pop(0):
             raise outcome
 

@@ -6,15 +6,15 @@ import pytest
 
 from features import NAMES
 from forecasting.card import FOREST_FILE
-from forecasting.model_store import Published
-from serving.models.onnx_sessions import Forests, Output, Row
+from forecasting.model_store import PublishedModel
+from serving.models.onnx_sessions import OnnxSessions, Output, Row
 
 BUDGET = 16.0  # MiB
 
-Publish = Callable[..., Published]
+Publish = Callable[..., PublishedModel]
 
 
-def row(published: Published, first: float = 0.0, width: int = len(NAMES)) -> Row:
+def row(published: PublishedModel, first: float = 0.0, width: int = len(NAMES)) -> Row:
     inputs = np.zeros(width, dtype=np.float32)
     inputs[0] = first
     return Row(str(published.folder), inputs.tobytes())
@@ -29,7 +29,7 @@ def numbers(answer: Output) -> list[float]:
 def test_a_row_gets_the_outputs_of_its_forest(publish: Publish) -> None:
     published = publish(below=(0.25, -0.5, 0.0), above=(0.75, 0.5, 1.0))
 
-    below, above = Forests(BUDGET).predict([row(published, -1.0), row(published, 1.0)])
+    below, above = OnnxSessions(BUDGET).predict([row(published, -1.0), row(published, 1.0)])
 
     assert numbers(below) == [0.25, -0.5, 0.0]
     assert numbers(above) == [0.75, 0.5, 1.0]
@@ -39,7 +39,7 @@ def test_rows_of_many_models_are_answered_in_their_order(publish: Publish) -> No
     models = [publish(ticker, below=(number, 0.0, 0.0)) for number, ticker in enumerate(["AAPL", "MSFT", "TSLA"])]
     order = [2, 0, 1, 1, 0, 2, 2]
 
-    answers = Forests(BUDGET).predict([row(models[number]) for number in order])
+    answers = OnnxSessions(BUDGET).predict([row(models[number]) for number in order])
 
     assert [numbers(answer)[0] for answer in answers] == order
 
@@ -47,14 +47,14 @@ def test_rows_of_many_models_are_answered_in_their_order(publish: Publish) -> No
 def test_a_corrupt_forest_spoils_only_its_own_rows(publish: Publish) -> None:
     good, bad = publish("AAPL", below=(0.5, 0.0, 0.0)), publish("MSFT", corrupt=True)
 
-    answers = Forests(BUDGET).predict([row(good), row(bad), row(good)])
+    answers = OnnxSessions(BUDGET).predict([row(good), row(bad), row(good)])
 
     assert [numbers(answer)[0] for answer in answers[::2]] == [0.5, 0.5]
     assert "not the file its card belongs to" in answers[1].problem
 
 
 def test_a_row_of_the_wrong_width_is_a_problem_and_no_number(publish: Publish) -> None:
-    (answer,) = Forests(BUDGET).predict([row(publish(), width=3)])
+    (answer,) = OnnxSessions(BUDGET).predict([row(publish(), width=3)])
 
     assert answer.problem
 
@@ -64,6 +64,6 @@ def test_a_missing_file_is_named(publish: Publish, missing: str) -> None:
     published = publish()
     (published.folder / missing).unlink()
 
-    (answer,) = Forests(BUDGET).predict([row(published)])
+    (answer,) = OnnxSessions(BUDGET).predict([row(published)])
 
     assert str(Path(published.folder.name) / missing) in answer.problem

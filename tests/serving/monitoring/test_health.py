@@ -7,9 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from configuration import Settings
-from forecasting.model_store import Published
+from forecasting.model_store import PublishedModel
 from redis_client import connect_async
-from serving.caching.redis_cache import SharedCache
+from serving.caching.redis_cache import RedisCache
 from serving.contract.problems import Problem
 from serving.monitoring.health import Status
 from training_queue.jobs import Result, TrainingJobs
@@ -25,11 +25,11 @@ def jobs(settings: Settings) -> TrainingJobs:
 @pytest.fixture
 def make_status(settings: Settings, parts: Any, jobs: TrainingJobs) -> MakeStatus:
     def make(
-        shared: SharedCache | None = None,
-        probe: Callable[[Published], Awaitable[None]] | None = None,
+        shared: RedisCache | None = None,
+        probe: Callable[[PublishedModel], Awaitable[None]] | None = None,
         last_training: Callable[[str, int], Result | None] | None = None,
     ) -> Status:
-        async def fine(_published: Published) -> None:
+        async def fine(_published: PublishedModel) -> None:
             """It answers."""
 
         return Status(
@@ -37,7 +37,7 @@ def make_status(settings: Settings, parts: Any, jobs: TrainingJobs) -> MakeStatu
             parts.market,
             parts.champions,
             predictor=parts.predictor,
-            shared=shared or SharedCache(None, "test"),
+            shared=shared or RedisCache(None, "test"),
             probe=probe or fine,
             accuracy=lambda _ticker, _horizon: None,
             last_training=last_training or jobs.last,
@@ -128,7 +128,7 @@ async def test_old_or_missing_prices_degrade(make_status: MakeStatus, parts: Any
 
 
 async def test_a_redis_that_is_configured_and_gone_degrades(make_status: MakeStatus) -> None:
-    shared = SharedCache(connect_async("redis://127.0.0.1:1", 0.05), "test")
+    shared = RedisCache(connect_async("redis://127.0.0.1:1", 0.05), "test")
 
     health = await make_status(shared).health()
 
@@ -141,7 +141,7 @@ async def test_forests_that_do_not_answer_degrade(make_status: MakeStatus, parts
     publish("AAPL")
     await parts.champions.look()
 
-    async def gone(_published: Published) -> None:
+    async def gone(_published: PublishedModel) -> None:
         raise ConnectionError
 
     assert "the baseline does" in (await make_status(probe=gone).health()).reasons[0]

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Histogram
 
 from serving.monitoring import window
 from serving.monitoring.process_memory import MemoryUse, memory_mb
-from serving.monitoring.reports import Figures
+from serving.monitoring.reports import PerformanceReports
 from serving.monitoring.track_record import TrackRecord
 from serving.monitoring.window import Counts, Performance, Timing, read_counts
 from serving.telemetry import metrics
@@ -66,10 +66,12 @@ def test_the_share_of_fast_ones() -> None:
 
 
 @pytest.fixture
-def figures(make_settings: Any, market: Any, tmp_path: Path) -> tuple[Performance, Figures]:
+def figures(make_settings: Any, market: Any, tmp_path: Path) -> tuple[Performance, PerformanceReports]:
     """Memory aside: that of the process which runs the tests says nothing."""
     looked = Performance()
-    return looked, Figures(make_settings(serving__memory_alert_mb=1e6), looked, market, TrackRecord(tmp_path))
+    return looked, PerformanceReports(
+        make_settings(serving__memory_alert_mb=1e6), looked, market, TrackRecord(tmp_path)
+    )
 
 
 def count(status: str = "200", seconds: float = 0.004, times: int = 1, layer: str = "memory") -> None:
@@ -78,7 +80,7 @@ def count(status: str = "200", seconds: float = 0.004, times: int = 1, layer: st
         metrics.IN_CACHE.labels(layer).inc()
 
 
-async def test_all_figures_are_of_what_happened_since(figures: tuple[Performance, Figures]) -> None:
+async def test_all_figures_are_of_what_happened_since(figures: tuple[Performance, PerformanceReports]) -> None:
     _, told = figures
     count(times=8)
     count(times=2, layer="miss", seconds=0.2)
@@ -110,7 +112,7 @@ async def test_all_figures_are_of_what_happened_since(figures: tuple[Performance
     ],
 )
 async def test_the_summary_has_a_word_for_it(
-    figures: tuple[Performance, Figures], counted: list[dict[str, Any]], status: str
+    figures: tuple[Performance, PerformanceReports], counted: list[dict[str, Any]], status: str
 ) -> None:
     for one in counted:
         count(**one)
@@ -121,13 +123,15 @@ async def test_the_summary_has_a_word_for_it(
 async def test_more_memory_than_allowed_is_degraded(make_settings: Any, market: Any, tmp_path: Path) -> None:
     settings = make_settings(serving__memory_alert_mb=1)
 
-    assert (await Figures(settings, Performance(), market, TrackRecord(tmp_path)).summary()).status == "degraded"
+    assert (
+        await PerformanceReports(settings, Performance(), market, TrackRecord(tmp_path)).summary()
+    ).status == "degraded"
 
 
 async def test_the_trainers_memory_is_shown_and_alerts_nobody(make_settings: Any, market: Any, tmp_path: Path) -> None:
     settings = make_settings(serving__memory_alert_mb=500)
     looked = Performance(lambda: MemoryUse(serving=400.0, trainer=900.0))
-    told = Figures(settings, looked, market, TrackRecord(tmp_path))
+    told = PerformanceReports(settings, looked, market, TrackRecord(tmp_path))
 
     summary, detail = await told.summary(), (await told.metrics()).memory_usage
 
@@ -175,7 +179,9 @@ def test_a_trainer_beside_this_process_is_told_apart(tmp_path: Path, monkeypatch
     assert memory_mb().trainer == 0
 
 
-def test_the_exposition_has_our_families_and_what_is_read_at_the_moment(figures: tuple[Performance, Figures]) -> None:
+def test_the_exposition_has_our_families_and_what_is_read_at_the_moment(
+    figures: tuple[Performance, PerformanceReports],
+) -> None:
     count()
     text = metrics.exposition(figures[1].memory_figures).decode()
 

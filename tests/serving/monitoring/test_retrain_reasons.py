@@ -9,12 +9,12 @@ import pytest
 
 from features import NAMES, features
 from forecasting.formula import familiarity
-from forecasting.model_store import Published
+from forecasting.model_store import PublishedModel
 from market.bars import Bars
 from serving.contract.schemas import Accuracy
 from serving.monitoring.retrain_reasons import outside_band, reasons
 
-Publish = Callable[..., Published]
+Publish = Callable[..., PublishedModel]
 MakeBars = Callable[..., Bars]
 NOW = datetime.now(UTC)
 

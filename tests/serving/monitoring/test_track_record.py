@@ -29,9 +29,9 @@ async def test_coverage_is_the_share_of_outcomes_inside(parts: Any, make_bars: A
 
     inside = 0
     for prediction in made:
-        outlook = prediction.prediction
-        actual = whole.close[whole.session == np.datetime64(outlook.target_on)][0]
-        inside += outlook.interval.lower <= actual <= outlook.interval.upper
+        price_prediction = prediction.prediction
+        actual = whole.close[whole.session == np.datetime64(price_prediction.target_on)][0]
+        inside += price_prediction.interval.lower <= actual <= price_prediction.interval.upper
     assert score.count == 40
     assert score.coverage == pytest.approx(inside / 40)
     assert 0 < score.mean_absolute_error < 0.2

@@ -7,7 +7,7 @@ import pytest
 
 from features import WINDOW, features_and_level
 from forecasting.model_store import UnreadableModel
-from serving.models.onnx_sessions import Forests, Output, Row
+from serving.models.onnx_sessions import OnnxSessions, Output, Row
 from serving.predictions.forecaster import Forecaster
 from serving.telemetry.timing import stages
 
@@ -16,7 +16,7 @@ class Runner:
     """Forests, and the rows of each call to them."""
 
     def __init__(self) -> None:
-        self._forests = Forests(64.0)
+        self._forests = OnnxSessions(64.0)
         self.calls: list[list[Row]] = []
 
     async def __call__(self, rows: Sequence[Row]) -> Sequence[Output]:
@@ -38,7 +38,7 @@ async def test_a_forecast_is_that_of_the_card_for_the_inputs_of_its_own_bars(
     found = await Forecaster(runner).forecast(published, bars)
 
     inputs, level = features_and_level(bars[-WINDOW:], 5, rows=1)
-    (output,) = Forests(64.0).predict([Row(str(published.folder), inputs.tobytes())])
+    (output,) = OnnxSessions(64.0).predict([Row(str(published.folder), inputs.tobytes())])
     outputs = np.frombuffer(output.values, dtype=np.float32).astype(np.float64)
     assert found == published.card.forecast(outputs[np.newaxis], inputs, float(level[0]))
 

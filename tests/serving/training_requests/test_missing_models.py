@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from serving.training_requests.missing_models import WantedModels
-from training_queue.jobs import ASKED, TrainingJobs, WorkerLock
+from training_queue.jobs import ASKED, TrainingJobs
+from training_queue.worker_lock import WorkerLock
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from configuration import Settings
 from serving.contract.problems import Problem
 from serving.training_requests import retraining
 from serving.training_requests.retraining import Retraining
-from training_queue.jobs import Step, TrainingJobs, WorkerLock
+from training_queue.jobs import Step, TrainingJobs
+from training_queue.worker_lock import WorkerLock
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.tracking import MlflowClient
 
 from configuration import Settings
-from forecasting.model_store import default_roots, newest_folder, read_published
+from forecasting.model_store import default_roots, newest_folder, read_published_model
 from market.calendar.sessions import Sessions
 from training.errors import NotPublished, RegistryError
 from training.learning.forest import fit
@@ -76,7 +76,7 @@ def test_a_released_version_is_champion_and_published(registry: Registry, settin
     assert registry.champion("TEST", 1) == 1
     folder = newest_folder(default_roots(settings), "TEST", 1)
     assert folder is not None
-    published = read_published(folder)
+    published = read_published_model(folder)
     assert published.card.version == 1
     assert published.card.forest_sha256
     assert published.forest.stat().st_size < 200_000

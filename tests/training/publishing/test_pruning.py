@@ -11,7 +11,7 @@ import bentoml
 import pytest
 
 from forecasting.card import CARD_FILE, FOREST_FILE
-from forecasting.model_store import newest_folder, read_published
+from forecasting.model_store import newest_folder, read_published_model
 from training.learning.pipeline import Trained
 from training.mlflow_registry.run_contents import card_of
 from training.publishing.onnx_export import export_onnx
@@ -49,7 +49,7 @@ def test_old_versions_leave_the_store_and_the_newest_stay(model_store: Path, pub
     assert {str(model.tag.version) for model in bentoml.models.list()} == entries(model_store)
     folder = newest_folder([model_store], "TEST", 1)
     assert folder is not None
-    assert read_published(folder).card.version == 8
+    assert read_published_model(folder).card.version == 8
     assert not list(model_store.parent.glob(f"{TRASH}*"))
 
 
