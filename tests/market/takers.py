@@ -33,4 +33,4 @@ asyncio.run(main())
 def taken_by_processes(home: Path, url: str = "") -> list[int]:
     command = [sys.executable, "-c", TAKER, str(home), url]
     both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    return [int(process.communicate(timeout=60)[0]) for process in both]
+    return [int(process.communicate(timeout=300)[0]) for process in both]

@@ -202,12 +202,14 @@ def test_an_interrupted_fetch_goes_on_where_it_ended_and_spends_nothing_twice(
     while len(server.paths) < 4 and time.monotonic() < deadline:
         time.sleep(0.01)
     first.send_signal(signal.SIGINT)
-    done = [line.partition(":")[0] for line in first.communicate(timeout=30)[0].splitlines()]
+    done = [line.partition(":")[0] for line in first.communicate(timeout=300)[0].splitlines()]
     assert first.returncode != 0
     assert 3 <= len(done) < 8
     before = len(server.paths)
     server.play(played(daily(300, sessions)))
-    second = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    second = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     assert second.returncode == 0, second.stderr
     assert second.stdout.count("stored and young, not fetched") >= len(done)
     asked_again = {path.split("/")[3] for path in server.paths[before:]}

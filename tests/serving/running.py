@@ -17,8 +17,8 @@ from configuration import ROOT
 
 # Variables of whoever runs the tests, or that a library has set within them.
 OTHERS = ("STOCKS_", "BENTOML_", "PROM", "MLFLOW_")
-START_WITHIN = 90.0
-END_WITHIN = 30.0
+START_WITHIN = 300.0
+END_WITHIN = 120.0
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Service:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(END_WITHIN)
-        for process in psutil.wait_procs(family, timeout=5)[1]:
+        for process in psutil.wait_procs(family, timeout=30)[1]:
             process.kill()
 
 
@@ -81,7 +81,7 @@ def start(home: Path, port: int, **given: str) -> Service:
 def is_warm(url: str) -> bool:
     """Whether every ticker was answered once."""
     try:
-        return httpx.get(f"{url}/warmup/status", timeout=1).json().get("completed_at") is not None
+        return httpx.get(f"{url}/warmup/status", timeout=10).json().get("completed_at") is not None
     except (httpx.HTTPError, ValueError):
         return False
 

@@ -17,12 +17,12 @@ from training_queue.worker_lock import WorkerLock
 pytestmark = pytest.mark.slow
 
 # Importing MLflow and scikit-learn alone takes ten seconds of a quiet machine.
-TRAINED_WITHIN, ENDED_WITHIN = 120.0, 15.0
+TRAINED_WITHIN, ENDED_WITHIN = 600.0, 120.0
 FEW = '["AAPL", "MSFT"]'
 
 
 def version(url: str, ticker: str) -> int | None:
-    found: int | None = httpx.get(f"{url}/predict/{ticker}", timeout=30).json()["model"]["version"]
+    found: int | None = httpx.get(f"{url}/predict/{ticker}", timeout=120).json()["model"]["version"]
     return found
 
 
@@ -42,21 +42,21 @@ def test_embedded_forests_in_two_workers_that_share_redis(
     assert not any("forest_runner" in name for name in names)
     publisher(service.home / "bentoml" / "models")("AAPL", version=9)
     # Each request has a connection of its own, so that both workers are asked.
-    wait_until(lambda: {version(service.url, "AAPL") for _ in range(20)} == {9}, 15, "both serve version 9")
+    wait_until(lambda: {version(service.url, "AAPL") for _ in range(20)} == {9}, 120, "both serve version 9")
 
-    layers = {httpx.get(f"{service.url}/predict/AAPL", timeout=30).headers["x-cache"] for _ in range(20)}
+    layers = {httpx.get(f"{service.url}/predict/AAPL", timeout=120).headers["x-cache"] for _ in range(20)}
 
     assert "redis" in layers
     assert layers <= {"redis", "prediction"}, "a reading that comes too late is done without"
-    assert httpx.get(f"{service.url}/health", timeout=30).json()["status"] == "healthy"
-    counted = httpx.get(f"{service.url}/performance/metrics", timeout=30).json()["cache_performance"]["by_layer"]
+    assert httpx.get(f"{service.url}/health", timeout=120).json()["status"] == "healthy"
+    counted = httpx.get(f"{service.url}/performance/metrics", timeout=120).json()["cache_performance"]["by_layer"]
     assert sum(counted.values()) >= 40, "over both workers"
     _only_with_a_key(service.url)
 
 
 def _only_with_a_key(url: str) -> None:
     def retrain(**headers: str) -> httpx.Response:
-        return httpx.post(f"{url}/model/retrain/NOPE", headers=headers, timeout=30)
+        return httpx.post(f"{url}/model/retrain/NOPE", headers=headers, timeout=120)
 
     assert retrain().status_code == 401
     assert retrain(Authorization="Bearer wrong").status_code == 401
@@ -79,8 +79,8 @@ def test_what_is_missing_is_trained_and_served_and_trained_again_on_request(trai
     assert version(url, "MSFT") in {None, 1}, "the baseline answers from the start"
     wait_until(lambda: version(url, "AAPL") == version(url, "MSFT") == 1, TRAINED_WITHIN, "both have a forest")
 
-    asked = httpx.post(f"{url}/model/retrain/aapl", timeout=30)
-    again = httpx.post(f"{url}/model/retrain/AAPL?horizon=1", timeout=30)
+    asked = httpx.post(f"{url}/model/retrain/aapl", timeout=120)
+    again = httpx.post(f"{url}/model/retrain/AAPL?horizon=1", timeout=120)
 
     assert asked.status_code == again.status_code == 202
     assert asked.json()["job_id"] == again.json()["job_id"]
@@ -88,7 +88,7 @@ def test_what_is_missing_is_trained_and_served_and_trained_again_on_request(trai
     job: dict[str, Any] = {}
 
     def ended() -> bool:
-        job.update(httpx.get(url + asked.headers["location"], timeout=30).json())
+        job.update(httpx.get(url + asked.headers["location"], timeout=120).json())
         return job["finished_at"] is not None
 
     wait_until(ended, TRAINED_WITHIN, "the training has ended")
@@ -96,7 +96,7 @@ def test_what_is_missing_is_trained_and_served_and_trained_again_on_request(trai
     assert job["queued_at"] <= job["started_at"] <= job["finished_at"]
     assert job["reason"]
     if job["status"] == "promoted":
-        wait_until(lambda: version(url, "AAPL") == 2, 15, "version 2 serves")
+        wait_until(lambda: version(url, "AAPL") == 2, 120, "version 2 serves")
 
 
 def test_the_trainer_ends_with_the_service_however_that_ends(start_service: Callable[..., Service]) -> None:

@@ -40,7 +40,7 @@ def cluster(tmp_path: Path) -> "Iterator[tuple[str, list[subprocess.Popen[bytes]
     yield address, workers
     for process in [*workers, scheduler]:
         process.kill()
-        process.wait(timeout=30)
+        process.wait(timeout=120)
 
 
 def numbers(trained: Trained | str) -> tuple[float, ...]:

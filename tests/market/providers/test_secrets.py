@@ -90,7 +90,7 @@ def test_the_command_writes_it_nowhere_either(server: Any, played: Any, tmp_path
         "STOCKS_MARKET__PROVIDERS": f'["{provider}"]',
     }
     command = [sys.executable, "-X", "dev", "-m", "market", "fetch", "--tickers", "AAPL,MSFT,NVDA"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1
     assert "no prices from any provider" in done.stderr
     asked = [*server.paths, *(headers.get("Authorization", "") for headers in server.headers)]

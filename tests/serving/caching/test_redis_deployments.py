@@ -12,7 +12,7 @@ from redis_client import connect_async
 from serving.caching.redis_cache import COOL_DOWN, TIMEOUT, RedisCache
 from tests.redis_servers import Deployment, Server, cluster, sentinel
 
-FAILOVER_WITHIN = 60.0
+FAILOVER_WITHIN = 300.0
 
 
 @pytest.fixture

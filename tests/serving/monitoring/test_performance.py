@@ -173,7 +173,7 @@ def test_a_trainer_beside_this_process_is_told_apart(tmp_path: Path, monkeypatch
     monkeypatch.setenv("STOCKS_HOME", str(tmp_path))
     monkeypatch.setenv("STOCKS_TRAINING__ON_START", "false")
     with start_trainer() as trainer:
-        wait_until(lambda: memory_mb().trainer > 5, 60, "it is seen")
+        wait_until(lambda: memory_mb().trainer > 5, 300, "it is seen")
         trainer.kill()
 
     assert memory_mb().trainer == 0

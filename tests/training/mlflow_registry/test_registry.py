@@ -292,13 +292,13 @@ def server(tmp_path: Path) -> "Iterator[tuple[str, subprocess.Popen[bytes]]]":
     until = time.monotonic() + 60
     while time.monotonic() < until:
         try:
-            httpx.get(f"{url}/health", timeout=1)
+            httpx.get(f"{url}/health", timeout=10)
             break
         except httpx.HTTPError:
             time.sleep(0.2)
     yield url, process
     end_tree(process.pid)
-    process.wait(timeout=30)
+    process.wait(timeout=120)
 
 
 def end_tree(pid: int) -> None:

@@ -128,10 +128,10 @@ def test_the_log_of_a_worker_is_ours_alone_and_tells_what_it_does(tmp_path: Path
             stderr=log,
         )
     try:
-        wait_until(lambda: jobs.last("AAPL", 1) is not None and b"promoted" in written(tmp_path), 120, "trained")
+        wait_until(lambda: jobs.last("AAPL", 1) is not None and b"promoted" in written(tmp_path), 600, "trained")
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=120)
 
     lines = [json.loads(line) for line in written(tmp_path).splitlines()]
 

@@ -95,7 +95,7 @@ def test_of_several_workers_one_works_and_keeps_it_for_longer_than_the_lock_live
     assert [said(process) for process in others] == ["refused"] * len(others)
     assert said(first) == "ended"
     for process in (first, *others):
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     assert any_redis.keys() == set(), "whoever is done lets go of it"
 
 
@@ -106,7 +106,7 @@ def test_workers_that_begin_together_never_work_together(begin: Begin, tmp_path:
 
     assert sorted(said(process) for process in workers) == ["refused"] * (WORKERS - 1) + ["working"]
     for process in workers:
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
 
 
 def test_a_worker_that_dies_frees_it(begin: Begin, any_redis: Deployment, tmp_path: Path) -> None:
