@@ -13,7 +13,7 @@ from configuration.places import ROOT
 from configuration.settings import PREFIX, Settings
 
 # Variables with the prefix that are not settings.
-RESERVED = frozenset({"STOCKS_HOME", "STOCKS_CONFIGURATION", "STOCKS_TEST_BARS"})
+RESERVED = frozenset({"STOCKS_HOME", "STOCKS_CONFIGURATION", "STOCKS_TEST_BARS", "STOCKS_TEST_REPORTS"})
 WELL_KNOWN = {
     "ALPHA_VANTAGE_API_KEY": ("market", "alpha_vantage", "api_key"),
     "TIINGO_API_KEY": ("market", "tiingo", "api_key"),

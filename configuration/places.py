@@ -21,7 +21,7 @@ def anchor() -> None:
     os.environ["STOCKS_HOME"] = str(home())
     os.environ.setdefault("BENTOML_HOME", str(bento_store() or home() / "bentoml"))
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-    for name in ("STOCKS_CONFIGURATION", "STOCKS_MARKET__FILES__DIRECTORY"):
+    for name in ("STOCKS_CONFIGURATION", "STOCKS_MARKET__FILES__DIRECTORY", "STOCKS_MARKET__FILES__REPORTS"):
         if os.environ.get(name):
             os.environ[name] = str(absolute(Path(os.environ[name])))
 

@@ -86,6 +86,17 @@ class Section(BaseModel):
 
 class Files(Section):
     directory: Annotated[Path, AfterValidator(absolute)] | None
+    reports: Annotated[Path, AfterValidator(absolute)] | None
+
+    @model_validator(mode="after")
+    def _reports_are_a_file(self) -> "Files":
+        if self.reports is not None and not self.reports.is_file():
+            raise ValueError(f"market.files.reports = {self.reports}: there is no such file")
+        return self
+
+
+class Reports(Section):
+    announced_before: NonNegativeInt
 
 
 class Tiingo(Section):
@@ -113,6 +124,7 @@ class Market(Section):
     alpha_vantage: AlphaVantage
     tiingo: Tiingo
     yahoo: Yahoo
+    reports: Reports
 
     @model_validator(mode="after")
     def _files_need_a_directory(self) -> "Market":

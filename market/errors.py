@@ -2,6 +2,7 @@
 
 MarketError
   InvalidBars        a series that cannot be right
+  InvalidFile        a file that cannot be read as what it should hold
   NoPrices           no provider and no store has anything for a ticker
   CalendarExhausted  a session beyond the known calendar was asked for
   ProviderError      one provider could not answer for one ticker
@@ -37,6 +38,10 @@ class InvalidBars(MarketError):
     def __init__(self, ticker: str, reason: str, index: int | None = None) -> None:
         super().__init__(f"{ticker}: {reason}")
         self.ticker, self.reason, self.index = ticker, reason, index
+
+
+class InvalidFile(MarketError):
+    """A file does not hold what it should; the text names file, line and remedy."""
 
 
 class NoPrices(MarketError):

@@ -15,6 +15,8 @@ from market.providers.chain import Chain
 from market.quotes.quote import Quote
 from market.quotes.redis_store import SharedQuotes
 from market.quotes.service import Quotes
+from market.reports.calendar import ReportCalendar
+from market.reports.dates import ReportDates
 from redis_client import connect
 
 if TYPE_CHECKING:
@@ -49,10 +51,12 @@ class Market:
         memory_ttl: float = 60.0,
         tickers: int = 10,
         redis: "Redis | None" = None,
+        reports: ReportCalendar | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.sessions = sessions
         self._redis = redis
+        self._reports = reports or ReportCalendar()
         self._chain = Chain(links)
         self._histories = HistoryService(self._chain, store, sessions, history_ttl, now)
         shared = SharedQuotes(store, redis)
@@ -87,6 +91,7 @@ class Market:
             memory_ttl=settings.cache.memory_ttl,
             tickers=len(settings.tickers),
             redis=redis,
+            reports=ReportCalendar.open(settings.market),
         )
 
     async def history(self, ticker: str) -> History:
@@ -116,6 +121,10 @@ class Market:
             NoPrices: there is none.
         """
         return await self._quotes.quote(ticker)
+
+    def reports_of(self, ticker: str) -> ReportDates:
+        """Past and announced reports of `ticker`, from memory."""
+        return self._reports.reports_of(ticker)
 
     @property
     def has_real_providers(self) -> bool:

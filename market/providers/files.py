@@ -1,23 +1,19 @@
 """Bars from a directory of `TICKER.csv` files."""
 
 import asyncio
-import csv
-import io
-import re
 from pathlib import Path
 
 import numpy as np
 
 from market.bars import COLUMNS, Bars, SessionArray
 from market.calendar.sessions import Sessions, utc_now
-from market.errors import InvalidBars, UnknownTicker, Unreachable
+from market.csv_file import FIRST_ROW, check_fields, columns_of, is_date, read_rows
+from market.errors import InvalidBars, InvalidFile, UnknownTicker, Unreachable
 from market.quotes.quote import Quote
 from market.series import Adjustment, Series
 
 HEADER = ("date", *COLUMNS)
 KNOWN = (*HEADER, "adj_close")
-FIRST_ROW = 2  # the header is line 1
-ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class Files:
@@ -77,46 +73,19 @@ def parse_csv(content: bytes, ticker: str, name: str) -> Series:
     Raises:
         InvalidBars: `name:line: reason; remedy`.
     """
-    rows = _rows(content, ticker, name)
-    while rows and not rows[-1]:
-        rows.pop()  # empty lines at the end
-    header = [field.strip().lower() for field in rows[0]] if rows else []
-    if not header:
-        raise InvalidBars(
-            ticker, f"{name}:1: the file is empty; it needs the header {','.join(HEADER)} and one row per session"
-        )
-    if twice := [column for column in KNOWN if header.count(column) > 1]:
-        raise InvalidBars(ticker, f"{name}:1: column {', '.join(twice)} stands there twice; delete or rename one")
-    if missing := [column for column in HEADER if column not in header]:
-        wanted = f"the header must have {','.join(HEADER)}, with commas between"
-        raise InvalidBars(ticker, f"{name}:1: column {', '.join(missing)} is missing; {wanted}")
+    try:
+        rows = read_rows(content, name)
+        header = columns_of(rows, HEADER, KNOWN, name)
+        for index, row in enumerate(rows[1:]):
+            check_fields(row, header, index + FIRST_ROW, name)
+    except InvalidFile as error:
+        raise InvalidBars(ticker, str(error)) from None
     if len(rows) == 1:
         raise InvalidBars(ticker, f"{name}:2: there is no row below the header; add one per session")
     return _checked(rows[1:], header, ticker, name)
 
 
-def _rows(content: bytes, ticker: str, name: str) -> list[list[str]]:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise InvalidBars(ticker, f"{name}:{line}: not text in UTF-8; export it as CSV again") from None
-    if "\0" in text:
-        raise InvalidBars(ticker, f"{name}: not text but binary data; export it as CSV")
-    reader = csv.reader(io.StringIO(text), strict=True)
-    try:
-        return list(reader)
-    except csv.Error as error:
-        raise InvalidBars(ticker, f"{name}:{reader.line_num}: not CSV: {error}; correct the line") from None
-
-
 def _checked(rows: list[list[str]], header: list[str], ticker: str, name: str) -> Series:
-    for index, row in enumerate(rows):
-        if len(row) != len(header):
-            if not row:
-                raise InvalidBars(ticker, f"{name}:{index + FIRST_ROW}: the line is empty; delete it", index)
-            found = f"{name}:{index + FIRST_ROW}: {len(row)} fields where the header has {len(header)}"
-            raise InvalidBars(ticker, f"{found}; complete the line or delete it", index)
     texts = dict(zip(header, zip(*rows, strict=True), strict=True))
     session = _dates(texts["date"], ticker, name)
     given = [column for column in KNOWN[1:] if column in texts]
@@ -140,22 +109,11 @@ def _remedy(reason: str) -> str:
 
 def _dates(texts: tuple[str, ...], ticker: str, name: str) -> SessionArray:
     stripped = [text.strip() for text in texts]
-    index = next((index for index, text in enumerate(stripped) if not ISO_DATE.fullmatch(text)), None)
+    index = next((index for index, text in enumerate(stripped) if not is_date(text)), None)
     if index is None:
-        try:
-            return np.array(stripped, dtype="datetime64[D]")
-        except ValueError:
-            index = next(index for index, text in enumerate(stripped) if not _is_date(text))
+        return np.array(stripped, dtype="datetime64[D]")
     found = f"{name}:{index + FIRST_ROW}: date {texts[index]!r} is not a date"
     raise InvalidBars(ticker, f"{found}; write it as 2024-03-08", index)
-
-
-def _is_date(text: str) -> bool:
-    try:
-        np.datetime64(text, "D")
-    except ValueError:
-        return False
-    return True
 
 
 def _numbers(

@@ -1,0 +1,1 @@
+"""When companies report: dates of past quarterly reports and of announced ones."""
