@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 import bentoml
 from bentoml.exceptions import InvalidArgument
 
-from compat import bentoml_timeout
+from compat import bentoml_supervisor, bentoml_timeout
+from concurrency.parent_death import end_with_parent
 from serving.contract.problems import Problem, too_late
 from serving.contract.schemas import Predictions, Tickers
+from serving.runtime_folder import metrics_folder, runtime_folder
 from serving.startup import explain_busy_port
 from serving.training_requests.trainer_process import can_train, start_trainer
 
@@ -39,6 +41,7 @@ explain_busy_port()
 os.environ.setdefault("FORWARDED_ALLOW_IPS", ",".join(settings.security.trusted_proxies))
 
 bentoml_timeout.install(too_late)
+bentoml_supervisor.keep_metrics_in(metrics_folder)
 
 QUIET: dict[str, Any] = {
     "metrics": {"enabled": False},
@@ -64,6 +67,7 @@ class ForestRunner:
         import logs
         from serving.models.onnx_sessions import OnnxSessions
 
+        end_with_parent()
         logs.configure(settings.serving.log_level)
         self._forests = OnnxSessions(settings.serving.forest_memory_mb)
 
@@ -91,6 +95,7 @@ class StockPrediction:
         from serving.container import Container, embedded_forests, forests_behind
         from serving.telemetry import tracing
 
+        end_with_parent()
         logs.configure(settings.serving.log_level)
         tracing.configure(settings.tracing)
         self.stack = Container.open(
@@ -111,6 +116,12 @@ class StockPrediction:
     async def stop(self) -> None:
         """End what was started."""
         await self._background.aclose()
+
+    @bentoml.on_deployment
+    @staticmethod
+    def close_control_ports() -> None:
+        """Once per deployment, before the supervisor starts."""
+        bentoml_supervisor.close_control_ports(runtime_folder())
 
     @bentoml.on_deployment
     @staticmethod

@@ -1,0 +1,63 @@
+"""BentoML's supervisor, closed to everyone but the service's own user, and with a folder of metrics to itself.
+
+BentoML 1.4.39 starts circus with two TCP ports of 127.0.0.1 that ask for no credentials: who connects adds a watcher
+with a shell command, which then runs as the service's user. And each start empties the one folder of metrics that all
+services of a BENTOML_HOME share, also a start that fails because its port is in use.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+CHECK_SECONDS = 1.0
+# Set in every process that a supervisor has started.
+METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def keep_metrics_in(folder: Callable[[], str]) -> None:
+    """Have a server that this process starts count in the folder that `folder` makes and names when it is asked.
+
+    Raises:
+        RuntimeError: this release of BentoML chooses its folder elsewhere.
+    """
+    if METRICS_VARIABLE in os.environ:
+        return
+    from bentoml import serving  # noqa: PLC0415  # only the supervisor needs it
+
+    if not callable(getattr(serving, "ensure_prometheus_dir", None)):
+        raise RuntimeError(  # noqa: TRY004  # it is the release of a library that is wrong, no argument
+            "bentoml has no serving.ensure_prometheus_dir any more; compat/bentoml_supervisor.py replaces it"
+        )
+    setattr(serving, "ensure_prometheus_dir", folder)  # noqa: B010  # a name of a library is assigned to
+
+
+def close_control_ports(folder: Path) -> None:
+    """Have the supervisor that this process starts take commands by sockets in `folder` alone.
+
+    Its processes are looked after each second instead of every ten.
+
+    Args:
+        folder: may be entered by nobody but the service's user.
+
+    Raises:
+        RuntimeError: this release of BentoML starts its supervisor otherwise.
+    """
+    from bentoml._internal.utils import circus  # noqa: PLC0415  # only the supervisor needs its 20 MB
+
+    arbiter = getattr(circus, "Arbiter", None)
+    if not isinstance(arbiter, type) or "Arbiter" not in circus.create_standalone_arbiter.__code__.co_names:
+        raise RuntimeError("bentoml starts no Arbiter any more; compat/bentoml_supervisor.py closes its ports")
+
+    class PrivateArbiter(arbiter):  # type: ignore[misc, valid-type]  # a class of a library without types
+        """Takes commands only from who may enter the folder."""
+
+        def __init__(self, *args: Any, **given: Any) -> None:
+            given |= {
+                "endpoint": f"ipc://{folder / 'control.sock'}",
+                "pubsub_endpoint": f"ipc://{folder / 'events.sock'}",
+                "check_delay": CHECK_SECONDS,
+            }
+            super().__init__(*args, **given)
+
+    setattr(circus, "Arbiter", PrivateArbiter)  # noqa: B010  # a type is not assigned to otherwise
