@@ -1,6 +1,16 @@
 """Bars to numbers: the only place where an indicator is computed, for training and serving alike."""
 
-from features.matrix import ECHO, NAMES, PRICE_INPUTS, WARM_UP, WIDTH_INPUTS, features, features_and_level, latest
+from features.matrix import (
+    ECHO,
+    NAMES,
+    PRICE_INPUTS,
+    VERSION,
+    WARM_UP,
+    WIDTH_INPUTS,
+    features,
+    features_and_level,
+    latest,
+)
 from features.moves import Moves
 from features.volatility import volatility_level
 from features.windows import WINDOW
@@ -9,6 +19,7 @@ __all__ = [
     "ECHO",
     "NAMES",
     "PRICE_INPUTS",
+    "VERSION",
     "WARM_UP",
     "WIDTH_INPUTS",
     "WINDOW",

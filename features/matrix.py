@@ -11,6 +11,9 @@ from features.panel import Panel
 from features.windows import WINDOW
 from market.bars import Bars, FloatArray
 
+# Raised with every change of a number in the matrix; a model serves on features of its own version alone.
+VERSION = 1
+
 FeatureMatrix = NDArray[np.float32]
 Column = Callable[[Moves, FloatArray], FloatArray]
 
@@ -45,12 +48,12 @@ _WIDTH: dict[str, Column] = {
 }
 COLUMNS = _PRICE | _WIDTH
 NAMES = tuple(COLUMNS)
-# What the expected return is learnt from, and what the width is: positions in NAMES.
+# Positions in NAMES of the inputs of the expected return, and of those of the width.
 PRICE_INPUTS = tuple(range(len(_PRICE)))
 WIDTH_INPUTS = tuple(range(len(_PRICE), len(COLUMNS)))
 ECHO = NAMES.index("echo")
 
-# The longest input looks at 66 returns, so the first row without a gap is the 67th.
+# The longest input takes 66 returns, so the first complete row is the 67th.
 WARM_UP = 66
 
 

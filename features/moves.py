@@ -1,4 +1,4 @@
-"""What happened from session to session, computed once for all indicators that need it."""
+"""Session-to-session changes, computed once for all indicators that need them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,15 +8,15 @@ import numpy as np
 from features.panel import Panel
 from market.bars import Bars, FloatArray
 
-# Daily volatility of a price that does not move at all: half a cent on a 50 dollar share.
-STILLNESS = 1e-4
+# Stands for the daily volatility of a price that does not move: half a cent on a 50 dollar share.
+SMALLEST_VOLATILITY = 1e-4
 
 
 @dataclass(frozen=True)
 class Moves:
     """Series derived from n bars, or from several series of n bars side by side.
 
-    Shapes are those of one series; what begins with the second bar has shape (n - 1,).
+    Shapes are those of one series; series that start with the second bar have shape (n - 1,).
     """
 
     bars: Bars | Panel
@@ -43,13 +43,13 @@ class Moves:
 
     @cached_property
     def garman_klass(self) -> FloatArray:
-        """Variance of one session from its open, high, low and close, shape (n,), at least STILLNESS squared.
+        """Variance of one session from its open, high, low and close, shape (n,), at least SMALLEST_VOLATILITY squared.
 
         Source: Garman and Klass, "On the Estimation of Security Price Volatilities from Historical Data", 1980, eq. 20.
         """
         bars = self.bars
         span, body = np.log(bars.high / bars.low), np.log(bars.close / bars.open)
-        return np.asarray(np.maximum(0.5 * span**2 - (2 * np.log(2) - 1) * body**2, STILLNESS**2))
+        return np.asarray(np.maximum(0.5 * span**2 - (2 * np.log(2) - 1) * body**2, SMALLEST_VOLATILITY**2))
 
     @cached_property
     def day_variance(self) -> FloatArray:

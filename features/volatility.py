@@ -1,4 +1,4 @@
-"""Indicators of how far the price moves, relative to one level so that they have no units.
+"""Indicators of the size of moves, relative to one level so that they have no units.
 
 The level comes from a formula; a model learns only the correction to it, because a forest cannot extrapolate.
 Shapes are those of one series; of several side by side they have one axis more, before these.
@@ -7,24 +7,24 @@ Shapes are those of one series; of several side by side they have one axis more,
 import numpy as np
 
 from configuration import HORIZONS
-from features.moves import STILLNESS, Moves
+from features.moves import SMALLEST_VOLATILITY, Moves
 from features.windows import WINDOW, exponential_weights, trailing, trailing_mean, weighted_sum
 from market.bars import FloatArray
 
 _WEIGHTS = {decay: exponential_weights(decay) for one in HORIZONS.values() for decay in one.volatility_decays}
 
-# Moves beyond this many levels are all alike: very large.
-LARGEST = 5.0
+# Moves are cut off at this many levels.
+LARGEST_MOVE = 5.0
 
 
 def volatility_level(moves: Moves, horizon: int, rows: int) -> FloatArray:
     """Daily volatility expected over `horizon` sessions by formula, shape (rows,); 0.02 is 2 %.
 
     The geometric mean of a fast and a slow exponential mean of the sessions' variances, as a standard deviation. NaN
-    for a first bar, which has no night before it; never below STILLNESS.
+    for a first bar, which has no night before it; never below SMALLEST_VOLATILITY.
     """
     means = [_exponential_mean(moves.day_variance, decay, rows) for decay in HORIZONS[horizon].volatility_decays]
-    return np.asarray(np.maximum(np.sqrt(np.sqrt(means[0] * means[1])), STILLNESS))
+    return np.asarray(np.maximum(np.sqrt(np.sqrt(means[0] * means[1])), SMALLEST_VOLATILITY))
 
 
 def volatility(moves: Moves, sessions: int, rows: int) -> FloatArray:
@@ -38,8 +38,8 @@ def log_range(moves: Moves, sessions: int, level: FloatArray) -> FloatArray:
 
 
 def last_move(moves: Moves, level: FloatArray) -> FloatArray:
-    """Size of the last return over `level`, shape of `level`, at most LARGEST."""
-    return np.minimum(_last(moves.sizes, level.shape[-1]) / level, LARGEST)
+    """Size of the last return over `level`, shape of `level`, at most LARGEST_MOVE."""
+    return np.minimum(_last(moves.sizes, level.shape[-1]) / level, LARGEST_MOVE)
 
 
 def log_move(moves: Moves, sessions: int, level: FloatArray) -> FloatArray:
@@ -60,7 +60,7 @@ def log_largest_move(moves: Moves, sessions: int, level: FloatArray) -> FloatArr
 def loss(moves: Moves, sessions: int, level: FloatArray) -> FloatArray:
     """Return over the last `sessions` sessions in units of its usual size where it is a loss, else 0."""
     mean = trailing_mean(moves.returns, sessions, level.shape[-1])
-    return np.asarray(np.clip(mean * np.sqrt(sessions) / level, -LARGEST, 0))
+    return np.asarray(np.clip(mean * np.sqrt(sessions) / level, -LARGEST_MOVE, 0))
 
 
 def _exponential_mean(values: FloatArray, decay: float, rows: int) -> FloatArray:
@@ -75,4 +75,4 @@ def _last(values: FloatArray, rows: int) -> FloatArray:
 
 
 def _log_ratio(size: FloatArray, level: FloatArray) -> FloatArray:
-    return np.asarray(np.log(np.maximum(size, STILLNESS) / level))
+    return np.asarray(np.log(np.maximum(size, SMALLEST_VOLATILITY) / level))

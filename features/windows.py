@@ -1,6 +1,6 @@
 """Trailing windows over series; every indicator is a reduction of one.
 
-Time is the last axis, and what is before it are several series side by side. A row is always reduced along contiguous
+Time is the last axis; the axes before it hold several series side by side. A row is always reduced along contiguous
 memory, so it is the same to the last bit whether it is computed alone, among thousands, or with other series.
 """
 
@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from market.bars import FloatArray
 
 # Bars that one row may look back over, itself included. Long enough that a mean with a half-life of 11 sessions no
-# longer feels where the series starts (0.94 ** 249 is 2e-7).
+# longer depends on where the series starts (0.94 ** 249 is 2e-7).
 WINDOW = 250
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.matrix import FeatureMatrix
-from forecasting.distribution import PROBABILITIES, Forecast, forecast
+from forecasting.calibration import Calibration
+from forecasting.distribution import PROBABILITIES, Forecast
 from forecasting.formula import EXPECTED, Formula
 from forecasting.metrics import Metrics
 from market.bars import FloatArray
@@ -22,11 +23,11 @@ class ModelCard(BaseModel):
     """A published model: what it is, where it comes from, how good it is, and how its outputs become a forecast.
 
     Attributes:
-        simulated: whether it was trained on invented prices; it never serves the other kind.
+        simulated: whether it was trained on simulated prices; it never serves real ones, nor the other way round.
         features: names of the inputs, in their order.
-        shrinkage: share of the expected return that past misses say may be believed, 0 to 1.
-        formula: from the model's outputs to a width.
-        quantiles: shape (len(PROBABILITIES),), of past misses in units of the forecast width.
+        shrinkage: share of the expected return that past residuals support, 0 to 1.
+        formula: of the width from the model's outputs.
+        quantiles: shape (len(PROBABILITIES),), of past residuals in units of the forecast width.
         bars_sha256: of the bars it was trained on.
         forest_sha256: of the ONNX file that belongs to this card.
     """
@@ -65,15 +66,18 @@ class ModelCard(BaseModel):
             inputs: shape (1, k), given to it.
             level: volatility level of the same bars, daily.
         """
-        unit = level * float(np.sqrt(self.horizon))
-        novelty = self.formula.familiarity.novelty(inputs)
-        width = unit * float(np.exp(self.formula.log_ratio(outputs, inputs, novelty)[0]))
-        centre = self.shrinkage * float(outputs[0, EXPECTED]) * unit
-        return forecast(self.horizon, centre, width, self._quantiles, extrapolating=bool(novelty[0] > 1))
+        novelty = self.formula.training_inputs.novelty(inputs)
+        return self._calibration.forecast(
+            self.horizon,
+            expected=float(outputs[0, EXPECTED]),
+            log_ratio=float(self.formula.log_ratio(outputs, inputs, novelty)[0]),
+            unit=level * float(np.sqrt(self.horizon)),
+            extrapolating=bool(novelty[0] > 1),
+        )
 
     @cached_property
-    def _quantiles(self) -> FloatArray:
-        return np.array(self.quantiles)
+    def _calibration(self) -> Calibration:
+        return Calibration(self.shrinkage, np.array(self.quantiles))
 
 
 def model_name(ticker: str, horizon: int) -> str:

@@ -1,4 +1,4 @@
-"""The distribution that every forecast is read from: a centre, a width, and a table of quantiles."""
+"""The distribution that every forecast is read from: a centre, a width, and quantiles."""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -10,14 +10,15 @@ from market.bars import FloatArray
 
 INTERVAL_LEVEL = 0.9
 
-# Where the quantiles of a table stand: every percent, and finer towards the ends, which carry the interval.
+# Probabilities of the quantiles that are kept: every percent, and finer towards the ends, which decide the interval.
 PROBABILITIES: FloatArray = np.concatenate(([0.0025, 0.005], np.arange(1, 100) / 100, [0.995, 0.9975]))
 PROBABILITIES.setflags(write=False)
 
-LEAST_RISES = 0.3
-# Overlapping misses over h sessions tell as much as a share of 1 / h of them; a quarter of that correction suffices.
+# Between this and its complement the share of rises is held.
+SMALLEST_SHARE = 0.3
+# Residuals over h sessions overlap, so n are worth n / h independent ones; a quarter of that correction suffices.
 OVERLAP_WIDENING = 0.25
-SMALLEST_MISS = 1e-6
+SMALLEST_RESIDUAL = 1e-6
 
 _SIZES: FloatArray = np.concatenate((np.arange(100) / 100, [0.995]))
 # Quantiles of the absolute value of a normal variable, in units of its mean.
@@ -60,30 +61,30 @@ def forecast(
     return Forecast(horizon, float(median), float(lower), float(upper), probability_up, extrapolating)
 
 
-def table(misses: FloatArray, horizon: int) -> FloatArray:
-    """Quantiles of Z from past misses, with sizes alike on both sides.
+def quantile_table(residuals: FloatArray, horizon: int) -> FloatArray:
+    """Quantiles of Z from past residuals, with tails of equal size on both sides.
 
-    The sizes of the misses are taken together, above and below, which doubles what the tails are told from, and
-    averaged in logs with those of a normal variable of the same mean size; then the sizes are given signs, rises as
-    often as `sign_trust` of the horizon says. An interval from the empirical part alone is that of split conformal
-    prediction with a symmetric score, widened for the finite number of misses.
+    The absolute residuals above and below are pooled, which doubles the sample that the tails are estimated from, and
+    their quantiles are averaged in logs with those of a normal variable of the same mean absolute value. Signs are
+    then restored, with the share of rises drawn to one half by `sign_trust` of the horizon. An interval from the
+    empirical part alone is that of split conformal prediction with a symmetric score, widened for the finite sample.
 
     Args:
-        misses: shape (n,), n at least 1, finite: (actual - centre) / width.
-        horizon: sessions over which each miss arose.
+        residuals: shape (n,), n at least 1, finite: (actual - centre) / width.
+        horizon: sessions over which each residual arose.
 
     Returns:
         Shape (len(PROBABILITIES),), ascending.
 
     Source: Lei et al., "Distribution-Free Predictive Inference for Regression", 2018, section 2.2.
     """
-    sizes = np.abs(misses)
+    sizes = np.abs(residuals)
     widening = 1 + OVERLAP_WIDENING * horizon / sizes.size
     observed = np.quantile(sizes, np.minimum(_SIZES * widening, 1))
     normal = sizes.mean() * _HALF_NORMAL
-    size = np.sqrt(np.maximum(observed, SMALLEST_MISS) * np.maximum(normal, SMALLEST_MISS))
-    rises = 0.5 + HORIZONS[horizon].sign_trust * (float(np.mean(misses > 0)) - 0.5)
-    rises = float(np.clip(rises, LEAST_RISES, 1 - LEAST_RISES))
+    size = np.sqrt(np.maximum(observed, SMALLEST_RESIDUAL) * np.maximum(normal, SMALLEST_RESIDUAL))
+    rises = 0.5 + HORIZONS[horizon].sign_trust * (float(np.mean(residuals > 0)) - 0.5)
+    rises = float(np.clip(rises, SMALLEST_SHARE, 1 - SMALLEST_SHARE))
     falls = 1 - rises
     below = -np.interp(1 - PROBABILITIES / falls, _SIZES, size)
     above = np.interp(1 - (1 - PROBABILITIES) / rises, _SIZES, size)
@@ -91,5 +92,5 @@ def table(misses: FloatArray, horizon: int) -> FloatArray:
 
 
 def _agreeing(probability_up: float, median: float) -> float:
-    """The probability, kept on the side of one half that the median is on when rounding says otherwise."""
+    """Move `probability_up` to the side of one half that `median` is on, where rounding put it on the other."""
     return max(probability_up, 0.5) if median >= 0 else min(probability_up, float(np.nextafter(0.5, 0)))

@@ -1,4 +1,4 @@
-"""How a model's outputs become a centre and a width: numbers on its card, the same code in training and serving."""
+"""The width from a model's outputs: numbers on its card, the same code in training and serving."""
 
 from functools import cached_property
 from typing import Annotated
@@ -14,14 +14,14 @@ from market.bars import FloatArray
 EXPECTED, FOREST_RATIO, RIDGE_RATIO = 0, 1, 2
 OUTPUTS = 3
 
-# Strange inputs widen the interval in proportion, up to this.
-WIDEST = 3.0
+# Inputs beyond all those trained on widen the interval in proportion to their novelty, up to this factor.
+LARGEST_WIDENING = 3.0
 # Stands for the spread of an input that never changed.
 SMALLEST_SCALE = 1e-6
 
 
-class Familiarity(BaseModel):
-    """How far inputs usually lie from their mean, so that strange ones are known.
+class TrainingInputs(BaseModel):
+    """The spread of the inputs a model was trained on, which tells how new others are to it.
 
     Attributes:
         mean, scale: shape (k,), of the inputs a model was trained on.
@@ -35,7 +35,7 @@ class Familiarity(BaseModel):
     limit: Annotated[float, Field(gt=0)]
 
     def novelty(self, inputs: FeatureMatrix) -> FloatArray:
-        """Distance of each row from the mean over `limit`, shape (n,); above 1 is beyond everything trained on."""
+        """Distance of each row from the mean over `limit`, shape (n,); a row above 1 is beyond all those trained on."""
         return distances(inputs, *self._arrays) / self.limit
 
     @cached_property
@@ -48,9 +48,9 @@ class Formula(BaseModel):
 
     Attributes:
         mean: of the log ratio in training.
-        lowest, highest: between which a linear model's extrapolations are held.
-        trust: share of the learned deviation from the mean that is believed.
-        echo_weight: of the input `echo` on the log of the width.
+        lowest, highest: bounds of the ridge's output, since a linear model extrapolates.
+        trust: share of the learned deviation from the mean that is used.
+        echo_weight: added to the log of the width per unit of the input `echo`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,7 +60,7 @@ class Formula(BaseModel):
     highest: float
     trust: Annotated[float, Field(ge=0, le=1)]
     echo_weight: float
-    familiarity: Familiarity
+    training_inputs: TrainingInputs
 
     def log_ratio(self, outputs: FloatArray, inputs: FeatureMatrix, novelty: FloatArray | None = None) -> FloatArray:
         """Log of the width over the level.
@@ -68,27 +68,27 @@ class Formula(BaseModel):
         Args:
             outputs: shape (n, 3), of the model.
             inputs: shape (n, k), given to it.
-            strangeness: shape (n,), of the inputs, when it is known.
+            novelty: shape (n,), of the inputs; computed from them without it.
 
         Returns:
             Shape (n,).
         """
         if novelty is None:
-            novelty = self.familiarity.novelty(inputs)
+            novelty = self.training_inputs.novelty(inputs)
         ridge = np.minimum(np.maximum(outputs[:, RIDGE_RATIO], self.lowest), self.highest)
         learned = (outputs[:, FOREST_RATIO] + ridge) / 2
-        widening = np.log(np.minimum(np.maximum(novelty, 1), WIDEST))
+        widening = np.log(np.minimum(np.maximum(novelty, 1), LARGEST_WIDENING))
         return np.asarray(
             self.mean + self.trust * (learned - self.mean) + self.echo_weight * inputs[:, ECHO] + widening
         )
 
 
-def familiarity(inputs: FeatureMatrix) -> Familiarity:
-    """That of the inputs a model is trained on, shape (n, k)."""
+def training_inputs(inputs: FeatureMatrix) -> TrainingInputs:
+    """Describe the inputs a model is trained on, shape (n, k)."""
     mean, scale = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64)
     scale = np.maximum(scale, SMALLEST_SCALE)
     limit = max(float(distances(inputs, mean, scale).max()), SMALLEST_SCALE)
-    return Familiarity(mean=tuple(mean.tolist()), scale=tuple(scale.tolist()), limit=limit)
+    return TrainingInputs(mean=tuple(mean.tolist()), scale=tuple(scale.tolist()), limit=limit)
 
 
 def distances(inputs: FeatureMatrix, mean: FloatArray, scale: FloatArray) -> FloatArray:

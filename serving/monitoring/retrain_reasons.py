@@ -64,7 +64,7 @@ def _drift(card: ModelCard, bars: Bars) -> str:
     rows = min(LOOKED_AT, len(recent) - WARM_UP)
     if rows < 1:
         return ""
-    strange = int(np.sum(card.formula.familiarity.novelty(features(recent, card.horizon, rows)) > 1))
+    strange = int(np.sum(card.formula.training_inputs.novelty(features(recent, card.horizon, rows)) > 1))
     return f"inputs of {strange} of the last {rows} sessions lie beyond its training" if strange > STRANGE_ROWS else ""
 
 

@@ -9,7 +9,7 @@ import structlog
 
 from configuration import LONGEST_HORIZON, Settings
 from features import NAMES, WARM_UP, WINDOW
-from forecasting.baseline import FEWEST_BARS, MEMORY, baseline_forecast
+from forecasting.baseline import FEWEST_BARS, LARGEST_SAMPLE, baseline_forecast
 from forecasting.distribution import Forecast
 from forecasting.model_store import PublishedModel, UnreadableModel
 from market.bars import Bars
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER = 30
 # Sessions that any forecast looks back over: those of the baseline at the longest horizon, and one more.
-LOOK_BACK = MEMORY + LONGEST_HORIZON + 2
+LOOK_BACK = LARGEST_SAMPLE + LONGEST_HORIZON + 2
 BASELINE = ModelReference(type="baseline", version=None, run_id=None, trained_at=None)
 
 Ask = Callable[[Row], Awaitable[Output]]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from features import calendar, price, volatility
-from features.moves import STILLNESS, Moves
+from features.moves import SMALLEST_VOLATILITY, Moves
 from features.windows import exponential_weights, moving_mean, trailing, trailing_mean
 from market.bars import Bars, FloatArray
 from market.calendar.sessions import Sessions
@@ -85,7 +85,7 @@ def test_relative_strength_without_a_fall_is_a_hundred(sessions: Sessions) -> No
 def test_the_level_of_equal_overnight_moves_is_their_size(sessions: Sessions, horizon: int) -> None:
     level = volatility.volatility_level(moves_of(sessions, 10 * 1.01 ** np.arange(30.0)), horizon, 30)
     assert np.isnan(level[0])
-    np.testing.assert_allclose(level[1:], np.sqrt(0.01**2 + STILLNESS**2))
+    np.testing.assert_allclose(level[1:], np.sqrt(0.01**2 + SMALLEST_VOLATILITY**2))
 
 
 def test_the_level_of_a_farther_horizon_is_slower(sessions: Sessions) -> None:
@@ -97,7 +97,7 @@ def test_the_level_of_a_farther_horizon_is_slower(sessions: Sessions) -> None:
 
 def test_the_level_of_a_still_price_is_small_but_positive(sessions: Sessions) -> None:
     moves = moves_of(sessions, np.full(30, 10.0))
-    assert volatility.volatility_level(moves, 1, 1)[0] == pytest.approx(STILLNESS)
+    assert volatility.volatility_level(moves, 1, 1)[0] == pytest.approx(SMALLEST_VOLATILITY)
 
 
 def test_garman_klass_of_a_session_that_opens_and_closes_alike_is_half_its_squared_span(sessions: Sessions) -> None:
@@ -141,21 +141,21 @@ def quarterly(sessions: Sessions) -> Moves:
     return Moves(Bars("SHOUT", "files", sessions.session[:length], close, close, close, close, volume))
 
 
-def test_an_event_that_stands_out_is_isolated(quarterly: Moves) -> None:
+def test_an_event_that_stands_out_scores_high(quarterly: Moves) -> None:
     events = calendar.isolated_events(quarterly)
     assert np.argmax(events) == 100
     assert events[100] > 0.9
     assert np.delete(events, 100).max() == 0
 
 
-def test_an_event_echoes_a_quarter_later(quarterly: Moves) -> None:
+def test_an_event_is_expected_again_a_quarter_later(quarterly: Moves) -> None:
     heard = calendar.echo(quarterly, 240)
     # The bar before the 63rd session after the event forecasts that very session.
     assert np.argmax(heard) == 100 + 63 - 1
     assert np.flatnonzero(heard).tolist() == [*range(157, 168), *range(220, 231)]
 
 
-def test_a_crisis_does_not_echo(sessions: Sessions) -> None:
+def test_a_crisis_is_no_isolated_event(sessions: Sessions) -> None:
     steps = np.where(np.arange(240) >= 100, 0.05, 0.001) * (-1.0) ** np.arange(240)
     moves = moves_of(sessions, 10 * np.cumprod(1 + steps))
     assert calendar.echo(moves, 100).max() < 0.05

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from forecasting.baseline import MEMORY, NORMAL_QUANTILES, baseline_forecast
+from forecasting.baseline import LARGEST_SAMPLE, NORMAL_QUANTILES, baseline_forecast
 from forecasting.distribution import INTERVAL_LEVEL
 from market.bars import Bars
 from market.calendar.sessions import Sessions
@@ -29,7 +29,7 @@ def test_is_wider_over_a_longer_horizon(simulated_bars: Bars) -> None:
 
 
 def test_does_not_look_at_what_is_older_than_it_remembers(simulated_bars: Bars) -> None:
-    needed = MEMORY + 1 + 1 + 250
+    needed = LARGEST_SAMPLE + 1 + 1 + 250
     assert baseline_forecast(simulated_bars, 1) == pytest.approx(baseline_forecast(simulated_bars[-needed:], 1))
 
 

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.distribution import INTERVAL_LEVEL, PROBABILITIES, forecast, table
+from forecasting.distribution import INTERVAL_LEVEL, PROBABILITIES, forecast, quantile_table
 from market.bars import FloatArray
 
 NORMAL = np.array([NormalDist().inv_cdf(probability) for probability in PROBABILITIES])
 
 centres = st.floats(-0.2, 0.2)
 widths = st.floats(1e-4, 0.5)
-misses = st.lists(st.floats(-10, 10), min_size=1, max_size=600).map(np.array)
+residuals = st.lists(st.floats(-10, 10), min_size=1, max_size=600).map(np.array)
 horizons = st.sampled_from([1, 5, 21])
 
 
@@ -26,50 +26,51 @@ def test_reads_the_interval_of_a_known_distribution() -> None:
     assert made.probability_up == pytest.approx(NormalDist(0.001, 0.02).cdf(0.002), abs=1e-3)
 
 
-@given(centres, widths, misses, horizons)
+@given(centres, widths, residuals, horizons)
 def test_is_ordered_and_its_direction_agrees_with_its_median(
     centre: float, width: float, observed: FloatArray, horizon: int
 ) -> None:
-    made = forecast(horizon, centre, width, table(observed, horizon))
+    made = forecast(horizon, centre, width, quantile_table(observed, horizon))
     assert made.lower <= made.median <= made.upper
     assert 0 <= made.probability_up <= 1
     assert (made.probability_up >= 0.5) == (made.median >= 0)
 
 
-@given(misses, horizons)
+@given(residuals, horizons)
 def test_a_table_ascends(observed: FloatArray, horizon: int) -> None:
-    assert np.all(np.diff(table(observed, horizon)) >= 0)
+    assert np.all(np.diff(quantile_table(observed, horizon)) >= 0)
 
 
 @pytest.mark.parametrize("horizon", [1, 5, 21])
-def test_a_table_grows_with_the_misses(horizon: int) -> None:
+def test_a_table_grows_with_the_residuals(horizon: int) -> None:
     observed = np.random.default_rng(4).standard_t(4, 300)
-    np.testing.assert_allclose(table(10 * observed, horizon), 10 * table(observed, horizon), rtol=1e-6, atol=0.02)
+    small, large = quantile_table(observed, horizon), quantile_table(10 * observed, horizon)
+    np.testing.assert_allclose(large, 10 * small, rtol=1e-6, atol=0.02)
 
 
 def test_a_table_has_its_sizes_alike_on_both_sides_when_rises_are_as_frequent_as_falls() -> None:
     observed = np.random.default_rng(1).standard_t(4, 300)
-    quantiles = table(np.concatenate((observed, -observed)), 1)
+    quantiles = quantile_table(np.concatenate((observed, -observed)), 1)
     np.testing.assert_allclose(quantiles, -quantiles[::-1], atol=0.01)
 
 
 def test_a_table_believes_half_of_a_lean_to_rises() -> None:
     observed = np.random.default_rng(1).standard_normal(400)
     observed = np.where(np.arange(400) < 240, np.abs(observed), -np.abs(observed))
-    assert forecast(1, 0.0, 1.0, table(observed, 1)).probability_up == pytest.approx(0.55, abs=0.005)
-    assert forecast(5, 0.0, 1.0, table(observed, 5)).probability_up == pytest.approx(0.525, abs=0.005)
+    assert forecast(1, 0.0, 1.0, quantile_table(observed, 1)).probability_up == pytest.approx(0.55, abs=0.005)
+    assert forecast(5, 0.0, 1.0, quantile_table(observed, 5)).probability_up == pytest.approx(0.525, abs=0.005)
 
 
-def test_a_table_of_few_misses_over_a_long_horizon_is_wider() -> None:
+def test_a_table_of_few_residuals_over_a_long_horizon_is_wider() -> None:
     observed = np.random.default_rng(2).standard_normal(100)
     low, high = np.searchsorted(PROBABILITIES, [0.05, 0.95])
-    widths = [quantiles[high] - quantiles[low] for quantiles in (table(observed, horizon) for horizon in (1, 21))]
-    assert widths[1] > widths[0]
+    near, far = quantile_table(observed, 1), quantile_table(observed, 21)
+    assert far[high] - far[low] > near[high] - near[low]
 
 
 @pytest.mark.parametrize("draw", ["normal", "t4", "laplace"])
 @pytest.mark.parametrize("count", [60, 250, 504])
-def test_an_interval_holds_the_next_miss_about_as_often_as_it_says(count: int, draw: str) -> None:
+def test_an_interval_holds_the_next_residual_about_as_often_as_it_says(count: int, draw: str) -> None:
     generator = np.random.default_rng(7)
     draws = {
         "normal": generator.standard_normal((3000, count + 1)),
@@ -78,7 +79,7 @@ def test_an_interval_holds_the_next_miss_about_as_often_as_it_says(count: int, d
     }[draw]
     inside = []
     for row in draws:
-        made = forecast(1, 0.0, 1.0, table(row[:-1], 1))
+        made = forecast(1, 0.0, 1.0, quantile_table(row[:-1], 1))
         inside.append(made.lower <= row[-1] <= made.upper)
     # Drawing the sizes to those of a normal variable costs up to a point where tails are heavier.
     error = np.sqrt(INTERVAL_LEVEL * (1 - INTERVAL_LEVEL) / len(inside))

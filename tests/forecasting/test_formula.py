@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from features import ECHO, NAMES
-from forecasting.formula import WIDEST, Familiarity, Formula, familiarity
+from forecasting.formula import LARGEST_WIDENING, Formula, TrainingInputs, training_inputs
 
-USUAL = Familiarity(mean=(0.0,) * len(NAMES), scale=(1.0,) * len(NAMES), limit=2.0)
+USUAL = TrainingInputs(mean=(0.0,) * len(NAMES), scale=(1.0,) * len(NAMES), limit=2.0)
 
 
 def formula(**given: float) -> Formula:
     values = {"mean": 0.1, "lowest": -1.0, "highest": 1.0, "trust": 1.0, "echo_weight": 0.0} | given
-    return Formula(familiarity=USUAL, **values)
+    return Formula(training_inputs=USUAL, **values)
 
 
 def inputs(value: float = 0.0) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
@@ -37,20 +37,20 @@ def test_widens_where_a_report_is_due() -> None:
     assert formula(echo_weight=0.3).log_ratio(np.array([[0.0, 0.0, 0.0]]), due)[0] == pytest.approx(0.3)
 
 
-@pytest.mark.parametrize(("value", "factor"), [(0.0, 1.0), (2.0, 1.0), (4.0, 2.0), (100.0, WIDEST)])
-def test_widens_where_inputs_are_strange(value: float, factor: float) -> None:
+@pytest.mark.parametrize(("value", "factor"), [(0.0, 1.0), (2.0, 1.0), (4.0, 2.0), (100.0, LARGEST_WIDENING)])
+def test_widens_where_inputs_are_new(value: float, factor: float) -> None:
     made = formula().log_ratio(np.array([[0.0, 0.0, 0.0]]), inputs(value))[0]
     assert np.exp(made) == pytest.approx(factor)
 
 
-def test_nothing_a_model_was_trained_on_is_strange_to_it() -> None:
+def test_nothing_a_model_was_trained_on_is_new_to_it() -> None:
     seen = np.random.default_rng(3).standard_normal((300, len(NAMES))).astype(np.float32)
-    known = familiarity(seen)
+    known = training_inputs(seen)
     assert known.novelty(seen).max() == pytest.approx(1.0)
     assert known.novelty(seen * 10).max() > 5
 
 
 def test_a_constant_input_makes_nothing_infinite() -> None:
-    known = familiarity(inputs(1.0))
+    known = training_inputs(inputs(1.0))
     assert known.novelty(inputs(1.0))[0] <= 1
     assert np.isfinite(known.novelty(inputs(2.0)))[0]

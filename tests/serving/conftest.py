@@ -20,7 +20,7 @@ from configuration import Settings
 from features import NAMES
 from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard
 from forecasting.distribution import PROBABILITIES
-from forecasting.formula import Familiarity, Formula
+from forecasting.formula import Formula, TrainingInputs
 from forecasting.metrics import Metrics
 from forecasting.model_store import LATEST_FILE, PublishedModel
 from market.bars import Bars
@@ -175,7 +175,7 @@ class Publisher:
 
 
 def make_card(ticker: str, horizon: int, version: int, **fields: Any) -> ModelCard:
-    """A card whose misses are evenly spread from -2 to 2 forecast widths."""
+    """A card whose residuals are evenly spread from -2 to 2 forecast widths."""
     given: dict[str, Any] = {
         "source": "simulated",
         "simulated": True,
@@ -191,7 +191,7 @@ def make_card(ticker: str, horizon: int, version: int, **fields: Any) -> ModelCa
             highest=1.0,
             trust=1.0,
             echo_weight=0.0,
-            familiarity=Familiarity(mean=(0.0,) * len(NAMES), scale=(1.0,) * len(NAMES), limit=1e9),
+            training_inputs=TrainingInputs(mean=(0.0,) * len(NAMES), scale=(1.0,) * len(NAMES), limit=1e9),
         ),
         "quantiles": tuple(np.linspace(-2, 2, PROBABILITIES.size)),
         "metrics": METRICS,

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from features.windows import exponential_weights, weighted_sum
-from forecasting.baseline import MEMORY, baseline_forecast
+from forecasting.baseline import LARGEST_SAMPLE, baseline_forecast
 from forecasting.distribution import INTERVAL_LEVEL
 from market.bars import Bars, FloatArray
 from training.learning.dataset import Dataset
@@ -27,7 +27,7 @@ def evaluate_baselines(bars: Bars, data: Dataset, evaluation: Evaluation) -> dic
             data, int(evaluation.row[0]), lambda row: baseline_forecast(bars[: offset + row + 1], data.horizon)
         ),
         "last_252": _quantiles(data, evaluation, np.ones(len(data)), YEAR),
-        "ewma": _quantiles(data, evaluation, _ewma(bars)[offset:], MEMORY),
+        "ewma": _quantiles(data, evaluation, _ewma(bars)[offset:], LARGEST_SAMPLE),
     }
 
 

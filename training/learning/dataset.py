@@ -1,4 +1,4 @@
-"""What a model learns from: one row per session, in the order of time."""
+"""Inputs and targets of one ticker: one row per session, ascending."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from features.windows import trailing_mean
 from market.bars import Bars, FloatArray, SessionArray
 from training.errors import NothingMoves
 
-# A move smaller than this share of the level is as good as none.
+# The log ratio is taken of no less than this, so that a session without a range stays finite.
 SMALLEST_RATIO = 0.02
-# Share of the sessions in which a price that trades moves.
-FEWEST_MOVES = 0.5
+# Share of the sessions in which the close of a traded ticker changes, at least.
+SMALLEST_MOVING_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,11 +64,11 @@ def make_dataset(bars: Bars, horizon: int) -> Dataset:
         NothingMoves: half of the returns or more are exactly zero.
     """
     moving = np.count_nonzero(np.diff(bars.close))
-    if len(bars) > 1 and moving < (len(bars) - 1) * FEWEST_MOVES:
+    if len(bars) > 1 and moving < (len(bars) - 1) * SMALLEST_MOVING_SHARE:
         raise NothingMoves(
             f"{bars.ticker}: the close moved in {moving} of {len(bars) - 1} sessions; check whether it still trades"
         )
-    kept = slice(WARM_UP, None)
+    complete = slice(WARM_UP, None)
     inputs, level = features_and_level(bars, horizon)
     actual, ranged = np.full(len(bars), np.nan), np.full(len(bars), np.nan)
     if len(bars) > horizon + 1:
@@ -79,11 +79,11 @@ def make_dataset(bars: Bars, horizon: int) -> Dataset:
         horizon=horizon,
         source=bars.source,
         simulated=bars.simulated,
-        session=bars.session[kept],
-        close=bars.close[kept],
-        inputs=inputs[kept],
-        unit=level[kept] * np.sqrt(horizon),
-        actual=actual[kept],
-        log_ratio=np.log(np.maximum(ranged[kept] / level[kept], SMALLEST_RATIO)),
+        session=bars.session[complete],
+        close=bars.close[complete],
+        inputs=inputs[complete],
+        unit=level[complete] * np.sqrt(horizon),
+        actual=actual[complete],
+        log_ratio=np.log(np.maximum(ranged[complete] / level[complete], SMALLEST_RATIO)),
         bars_sha256=bars.fingerprint(),
     )

@@ -1,12 +1,12 @@
-"""Forecasts as they would have been made on each session of the past, beside what happened."""
+"""Forecasts as they would have been made on each session of the past, beside the returns that followed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.baseline import ENOUGH
-from forecasting.distribution import Forecast, forecast
+from forecasting.baseline import SMALLEST_SAMPLE
+from forecasting.distribution import Forecast
 from market.bars import FloatArray
 from training.learning.dataset import Dataset
 from training.learning.walk_forward import Outputs, calibrate
@@ -19,7 +19,7 @@ class Evaluation:
     Attributes:
         row: shape (m,), of the data set.
         median, lower, upper, probability_up: shape (m,), the forecasts.
-        actual: shape (m,), what happened; NaN while unknown.
+        actual: shape (m,), the returns that followed; NaN while unknown.
     """
 
     row: np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -37,14 +37,16 @@ class Evaluation:
 
 
 def evaluate(data: Dataset, outputs: Outputs) -> Evaluation:
-    """The model's forecasts, each calibrated on the misses known on its session."""
+    """The model's forecasts, each calibrated on the residuals known on its session."""
 
     def made_at(row: int) -> Forecast:
-        calibration = calibrate(data, outputs, row)
         index = row - outputs.first
-        centre = calibration.shrinkage * outputs.expected[index] * data.unit[row]
-        width = np.exp(outputs.log_ratio[index]) * data.unit[row]
-        return forecast(data.horizon, centre, width, calibration.quantiles)
+        return calibrate(data, outputs, row).forecast(
+            data.horizon,
+            expected=outputs.expected[index],
+            log_ratio=outputs.log_ratio[index],
+            unit=data.unit[row],
+        )
 
     return collect(data, first_evaluated(data, outputs), made_at)
 
@@ -60,5 +62,5 @@ def collect(data: Dataset, first: int, made_at: Callable[[int], Forecast]) -> Ev
 
 
 def first_evaluated(data: Dataset, outputs: Outputs) -> int:
-    """The first row at which enough misses are known for an interval."""
-    return outputs.first + ENOUGH + data.horizon - 1
+    """The first row at which SMALLEST_SAMPLE residuals are known."""
+    return outputs.first + SMALLEST_SAMPLE + data.horizon - 1

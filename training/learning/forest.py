@@ -14,13 +14,13 @@ from sklearn.preprocessing import StandardScaler
 
 from configuration import HORIZONS
 from features import PRICE_INPUTS, WIDTH_INPUTS
-from forecasting.formula import Formula, familiarity
+from forecasting.formula import Formula, training_inputs
 from training.learning.dataset import Dataset
 
-# Returns beyond this many units teach the expected return nothing but their own date.
+# The expected return learns from returns cut off at this many units, so that no single one decides.
 LARGEST_UNITS = 3.0
-# Between these quantiles of what was seen in training a linear model's extrapolations are held.
-HELD = (0.01, 0.99)
+# Quantiles of the log ratio in training that bound the output of the ridge.
+RIDGE_BOUNDS = (0.01, 0.99)
 
 # Shallow and few: deeper or more trees score the same and cost the service memory.
 FOREST = {"n_estimators": 50, "max_depth": 4, "max_samples": 0.5, "max_features": 0.35}
@@ -33,7 +33,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A model and how its outputs are read.
+    """A fitted model and the formula that reads its outputs.
 
     Attributes:
         model: three outputs, the columns of `forecasting.formula`: the expected return in units, and the log ratio of
@@ -58,14 +58,14 @@ def fit(data: Dataset, rows: int, seed: int) -> Fitted:
         _chosen(WIDTH_INPUTS, StandardScaler(), Ridge(**PARAMETERS["ridge"])).fit(inputs, log_ratio),
     ]
     model.n_features_in_ = inputs.shape[1]
-    lowest, highest = np.quantile(log_ratio, HELD)
+    lowest, highest = np.quantile(log_ratio, RIDGE_BOUNDS)
     formula = Formula(
         mean=float(log_ratio.mean()),
         lowest=float(lowest),
         highest=float(highest),
         trust=HORIZONS[data.horizon].correction_trust,
         echo_weight=HORIZONS[data.horizon].echo_weight,
-        familiarity=familiarity(inputs),
+        training_inputs=training_inputs(inputs),
     )
     return Fitted(model, formula)
 

@@ -11,6 +11,7 @@ from time import perf_counter
 from configuration import HORIZONS
 from features import NAMES
 from features.matrix import FeatureMatrix
+from forecasting.calibration import Calibration
 from forecasting.metrics import Metrics
 from market.bars import Bars
 from training.errors import TrainingError
@@ -22,7 +23,7 @@ from training.learning.plots import plots
 from training.learning.promotion import Candidate
 from training.learning.scores import comparison, summary
 from training.learning.ta_reference import check_reference
-from training.learning.walk_forward import Calibration, calibrate, walk_forward
+from training.learning.walk_forward import calibrate, walk_forward
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ def recipe(plan: TrainingConfig, horizon: int) -> str:
 
 
 def train(bars: Bars, horizon: int, plan: TrainingConfig) -> Trained:
-    """Walk forward through `bars`, calibrate on the misses, fit on everything known.
+    """Walk forward through `bars`, calibrate on the residuals, fit on everything known.
 
     Raises:
         TooFewSessions: the history is too short.

@@ -15,12 +15,12 @@ TURBULENT = 0.2
 
 
 def mean_absolute_error(forecast: FloatArray, actual: FloatArray) -> float:
-    """Mean of the absolute misses, in units of the return (0.0119 is 1.19 %)."""
+    """Mean absolute error, in units of the return (0.0119 is 1.19 %)."""
     return float(np.mean(np.abs(forecast - actual)))
 
 
 def root_mean_squared_error(forecast: FloatArray, actual: FloatArray) -> float:
-    """Root of the mean squared miss, in units of the return."""
+    """Root mean squared error, in units of the return."""
     return float(np.sqrt(np.mean((forecast - actual) ** 2)))
 
 
@@ -30,7 +30,7 @@ def direction_accuracy(probability_up: FloatArray, actual: FloatArray) -> float:
 
 
 def brier_score(probability_up: FloatArray, actual: FloatArray) -> float:
-    """Mean squared difference between the probability of a rise and whether there was one; 0.25 is a coin.
+    """Mean squared difference between the probability of a rise and 1 for a rise, 0 for none; a coin scores 0.25.
 
     Source: Brier, "Verification of Forecasts Expressed in Terms of Probability", 1950.
     """

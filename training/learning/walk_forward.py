@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.baseline import ENOUGH, MEMORY
-from forecasting.distribution import table
+from forecasting.baseline import LARGEST_SAMPLE, SMALLEST_SAMPLE
+from forecasting.calibration import Calibration
+from forecasting.distribution import quantile_table
 from forecasting.formula import EXPECTED
 from market.bars import FloatArray
 from training.errors import TooFewSessions
@@ -15,14 +16,14 @@ from training.learning.forest import fit
 # Rows learnt from before the first test.
 FIRST_TRAINING = 252
 
-# The expected return is believed this much, give or take, before any miss is known; the misses of a few hundred
-# sessions move that little, because a slope estimated from them alone is mostly noise.
+# Mean and standard deviation of the shrinkage before any residual is known; those of a few hundred sessions move it
+# little, because a slope estimated from them alone is mostly noise.
 PRIOR_SHRINKAGE, PRIOR_ERROR = 0.1, 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outputs:
-    """What models that knew only the past said for the rows `first` to n of a data set, m = n - first of them.
+    """Outputs for the rows `first` to n of a data set, m = n - first of them, of models that knew only the past.
 
     Attributes:
         first: row of the data set that the first output belongs to.
@@ -35,19 +36,6 @@ class Outputs:
     log_ratio: FloatArray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Calibration:
-    """What past misses say: how much of the expected return to believe, and how the misses are spread.
-
-    Attributes:
-        shrinkage: 0 to 1.
-        quantiles: shape (len(PROBABILITIES),), of misses in units of the forecast width.
-    """
-
-    shrinkage: float
-    quantiles: FloatArray
-
-
 def walk_forward(data: Dataset, refit_every: int, seed: int, tested: int | None = None) -> Outputs:
     """Fit again every `refit_every` sessions on all rows whose return was known then.
 
@@ -58,7 +46,7 @@ def walk_forward(data: Dataset, refit_every: int, seed: int, tested: int | None 
     Raises:
         TooFewSessions: too few rows to learn from and then to calibrate on.
     """
-    needed = FIRST_TRAINING + ENOUGH + 2 * data.horizon
+    needed = FIRST_TRAINING + SMALLEST_SAMPLE + 2 * data.horizon
     if len(data) < needed:
         raise TooFewSessions(
             f"{data.ticker}: {len(data)} sessions with all inputs, but {needed} are needed at horizon {data.horizon};"
@@ -90,21 +78,22 @@ def calibrate(data: Dataset, outputs: Outputs, now: int) -> Calibration:
     units = data.actual[rows] / data.unit[rows]
     expected, ratio = outputs.expected[:count], np.exp(outputs.log_ratio[:count])
     shrinkage = shrinkage_of(expected, units, data.horizon)
-    misses = (units - shrinkage * expected) / ratio
-    return Calibration(shrinkage, table(misses[-MEMORY:], data.horizon))
+    residuals = (units - shrinkage * expected) / ratio
+    return Calibration(shrinkage, quantile_table(residuals[-LARGEST_SAMPLE:], data.horizon))
 
 
 def shrinkage_of(expected: FloatArray, units: FloatArray, horizon: int) -> float:
-    """Share of the expected return to believe: the slope of what happened on it, drawn to a small prior, 0 to 1.
+    """Share of the expected return to use: the slope of returns on it, drawn to a small prior, 0 to 1.
 
     Args:
-        expected: shape (n,), what models said.
-        units: shape (n,), what happened; labels over `horizon` sessions overlap, which multiplies their error.
+        expected: shape (n,), expected returns in units.
+        units: shape (n,), the returns that followed, in units; those over
+            `horizon` sessions overlap, which multiplies their error.
 
     Source: the posterior mean of a normal prior and a normal error, as in any text on Bayesian regression.
     """
     energy = float(expected @ expected)
-    if expected.size < ENOUGH or energy == 0:
+    if expected.size < SMALLEST_SAMPLE or energy == 0:
         return PRIOR_SHRINKAGE
     slope = float(expected @ units) / energy
     prior, evidence = 1 / PRIOR_ERROR**2, energy / (horizon * float(np.mean(units**2)))

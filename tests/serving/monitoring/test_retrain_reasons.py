@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from features import NAMES, features
-from forecasting.formula import familiarity
+from forecasting.formula import training_inputs
 from forecasting.model_store import PublishedModel
 from market.bars import Bars
 from serving.contract.schemas import Accuracy
@@ -50,11 +50,11 @@ def test_age_counts_without_new_bars(card: Callable[..., Any], make_bars: MakeBa
 
 def test_strange_inputs_are_counted(card: Callable[..., Any], make_bars: MakeBars) -> None:
     bars = make_bars()
-    usual = familiarity(features(bars, 1)[66:])
+    usual = training_inputs(features(bars, 1)[66:])
     tight = usual.model_copy(update={"limit": usual.limit / 1000})
     formula = card().formula
-    assert reasons(card(formula=formula.model_copy(update={"familiarity": usual})), bars, None, NOW) == []
-    (found,) = reasons(card(formula=formula.model_copy(update={"familiarity": tight})), bars, None, NOW)
+    assert reasons(card(formula=formula.model_copy(update={"training_inputs": usual})), bars, None, NOW) == []
+    (found,) = reasons(card(formula=formula.model_copy(update={"training_inputs": tight})), bars, None, NOW)
     assert found == "inputs of 60 of the last 60 sessions lie beyond its training"
     assert len(NAMES) == len(usual.mean)
 

@@ -1,0 +1,34 @@
+"""The forecast's equation: a model's outputs scaled by what past residuals say of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.distribution import Forecast, forecast
+from market.bars import FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """What past residuals say about a model.
+
+    Attributes:
+        shrinkage: share of the expected return to use, 0 to 1.
+        quantiles: shape (len(PROBABILITIES),), of residuals in units of the forecast width.
+    """
+
+    shrinkage: float
+    quantiles: FloatArray
+
+    def forecast(
+        self, horizon: int, *, expected: float, log_ratio: float, unit: float, extrapolating: bool = False
+    ) -> Forecast:
+        """The forecast `shrinkage * expected * unit + exp(log_ratio) * unit * Z`.
+
+        Args:
+            expected: return that the model expects, in units.
+            log_ratio: log of the width over the unit.
+            unit: volatility level times the square root of the horizon, as a return.
+        """
+        centre, width = self.shrinkage * expected * unit, float(np.exp(log_ratio)) * unit
+        return forecast(horizon, centre, width, self.quantiles, extrapolating=extrapolating)
