@@ -2,6 +2,7 @@ PYTHON ?= python3.11
 HOST ?= 127.0.0.1
 PORT ?= 3000
 UI_PORT ?= 5000
+VERSION ?= latest
 
 # Variables that are already set win.
 export STOCKS_HOME ?= $(CURDIR)/var
@@ -15,10 +16,10 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 
 	--no-emit-index-url --no-annotate --no-header pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test train ui bento bench scale lock clean
+.PHONY: help setup serve test train ui bento image training-image bench scale lock clean
 
 help:  ## this list
-	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(VENV)/.training  ## .venv, from the locks
 
@@ -33,6 +34,13 @@ ui: setup  ## MLflow on UI_PORT: compare runs and versions
 
 bento: setup  ## a bento with the champions inside, exported to dist/
 	$(RUN) -m training bento
+
+image: setup  ## stock-prediction:VERSION around that bento, also without champions, by docker, podman or buildah
+	$(RUN) -m training bento --allow-empty
+	deploy/image/build.sh serving stock-prediction:$(VERSION)
+
+training-image: setup  ## stock-prediction-training:VERSION, for trainers, Dask workers and the MLflow server
+	deploy/image/build.sh training stock-prediction-training:$(VERSION)
 
 bench: $(VENV)/.dev  ## this service beside others on this machine; results in benchmarks/
 	$(RUN) -m benchmarks.serving

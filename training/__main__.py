@@ -179,12 +179,13 @@ def status() -> None:
     default=configuration.ROOT / "dist" / "stock_prediction.bento",
     help="File to write; dist/stock_prediction.bento without it.",
 )
-def bento(out: Path) -> None:
+@click.option("--allow-empty", is_flag=True, help="Build it without any model too; the baseline answers meanwhile.")
+def bento(out: Path, allow_empty: bool) -> None:  # noqa: FBT001
     """Exit status 0 only when it was built."""
     settings = prepare()
     from training.publishing.bento import build_bento
 
-    tag, models = build_bento(settings, out)
+    tag, models = build_bento(settings, out, allow_empty=allow_empty)
     click.echo(f"{tag} with {models} models, exported to {out}")
 
 

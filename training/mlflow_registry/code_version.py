@@ -1,5 +1,6 @@
 """Which code trained a model."""
 
+import os
 import subprocess
 from functools import cache
 
@@ -8,10 +9,10 @@ from configuration import ROOT
 
 @cache
 def code_version() -> str:
-    """Commit of the checkout, with `+` when it has been changed since; `unknown` outside a checkout."""
+    """Commit of the checkout, with `+` when it has been changed since; in an image, what SOURCE_COMMIT says."""
     commit = _git("rev-parse", "HEAD")
     if not commit:
-        return "unknown"
+        return os.environ.get("SOURCE_COMMIT", "unknown")
     return commit + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
 
 

@@ -15,8 +15,11 @@ class NothingPublished(TrainingError):
     """There is no model to put into a bento."""
 
 
-def build_bento(settings: Settings, export: Path) -> tuple[str, int]:
+def build_bento(settings: Settings, export: Path, *, allow_empty: bool = False) -> tuple[str, int]:
     """Build a bento from `bentofile.yaml` with the champions inside, and export it to the file `export`.
+
+    Args:
+        allow_empty: build one without models too; the baseline answers until models are published.
 
     Returns:
         Its tag, and the number of models in it.
@@ -25,7 +28,7 @@ def build_bento(settings: Settings, export: Path) -> tuple[str, int]:
         NothingPublished: no model was published yet.
     """
     models = _champions(settings)
-    if not models:
+    if not models and not allow_empty:
         raise NothingPublished("no model is published yet; run `make train` first")
     options = yaml.safe_load((ROOT / "bentofile.yaml").read_text(encoding="utf-8"))
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
