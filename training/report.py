@@ -41,5 +41,5 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
         f"{metrics.coverage:.1%}",
         f"{metrics.training_time:.1f}",
         "simulated" if outcome.simulated else "real",
-        "[green]promoted" if outcome.promoted else "[yellow]kept",
+        "[green]promoted" if outcome.promoted else "[yellow]rejected",
     )

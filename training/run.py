@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from configuration import Settings
 from forecasting.metrics import Metrics
 from market.bars import Bars
@@ -14,6 +16,8 @@ from training.loading import chunks, load
 from training.mlflow_registry.registry import Registered, Registry
 from training.publishing.operations import newest_card, release
 from training_queue.jobs import Status, TrainingJobs
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,8 @@ def run_one(settings: Settings, ticker: str, horizon: int, *, again: bool = True
         return Outcome(ticker, horizon, promoted=False, reason=failures[ticker])
     registry = Registry(settings)
     try:
-        if not again and (version := _kept_before(settings, registry, bars[ticker], horizon)):
-            return Outcome(ticker, horizon, promoted=False, reason="kept on the same bars before", version=version)
+        if not again and (version := _rejected_before(settings, registry, bars[ticker], horizon)):
+            return Outcome(ticker, horizon, promoted=False, reason="rejected on the same bars before", version=version)
         with registry.pipeline_run(f"refit {ticker}-{horizon}", {"tickers": ticker}):
             trained = attempt(bars[ticker], horizon, training_config(settings))
             outcome = _finish(settings, registry, bars[ticker], horizon, trained)
@@ -118,7 +122,7 @@ def _totals(outcomes: Sequence[Outcome]) -> dict[str, float]:
     skills = [outcome.skill for outcome in outcomes if outcome.skill is not None]
     totals: dict[str, float] = {
         "models_promoted": sum(outcome.promoted for outcome in outcomes),
-        "models_kept": sum(not (outcome.promoted or outcome.failed) for outcome in outcomes),
+        "models_rejected": sum(not (outcome.promoted or outcome.failed) for outcome in outcomes),
         "models_failed": sum(outcome.failed for outcome in outcomes),
     }
     return totals | ({"mean_skill_over_last_252": sum(skills) / len(skills)} if skills else {})
@@ -139,7 +143,12 @@ def _chunk(settings: Settings, registry: Registry, order: RunRequest, tickers: S
         calls = [call for call in calls if not _is_left_out(settings, registry, order, *call[:2])]
     results = order.engine.map(attempt, calls)
     for (series, horizon, _), trained in zip(calls, results, strict=True):
-        yield _finish(settings, registry, series, horizon, trained)
+        try:
+            yield _finish(settings, registry, series, horizon, trained)
+        except Exception as error:  # one model's trouble is never another's
+            log.exception("training.failed", ticker=series.ticker, horizon=horizon)
+            reason = f"{series.ticker}: {type(error).__name__}: {error}; the log has the traceback"
+            yield Outcome(series.ticker, horizon, promoted=False, reason=reason)
 
 
 def _is_left_out(settings: Settings, registry: Registry, order: RunRequest, bars: Bars, horizon: int) -> bool:
@@ -153,15 +162,15 @@ def _is_done(settings: Settings, registry: Registry, bars: Bars, horizon: int) -
     card = newest_card(settings, bars.ticker, horizon)
     if card is not None and card.bars_sha256 == bars.fingerprint():
         return True
-    return _kept_before(settings, registry, bars, horizon) is not None
+    return _rejected_before(settings, registry, bars, horizon) is not None
 
 
-def _kept_before(settings: Settings, registry: Registry, bars: Bars, horizon: int) -> int | None:
-    """The version that was kept back on these very bars with this recipe, if that was the last one."""
+def _rejected_before(settings: Settings, registry: Registry, bars: Bars, horizon: int) -> int | None:
+    """The newest version, if it was rejected on these bars with this recipe."""
     standing = registry.standing(bars.ticker, horizon)
     same = (bars.fingerprint(), recipe(training_config(settings), horizon))
-    is_kept = standing.decision == "kept" and (standing.bars_sha256, standing.recipe) == same
-    return standing.newest if is_kept else None
+    is_rejected = standing.decision == "rejected" and (standing.bars_sha256, standing.recipe) == same
+    return standing.newest if is_rejected else None
 
 
 def _finish(settings: Settings, registry: Registry, bars: Bars, horizon: int, trained: Trained | str) -> Outcome:

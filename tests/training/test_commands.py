@@ -120,7 +120,7 @@ def test_train_can_resume(trained: "subprocess.CompletedProcess[str]", home: Pat
 
 
 @pytest.mark.slow
-def test_a_resumed_training_leaves_out_what_was_kept_back_on_the_same_bars(
+def test_a_resumed_training_leaves_out_what_was_rejected_on_the_same_bars(
     home: Path, files: Path, tmp_path: Path
 ) -> None:
     # A recipe that is new each time has to beat the champion by a share that nothing can.
@@ -129,7 +129,7 @@ def test_a_resumed_training_leaves_out_what_was_kept_back_on_the_same_bars(
     assert command(home, files, *words).returncode == 0
     lines = (files / "ALSO.csv").read_text(encoding="utf-8").splitlines()
     (tmp_path / "ALSO.csv").write_text("\n".join(lines[:-5]) + "\n", encoding="utf-8")
-    assert "kept" in command(home, tmp_path, *words, **kept).stdout
+    assert "rejected" in command(home, tmp_path, *words, **kept).stdout
 
     again = command(home, tmp_path, *words, "--resume", **kept)
     otherwise = command(home, tmp_path, *words, "--resume", **(kept | {"STOCKS_TRAINING__TESTED": "310"}))

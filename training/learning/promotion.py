@@ -1,6 +1,6 @@
-"""Whether a new version may take the place of the one that serves."""
+"""Decide whether a new version replaces the one that serves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,15 +13,17 @@ SIGNIFICANCE = 0.05
 RESAMPLES = 2000
 # Sessions resampled together: volatility comes in runs, and labels over h sessions overlap.
 SHORTEST_BLOCK = 10
+# Fewer independent blocks than this say nothing about a difference.
+FEWEST_BLOCKS = 5
 HOLDS = "it is not significantly worse than the baseline"
-# A refit of the champion's own recipe on newer bars is scored on the same folds, give or take where the calibration
-# begins; within this share it is taken for the fresher bars' sake.
+# A refit of the champion's own recipe on newer bars is promoted for the fresher bars unless its score is worse by more
+# than this share: the two are scored on the same folds, but their calibrations begin at different sessions.
 SAME_RECIPE_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """What promotion looks at.
+    """The scored forecasts of a version, as promotion compares them.
 
     Attributes:
         recipe: fingerprint of everything but the bars that decides what is learnt.
@@ -40,28 +42,29 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The outcome, with the numbers it rests on.
+    """Whether a version is promoted, with the numbers that decided it.
 
     Attributes:
         baseline_difference: mean daily interval score less the baseline's; below 0 is better.
         baseline_lower_bound: one-sided 95 % lower bound of it.
-        champion_improvement: share by which the score is lower than the champion's on common sessions, if it was asked.
+        champion_improvement: share by which the score is lower than the champion's on common sessions; null when the
+            version was not compared with one.
     """
 
     promoted: bool
     reason: str
-    baseline_difference: float
-    baseline_lower_bound: float
+    baseline_difference: float | None = None
+    baseline_lower_bound: float | None = None
     champion_improvement: float | None = None
 
     def tags(self) -> dict[str, str]:
-        """As written on the version and its run."""
+        """The tags of the version and of its run."""
         numbers = {
             "baseline_difference": self.baseline_difference,
             "baseline_lower_bound": self.baseline_lower_bound,
             "champion_improvement": self.champion_improvement,
         }
-        decision = {"decision": "promoted" if self.promoted else "kept", "decision_reason": self.reason}
+        decision = {"decision": "promoted" if self.promoted else "rejected", "decision_reason": self.reason}
         return decision | {name: f"{value:.6g}" for name, value in numbers.items() if value is not None}
 
 
@@ -76,25 +79,32 @@ def decide(
         margin: share of the champion's interval score.
     """
     known = np.isfinite(challenger.evaluation.actual)
+    block = max(SHORTEST_BLOCK, 2 * horizon)
+    if (scored := np.count_nonzero(known)) < FEWEST_BLOCKS * block:
+        return Decision(False, f"it has {scored} scored sessions, but {FEWEST_BLOCKS * block} are needed to judge it")
     differences = challenger.scores()[known] - interval_scores(baseline.lower, baseline.upper, baseline.actual)[known]
-    bound = lower_bound(differences, max(SHORTEST_BLOCK, 2 * horizon))
+    bound = lower_bound(differences, block)
     numbers = float(np.mean(differences)), bound
     if bound > 0:
         return Decision(False, "it is significantly worse than the baseline", *numbers)
-    if champion is None:
-        return Decision(True, f"{HOLDS}, and there is no champion", *numbers)
-    improvement = _improvement(challenger, champion)
-    if improvement is None:
-        return Decision(True, f"{HOLDS}, and shares no sessions with the champion", *numbers)
-    same = challenger.recipe == champion.recipe
-    if same and improvement >= -SAME_RECIPE_TOLERANCE:
-        return Decision(True, "it is the champion's recipe, and holds its level", *numbers, improvement)
-    if not same and improvement >= margin:
-        return Decision(True, f"it beats the champion by {improvement:.2%}", *numbers, improvement)
-    asked = -SAME_RECIPE_TOLERANCE if same else margin
-    return Decision(
-        False, f"its improvement on the champion is {improvement:.2%}, not {asked:.2%}", *numbers, improvement
-    )
+    improvement = _improvement(challenger, champion) if champion is not None else None
+    if champion is None or improvement is None:
+        missing = "there is no champion" if champion is None else "it shares no sessions with the champion"
+        return Decision(True, f"{HOLDS}, and {missing}", *numbers)
+    is_same_recipe = challenger.recipe == champion.recipe
+    return _against_champion(Decision(True, "", *numbers, improvement), margin, is_same_recipe=is_same_recipe)
+
+
+def _against_champion(decision: Decision, margin: float, *, is_same_recipe: bool) -> Decision:
+    improvement = decision.champion_improvement or 0.0
+    needed = -SAME_RECIPE_TOLERANCE if is_same_recipe else margin
+    if improvement < needed:
+        reason = f"its improvement on the champion is {improvement:.2%}, not {needed:.2%}"
+    elif is_same_recipe:
+        reason = "it is the champion's recipe, and holds its level"
+    else:
+        reason = f"it beats the champion by {improvement:.2%}"
+    return replace(decision, promoted=improvement >= needed, reason=reason)
 
 
 def lower_bound(differences: FloatArray, block: int) -> float:
@@ -107,7 +117,7 @@ def lower_bound(differences: FloatArray, block: int) -> float:
     Source: Politis and Romano, "A Circular Block-Resampling Procedure for Stationary Data", 1992.
     """
     count = differences.size
-    wrapped = np.concatenate((differences, differences[: block - 1]))
+    wrapped = np.resize(differences, count + block - 1)
     sums = np.convolve(wrapped, np.ones(block), mode="valid")[:count]
     blocks = -(-count // block)
     starts = np.random.default_rng(0).integers(0, count, size=(RESAMPLES, blocks))

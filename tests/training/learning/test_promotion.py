@@ -32,10 +32,12 @@ def test_a_first_version_as_good_as_the_baseline_is_promoted() -> None:
 
 
 @pytest.mark.parametrize("horizon", [1, 5, 21])
-def test_a_version_significantly_worse_than_the_baseline_is_kept_even_without_a_champion(horizon: int) -> None:
+def test_a_version_significantly_worse_than_the_baseline_is_rejected_even_without_a_champion(horizon: int) -> None:
     decision = decide(candidate(2.0), evaluation(1.0), None, horizon, 0.002)
     assert not decision.promoted
     assert decision.reason == "it is significantly worse than the baseline"
+    assert decision.baseline_difference is not None
+    assert decision.baseline_lower_bound is not None
     assert 0 < decision.baseline_lower_bound < decision.baseline_difference
 
 
@@ -46,14 +48,14 @@ def test_a_better_recipe_is_promoted_and_says_by_how_much() -> None:
     assert f"{decision.champion_improvement:.2%}" in decision.reason
 
 
-def test_a_better_recipe_by_less_than_the_margin_is_kept() -> None:
+def test_a_better_recipe_by_less_than_the_margin_is_rejected() -> None:
     old = candidate(1.3, recipe="old")
     improvement = decide(candidate(1.0), evaluation(1.0), old, 1, 0.002).champion_improvement
     assert improvement is not None
     assert not decide(candidate(1.0), evaluation(1.0), old, 1, improvement + 0.001).promoted
 
 
-def test_a_worse_recipe_is_kept() -> None:
+def test_a_worse_recipe_is_rejected() -> None:
     decision = decide(candidate(1.3), evaluation(1.3), candidate(1.0, recipe="old"), 1, 0.002)
     assert not decision.promoted
     assert "not 0.20%" in decision.reason
@@ -65,9 +67,36 @@ def test_the_champions_own_recipe_on_newer_bars_is_promoted() -> None:
     assert decision.reason == "it is the champion's recipe, and holds its level"
 
 
-def test_the_champions_own_recipe_is_kept_when_it_has_become_worse() -> None:
+def test_the_champions_own_recipe_is_rejected_when_it_has_become_worse() -> None:
     decision = decide(candidate(1.5, recipe="same"), evaluation(1.5), candidate(1.0, recipe="same"), 1, 0.002)
     assert not decision.promoted
+
+
+@pytest.mark.parametrize(("horizon", "needed"), [(1, 50), (5, 50), (21, 210)])
+@pytest.mark.parametrize("scored", [1, 15, 30, 40, 49])
+def test_a_version_scored_on_few_sessions_is_rejected_whatever_its_scores(
+    horizon: int, needed: int, scored: int
+) -> None:
+    young = first(candidate(1.0), scored)
+
+    decision = decide(young, first(candidate(1.5), scored).evaluation, None, horizon, 0.002)
+
+    assert not decision.promoted
+    assert decision.reason == f"it has {scored} scored sessions, but {needed} are needed to judge it"
+    assert set(decision.tags()) == {"decision", "decision_reason"}
+
+
+def first(version: Candidate, scored: int) -> Candidate:
+    """A version of which the first `scored` sessions alone are known."""
+    actual = np.where(np.arange(DAYS) < scored, ACTUAL, np.nan)
+    return replace(version, evaluation=replace(version.evaluation, actual=actual))
+
+
+@pytest.mark.parametrize("count", [1, 2, 20, 41, 42, 43])
+def test_the_bound_of_fewer_differences_than_a_block_is_their_mean_at_most(count: int) -> None:
+    differences = np.random.default_rng(3).standard_normal(count)
+
+    assert lower_bound(differences, 42) <= differences.mean() + 1e-12
 
 
 def test_versions_are_compared_on_the_sessions_they_share() -> None:

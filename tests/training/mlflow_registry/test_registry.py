@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from mlflow.tracking import MlflowClient
 from configuration import Settings
 from forecasting.model_store import default_roots, newest_folder, read_published_model
 from market.calendar.sessions import Sessions
+from tests.serving.running import wait_until
 from training.errors import NotPublished, RegistryError
 from training.learning.forest import fit
 from training.learning.pipeline import Trained
@@ -160,9 +160,9 @@ def test_the_newest_version_is_that_of_the_highest_number(registry: Registry, se
     client.create_registered_model("forest-TEST-1")
     for _ in range(11):
         client.create_model_version("forest-TEST-1", str(settings.home))
-    client.set_model_version_tag("forest-TEST-1", "11", "decision", "kept")
+    client.set_model_version_tag("forest-TEST-1", "11", "decision", "rejected")
     client.set_model_version_tag("forest-TEST-1", "9", "decision", "promoted")
-    assert (registry.standing("TEST", 1).newest, registry.standing("TEST", 1).decision) == (11, "kept")
+    assert (registry.standing("TEST", 1).newest, registry.standing("TEST", 1).decision) == (11, "rejected")
 
 
 def test_no_version_is_champion_and_challenger_at_once(
@@ -223,7 +223,7 @@ def test_a_challenger_trained_on_shuffled_labels_is_not_promoted(registry: Regis
     registered = registry.record(bad)
     registry.write_decision("TEST", 1, registered.version, decision)
     assert not decision.promoted
-    assert registry.standing("TEST", 1).decision == "kept"
+    assert registry.standing("TEST", 1).decision == "rejected"
 
 
 def shuffled(trained: Trained) -> Trained:
@@ -289,16 +289,17 @@ def server(tmp_path: Path) -> "Iterator[tuple[str, subprocess.Popen[bytes]]]":
     with (tmp_path / "server" / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "mlflow", *words], stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            httpx.get(f"{url}/health", timeout=10)
-            break
-        except httpx.HTTPError:
-            time.sleep(0.2)
+    wait_until(lambda: answers(url), 180, "an MLflow server")
     yield url, process
     end_tree(process.pid)
     process.wait(timeout=120)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=10).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def end_tree(pid: int) -> None:
@@ -320,6 +321,7 @@ def test_a_server_that_goes_away_in_the_middle_leaves_the_champion_untouched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setattr("training.mlflow_registry.tracking.ANSWERS_WITHIN", 60.0)
     url, process = server
     training = settings.training.model_copy(update={"tracking_uri": url})
     registry = Registry(settings.model_copy(update={"training": training}), sessions)

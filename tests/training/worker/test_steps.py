@@ -49,7 +49,7 @@ def test_a_step_is_trained_registered_and_told(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("model_store")
-def test_what_was_kept_back_is_not_trained_again_on_the_same_bars_unless_a_person_asks(
+def test_what_was_rejected_is_not_trained_again_on_the_same_bars_unless_a_person_asks(
     jobs: TrainingJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STOCKS_TRAINING__TESTED", "250")
@@ -61,7 +61,7 @@ def test_what_was_kept_back_is_not_trained_again_on_the_same_bars_unless_a_perso
     asked = worked(jobs, configuration.load(), "MSFT", RETRAIN)
 
     assert [one.status for one in (first, again, asked)] == ["kept", "kept", "kept"]
-    assert again.reason == "version 2: kept on the same bars before"
+    assert again.reason == "version 2: rejected on the same bars before"
     assert asked.reason.startswith("version 3: its improvement on the champion")
 
 
