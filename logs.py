@@ -61,7 +61,7 @@ def _no_mistake_of_a_client(record: logging.LogRecord) -> bool:
     """Whether a line about a failed request is worth writing: the answer says what a client has done wrong."""
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, ValidationError):
-        return error.title != "Input"  # BentoML's name for what a request holds
+        return not error.title.endswith("IODescriptor")  # BentoML's name for what a request holds
     return int(getattr(error, "error_code", SERVER_ERROR)) >= SERVER_ERROR
 
 

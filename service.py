@@ -9,23 +9,24 @@ import configuration
 
 configuration.anchor()
 
+import functools
 import os
 import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import bentoml
-from bentoml.exceptions import InvalidArgument
 
-from compat import bentoml_supervisor, bentoml_timeout
+from compat import bentoml_entrance, bentoml_supervisor
 from concurrency.parent_death import end_with_parent
-from serving.contract.problems import Problem, too_late
-from serving.contract.schemas import Predictions, Tickers
+from serving.contract.schemas import Predictions, PredictionsRequest, Tickers
+from serving.http.prediction import predict_many
 from serving.runtime_folder import metrics_folder, runtime_folder
 from serving.startup import explain_busy_port
 from serving.training_requests.trainer_process import can_train, start_trainer
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp
 
     from serving.container import Container
@@ -37,19 +38,18 @@ except configuration.ConfigurationError as error:
 
 explain_busy_port()
 
-# Whose word on a client's address the server believes; its own default is anybody on this machine.
-os.environ.setdefault("FORWARDED_ALLOW_IPS", ",".join(settings.security.trusted_proxies))
-
-bentoml_timeout.install(too_late)
 bentoml_supervisor.keep_metrics_in(metrics_folder)
+
+# The proxies whose word on a client's address the server believes, whatever the environment says; by default none.
+os.environ["FORWARDED_ALLOW_IPS"] = ",".join(settings.security.trusted_proxies)
 
 QUIET: dict[str, Any] = {
     "metrics": {"enabled": False},
     "tracing": {"excluded_urls": ".*"},
     "logging": {"access": {"enabled": False}},
 }
-# BentoML's own time-out only stands behind ours, which answer with a reason.
-BEHIND_OURS = 2 * settings.serving.deadline
+# BentoML's own time-out stands behind ours, which answer with a reason.
+BEHIND_OURS = 3 * settings.serving.deadline
 RUNNER_PROCESS = settings.serving.runner == "process"
 
 
@@ -92,25 +92,25 @@ class StockPrediction:
 
     def __init__(self) -> None:
         import logs
-        from serving.container import Container, embedded_forests, forests_behind
+        from serving.container import Container, embedded_forests, remote_forests
         from serving.telemetry import tracing
 
         end_with_parent()
         logs.configure(settings.serving.log_level)
         tracing.configure(settings.tracing)
-        self.stack = Container.open(
-            settings, forests_behind(self._ask) if RUNNER_PROCESS else embedded_forests(settings)
+        # The client learns what the runner offers when it first calls it, so its method is looked up at each call.
+        forests = (
+            remote_forests(lambda rows: self.runner.to_async.predict(rows))  # noqa: PLW0108
+            if RUNNER_PROCESS
+            else embedded_forests(settings)
         )
+        self.container = Container.open(settings, forests)
         self._background = AsyncExitStack()
-
-    async def _ask(self, rows: list[Any]) -> list[tuple[bytes, str]]:
-        answers: list[tuple[bytes, str]] = await self.runner.to_async.predict(rows)
-        return answers
 
     @bentoml.on_startup
     async def start(self) -> None:
         """Warm up, follow the model store, count."""
-        await self._background.enter_async_context(self.stack.running())
+        await self._background.enter_async_context(self.container.running())
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
@@ -130,24 +130,22 @@ class StockPrediction:
         if can_train():
             start_trainer()
 
-    @bentoml.api(route="/predict")
-    async def predict(self, tickers: Tickers, horizon: int = 1) -> Predictions:
+    @bentoml.api(route="/predict", input_spec=PredictionsRequest, output_spec=Predictions)
+    async def predict(self, tickers: Tickers, horizon: int = 1) -> "Response":
         """Predictions for several tickers; one that fails spoils no other."""
-        try:
-            return await self.stack.predictor.predict_many(tickers, horizon)
-        except Problem as problem:
-            raise InvalidArgument(problem.detail) from None
+        return await predict_many(self.container.predictor, tickers, horizon)
 
 
-def _stack() -> "Container":
-    stack: Container = bentoml.get_current_service().stack
-    return stack
+@functools.cache
+def _container() -> "Container":
+    container: Container = bentoml.get_current_service().container
+    return container
 
 
 def _entrance(app: "ASGIApp") -> "ASGIApp":
-    from serving.http.asgi import make_asgi
+    from serving.http.entrance import make_entrance
 
-    return make_asgi(app, settings, _stack)
+    return make_entrance(app, settings, _container)
 
 
-StockPrediction.add_asgi_middleware(_entrance)
+bentoml_entrance.stand_before(StockPrediction, _entrance)

@@ -38,17 +38,17 @@ class Container:
     inference: Inference
     status: Status
     retraining: Retraining
-    figures: PerformanceReports
+    reports: PerformanceReports
     champions: Champions
     market: Market
-    shared: RedisCache
+    redis_cache: RedisCache
     performance: Performance
-    record: TrackRecord
+    track_record: TrackRecord
 
     @classmethod
     def open(cls, settings: Settings, call: Call) -> Self:
         """Wire the parts as configured; `call` reaches the forests."""
-        market, shared = Market.open(settings), RedisCache.open(settings)
+        market, redis_cache = Market.open(settings), RedisCache.open(settings)
         ask = MicroBatcher[Row, Output](call, _observe).ask
         forecaster = Forecaster(call, _observe)
         keys = [(ticker, horizon) for horizon in settings.horizons for ticker in settings.tickers]
@@ -64,15 +64,15 @@ class Container:
                 wanted.ask(ticker, horizon)
 
         champions = Champions(default_roots(settings), keys, attempt)
-        record, performance = TrackRecord(settings.home), Performance()
-        forecasts = ForecastCache(shared, settings.cache.prediction_ttl)
+        track_record, performance = TrackRecord(settings.home), Performance()
+        forecasts = ForecastCache(redis_cache, settings.cache.prediction_ttl)
         predictor = CachedPredictor(
             settings,
             Predictor(settings, market, champions, forecaster, forecasts),
-            shared,
+            redis_cache,
             model=lambda ticker, horizon: model_tag(champions.get(ticker, horizon)),
             wanted=want,
-            note=record.note,
+            note=track_record.note,
         )
         champions.on_swap(predictor.expire)
         return cls(
@@ -83,18 +83,18 @@ class Container:
                 market,
                 champions,
                 predictor=predictor,
-                shared=shared,
+                shared=redis_cache,
                 probe=attempt,
-                accuracy=record.score,
+                accuracy=track_record.score,
                 last_training=jobs.last,
             ),
             retraining=Retraining(settings, jobs, worker),
-            figures=PerformanceReports(settings, performance, market, record),
+            reports=PerformanceReports(settings, performance, market, track_record),
             champions=champions,
             market=market,
-            shared=shared,
+            redis_cache=redis_cache,
             performance=performance,
-            record=record,
+            track_record=track_record,
         )
 
     @asynccontextmanager
@@ -109,12 +109,12 @@ class Container:
             for task in background:
                 with suppress(asyncio.CancelledError):
                     await task
-            await self.shared.close()
+            await self.redis_cache.close()
             await self.market.close()
 
     def exposition(self) -> bytes:
         """The text that Prometheus scrapes."""
-        return metrics.exposition(self.retraining.figures, self.record.figures, self.figures.memory_figures)
+        return metrics.exposition(self.retraining.figures, self.track_record.figures, self.reports.memory_figures)
 
     def _background(self) -> list[Coroutine[None, None, None]]:
         return [self._serve_models(), self.retraining.follow(self._trained), self.performance.watch()]
@@ -140,8 +140,8 @@ def embedded_forests(settings: Settings) -> Call:
     return call
 
 
-def forests_behind(predict: Callable[[list[Row]], Awaitable[Sequence[Sequence[Any]]]]) -> Call:
-    """Reach forests in a process of their own by its `predict`."""
+def remote_forests(predict: Callable[[list[Row]], Awaitable[Sequence[Sequence[Any]]]]) -> Call:
+    """Reach forests in a process of their own by its API `predict`."""
 
     async def call(rows: Sequence[Row]) -> Sequence[Output]:
         return [Output(*answer) for answer in await predict(list(rows))]

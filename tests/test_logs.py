@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 import logs
 
 
-class Input(BaseModel):
+class RequestIODescriptor(BaseModel):
     """Named as BentoML names what a request holds."""
 
     tickers: list[str]
@@ -48,7 +48,7 @@ def configured() -> Iterator[None]:
     ("error", "written"),
     [
         (InvalidArgument("horizon 2 is not configured"), False),
-        (error_of(Input), False),
+        (error_of(RequestIODescriptor), False),
         (error_of(Card), True),
         (ServiceUnavailable("no worker"), True),
         (BentoMLException("a bug", error_code=HTTPStatus.INTERNAL_SERVER_ERROR), True),

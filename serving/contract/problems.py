@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 MEDIA_TYPE = "application/problem+json"
+# Characters.
 LONGEST_DETAIL = 500
+LONGEST_ECHO = 100
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Problem(Exception):
             "title": self.status.phrase,
             "status": int(self.status),
             "detail": self.detail,
-            "instance": instance,
+            "instance": instance[:LONGEST_ECHO],
         }
 
     def render(self, instance: str) -> bytes:
@@ -57,18 +57,6 @@ def unprocessable(detail: str) -> Problem:
 def unavailable(detail: str, retry_after: int) -> Problem:
     """503; `retry_after` in seconds."""
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(retry_after)})
-
-
-def too_late(path: str, seconds: float) -> ASGIApp:
-    """An application that answers 504 to a request of `path` that was not answered within `seconds`."""
-    problem = Problem(HTTPStatus.GATEWAY_TIMEOUT, f"no answer within {seconds:g} s; ask again")
-
-    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
-        headers = [(b"content-type", MEDIA_TYPE.encode())]
-        await send({"type": "http.response.start", "status": int(problem.status), "headers": headers})
-        await send({"type": "http.response.body", "body": problem.render(path)})
-
-    return answer
 
 
 def translate(code: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Problem:

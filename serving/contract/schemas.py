@@ -15,13 +15,13 @@ def _iso(moment: datetime) -> str:
 Moment = Annotated[datetime, PlainSerializer(_iso, return_type=str)]
 
 
-class Answer(BaseModel):
+class Body(BaseModel):
     """Base of all of them."""
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
 
 
-class Interval(Answer):
+class Interval(Body):
     """Prices between which the close will be with probability `level`."""
 
     level: float
@@ -29,7 +29,7 @@ class Interval(Answer):
     upper: float
 
 
-class PricePrediction(Answer):
+class PricePrediction(Body):
     """Where the price is going."""
 
     price_target: float = Field(description="Median of the forecast close.")
@@ -42,7 +42,7 @@ class PricePrediction(Answer):
     target_on: date = Field(description="Session the forecast is for.")
 
 
-class ModelReference(Answer):
+class ModelReference(Body):
     """What made a forecast."""
 
     type: Literal["random_forest", "baseline"]
@@ -56,7 +56,7 @@ class ModelReference(Answer):
     )
 
 
-class DataReference(Answer):
+class DataReference(Body):
     """What a forecast was made from."""
 
     source: str = Field(description="Where the current price came from; `simulated` prices are invented.")
@@ -66,7 +66,7 @@ class DataReference(Answer):
     stale: bool = Field(description="Whether prices are older than the calendar says they should be.")
 
 
-class Prediction(Answer):
+class Prediction(Body):
     """The answer of GET /predict/{ticker}."""
 
     ticker: str
@@ -80,14 +80,18 @@ class Prediction(Answer):
 Tickers = Annotated[list[str], Field(min_length=1, max_length=1000)]
 
 
-class Question(Answer):
+class PredictionsRequest(Body):
     """The body of POST /predict."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"tickers": ["AAPL", "MSFT"]}]}
+    )
 
     tickers: Tickers
     horizon: int = Field(default=1, description="Sessions ahead.")
 
 
-class TickerProblem(Answer):
+class TickerProblem(Body):
     """Why one ticker of several has no prediction."""
 
     ticker: str
@@ -96,14 +100,14 @@ class TickerProblem(Answer):
     detail: str
 
 
-class Predictions(Answer):
+class Predictions(Body):
     """The answer of POST /predict."""
 
     predictions: list[Prediction]
     problems: list[TickerProblem]
 
 
-class LastTraining(Answer):
+class LastTraining(Body):
     """What came of the last training of a ticker and horizon, whether its model serves or not."""
 
     status: Literal["promoted", "kept", "failed"] = Field(
@@ -113,7 +117,7 @@ class LastTraining(Answer):
     reason: str
 
 
-class ModelStatus(Answer):
+class ModelStatus(Body):
     """The answer of GET /model/status/{ticker}."""
 
     ticker: str
@@ -131,7 +135,7 @@ class ModelStatus(Answer):
     metrics: Metrics | None
 
 
-class RetrainStep(Answer):
+class RetrainStep(Body):
     """One horizon of a training."""
 
     horizon: int
@@ -139,7 +143,7 @@ class RetrainStep(Answer):
     reason: str | None
 
 
-class Retrained(Answer):
+class Retrained(Body):
     """The answer of POST /model/retrain/{ticker} and of its job's URL; times are Unix seconds, null until known."""
 
     ticker: str
@@ -152,7 +156,7 @@ class Retrained(Answer):
     steps: list[RetrainStep]
 
 
-class Accuracy(Answer):
+class Accuracy(Body):
     """How predictions turned out whose target session has closed; errors are returns."""
 
     count: int
@@ -161,7 +165,7 @@ class Accuracy(Answer):
     direction_accuracy: float
 
 
-class RequestFigures(Answer):
+class RequestFigures(Body):
     """Requests of one route; times in seconds."""
 
     count: int
@@ -172,7 +176,7 @@ class RequestFigures(Answer):
     error_rate: float = Field(description="Fraction of answers with status 5xx.")
 
 
-class MemoryFigures(Answer):
+class MemoryFigures(Body):
     """MiB of all processes that serve; those of the trainer apart, which takes much while it trains."""
 
     current_mb: float
@@ -181,7 +185,7 @@ class MemoryFigures(Answer):
     trainer_mb: float
 
 
-class CacheFigures(Answer):
+class CacheFigures(Body):
     """Predictions that a cache answered."""
 
     hit_rate: float
@@ -190,7 +194,7 @@ class CacheFigures(Answer):
     by_layer: dict[str, int]
 
 
-class PredictionFigures(Answer):
+class PredictionFigures(Body):
     """Predictions, cached or not; times in seconds."""
 
     avg_time: float
@@ -199,14 +203,14 @@ class PredictionFigures(Answer):
     accuracy: dict[str, dict[int, Accuracy]]
 
 
-class ProviderFigures(Answer):
+class ProviderFigures(Body):
     """Requests that a provider took in the last 24 hours."""
 
     used_today: int
     limit_today: int | None
 
 
-class PerformanceMetrics(Answer):
+class PerformanceMetrics(Body):
     """The answer of GET /performance/metrics: the last quarter of an hour, over all workers."""
 
     timestamp: Moment
@@ -217,20 +221,20 @@ class PerformanceMetrics(Answer):
     provider_usage: dict[str, ProviderFigures]
 
 
-class ApiSummary(Answer):
+class ApiSummary(Body):
     """All requests."""
 
     p95_response_time: float
     error_rate: float
 
 
-class ModelSummary(Answer):
+class ModelSummary(Body):
     """All predictions."""
 
     predictions_under_100ms: float
 
 
-class PerformanceSummary(Answer):
+class PerformanceSummary(Body):
     """The answer of GET /performance/summary."""
 
     api_performance: ApiSummary
@@ -241,14 +245,14 @@ class PerformanceSummary(Answer):
     status: Literal["optimal", "degraded", "critical"]
 
 
-class Health(Answer):
+class Health(Body):
     """The answer of GET /health."""
 
     status: Literal["healthy", "degraded"]
     reasons: list[str]
 
 
-class WarmUpStatus(Answer):
+class WarmUpStatus(Body):
     """The answer of GET /warmup/status; times are Unix seconds, null until known."""
 
     started_at: float | None
@@ -259,10 +263,20 @@ class WarmUpStatus(Answer):
     errors: list[str]
 
 
-class TickerInformation(Answer):
+class TickerInformation(Body):
     """A ticker that can be asked for."""
 
     ticker: str
     horizons: list[int]
     currency: str
     exchange: str
+
+
+class ProblemDetails(Body):
+    """Why a request was not answered as asked: RFC 9457."""
+
+    type: str
+    title: str = Field(description="The status in words.")
+    status: int
+    detail: str = Field(description="What is wrong, and what to do.")
+    instance: str = Field(description="The path that was asked.")

@@ -1,33 +1,73 @@
-"""What may be asked for."""
+"""Checks of what was asked."""
 
 import re
+from collections.abc import Collection, Iterable, Mapping
+from http import HTTPStatus
 
 from configuration import TICKER_PATTERN, Settings
-from serving.contract.problems import not_found, unprocessable
+from serving.contract.problems import LONGEST_ECHO, Problem, not_found, unprocessable
+
+JSON_TYPE = b"application/json"
 
 _TICKER = re.compile(TICKER_PATTERN)
 
 
 def check_ticker(text: str, settings: Settings) -> str:
-    """The ticker in upper case.
+    """Return the ticker in upper case.
 
     Raises:
         Problem: 422 when it cannot be a ticker, 404 when it is none of the configured ones.
     """
     ticker = text.upper()
     if not _TICKER.fullmatch(ticker):
-        raise unprocessable(f"{text[:40]!r} is not a ticker; they look like AAPL or BRK.B")
+        raise unprocessable(f"{text[:LONGEST_ECHO]!r} is not a ticker; they look like AAPL or BRK.B")
     if ticker not in settings.tickers:
         raise not_found(f"{ticker} is not served here; GET /tickers lists those that are")
     return ticker
 
 
 def check_horizon(horizon: int, settings: Settings) -> None:
-    """Nothing when the horizon is configured.
+    """Raise 422 unless the horizon is configured.
 
     Raises:
-        Problem: 422 when it is not.
+        Problem: 422.
     """
     if horizon not in settings.horizons:
         allowed = ", ".join(str(one) for one in settings.horizons)
         raise unprocessable(f"horizon {horizon} is not configured; the horizons are {allowed} sessions")
+
+
+def check_parameters(given: Iterable[tuple[str, str]], known: Collection[str]) -> None:
+    """Check the names of query parameters.
+
+    Raises:
+        Problem: 422 for one that would be ignored, which may be a misspelt one, or that stands there twice.
+    """
+    seen: set[str] = set()
+    for name, _ in given:
+        if name not in known:
+            which = f"those are {', '.join(known)}" if known else "there are none"
+            raise unprocessable(f"{name[:LONGEST_ECHO]!r} is no parameter of this address; {which}")
+        if name in seen:
+            raise unprocessable(f"{name!r} stands there twice; give it once")
+        seen.add(name)
+
+
+def check_json_body(headers: Mapping[bytes, bytes], example: str) -> None:
+    """Check that a body is there and said to be JSON.
+
+    Args:
+        headers: of the request, names in lower case.
+        example: of a body, for the message.
+
+    Raises:
+        Problem: 415 for another content type, 422 when there is no body.
+    """
+    given = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if given not in {b"", JSON_TYPE}:
+        shown = given.decode("latin-1")[:LONGEST_ECHO]
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the content type is {shown!r}; send `Content-Type: application/json`"
+        )
+    if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
+        raise unprocessable(f"the body is missing; send JSON such as {example}")

@@ -73,7 +73,7 @@ class Status:
         self._completed_at = time()
         seconds = round(self._completed_at - self._started_at, 3)
         horizon = self._settings.horizons[0]
-        answers = [self._predictor.at_once(ticker, horizon) for ticker in self._settings.tickers]
+        answers = [self._predictor.in_memory(ticker, horizon) for ticker in self._settings.tickers]
         sources = [answer.prediction.data.history_source for answer in answers if answer is not None]
         if simulated := sources.count(SIMULATED):
             log.warning("prices are simulated", tickers=simulated, remedy=REAL_PRICES)
@@ -151,7 +151,7 @@ class Status:
 
     async def _warm(self, ticker: str) -> str | None:
         try:
-            await self._predictor.answer(ticker, self._settings.horizons[0])
+            await self._predictor.prepare(ticker, self._settings.horizons[0])
         except Problem as problem:
             return problem.detail
         except Exception as error:

@@ -17,15 +17,15 @@ _FORECAST = TypeAdapter(Forecast)
 
 
 class ForecastCache:
-    """Forecasts by model and bars, in memory and shared, so that identical inputs are computed once by all workers.
+    """Forecasts by model and bars, in memory and in Redis, so that identical inputs are computed once by all workers.
 
     A quote is among the inputs while its session runs, as the close of the last bar; otherwise it only scales returns
     to prices.
     """
 
-    def __init__(self, shared: RedisCache, ttl: float) -> None:
+    def __init__(self, redis_cache: RedisCache, ttl: float) -> None:
         """Keep forecasts for `ttl` seconds."""
-        self._shared = shared
+        self._redis_cache = redis_cache
         self._ttl = ttl
         self._memory = MemoryCache[str, Forecast](CAPACITY)
 
@@ -38,15 +38,15 @@ class ForecastCache:
             Exception: what `make` raises; nothing is kept then.
         """
         name = f"forecast:{model}:{bars.ticker}:{horizon}:{fingerprint(bars)}"
-        known = self._memory.get(name) or await self._from_shared(name)
+        known = self._memory.get(name) or await self._from_redis(name)
         forecast = known or await make()
         if known is None:
-            self._shared.put(name, _FORECAST.dump_json(forecast), self._ttl)
+            self._redis_cache.put(name, _FORECAST.dump_json(forecast), self._ttl)
         self._memory.put(name, forecast, self._ttl)
         return forecast, known is not None
 
-    async def _from_shared(self, name: str) -> Forecast | None:
-        text = await self._shared.get(name)
+    async def _from_redis(self, name: str) -> Forecast | None:
+        text = await self._redis_cache.get(name)
         try:
             return _FORECAST.validate_json(text) if text else None
         except ValueError:

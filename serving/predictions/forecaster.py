@@ -13,32 +13,32 @@ from forecasting.distribution import Forecast
 from forecasting.model_store import PublishedModel, UnreadableModel
 from market.bars import Bars, FloatArray
 from serving.models.onnx_sessions import Output, Row
-from serving.telemetry.timing import Step, record
+from serving.telemetry.timing import TimedStage, record_stage
 
 Call = Callable[[Sequence[Row]], Awaitable[Sequence[Output]]]
 
 
-class Question(NamedTuple):
-    """What a published model says about the last WINDOW bars."""
+class ForecastRequest(NamedTuple):
+    """A published model and the last WINDOW bars that it is asked about."""
 
     published: PublishedModel
     bars: Bars
 
 
-class Answer(NamedTuple):
-    """A forecast, and the steps of the call that it came with."""
+class TimedForecast(NamedTuple):
+    """A forecast, and the stages of the call that it came with."""
 
     forecast: Forecast
-    steps: tuple[Step, ...]
+    stages: tuple[TimedStage, ...]
 
 
 class Forecaster:
-    """Has models answer. Each question has its own inputs and its own row; what they share is the call."""
+    """Has models answer. Each request has its own inputs and its own row; what they share is the call."""
 
     def __init__(self, call: Call, observe: Callable[[int, float], None] | None = None) -> None:
-        """Reach the forests by `call`; `observe` is as in Gathering."""
+        """Reach the forests by `call`; `observe` is as in MicroBatcher."""
         self._call = call
-        self._questions = MicroBatcher[Question, Answer](self._answer, observe)
+        self._requests = MicroBatcher[ForecastRequest, TimedForecast](self._forecast_all, observe)
 
     async def forecast(self, published: PublishedModel, bars: Bars) -> Forecast:
         """The forecast of a model for bars that it fits.
@@ -46,42 +46,42 @@ class Forecaster:
         Raises:
             UnreadableModel: it cannot answer.
         """
-        answer = await self._questions.ask(Question(published, bars[-WINDOW:]))
-        for step in answer.steps:
-            record(step)
-        return answer.forecast
+        timed = await self._requests.ask(ForecastRequest(published, bars[-WINDOW:]))
+        for one in timed.stages:
+            record_stage(one)
+        return timed.forecast
 
-    async def _answer(self, questions: Sequence[Question]) -> Sequence[Answer | Exception]:
+    async def _forecast_all(self, requests: Sequence[ForecastRequest]) -> Sequence[TimedForecast | Exception]:
         began = perf_counter()
-        inputs, levels = _features(questions)
+        inputs, levels = _features(requests)
         rows = [
-            Row(str(question.published.folder), row.tobytes()) for question, row in zip(questions, inputs, strict=True)
+            Row(str(request.published.folder), row.tobytes()) for request, row in zip(requests, inputs, strict=True)
         ]
         computed = perf_counter()
         outputs = await self._call(rows)
-        steps = (Step("features", began, computed), Step("model", computed, perf_counter()))
-        found = zip(questions, inputs, levels, outputs, strict=True)
-        return [_read(question, row, float(level), output, steps) for question, row, level, output in found]
+        stages = (TimedStage("features", began, computed), TimedStage("model", computed, perf_counter()))
+        found = zip(requests, inputs, levels, outputs, strict=True)
+        return [_read(request, row, float(level), output, stages) for request, row, level, output in found]
 
 
-def _features(questions: Sequence[Question]) -> tuple[FeatureMatrix, FloatArray]:
-    inputs, levels = np.empty((len(questions), len(NAMES)), dtype=np.float32), np.empty(len(questions))
+def _features(requests: Sequence[ForecastRequest]) -> tuple[FeatureMatrix, FloatArray]:
+    inputs, levels = np.empty((len(requests), len(NAMES)), dtype=np.float32), np.empty(len(requests))
     by_horizon: dict[int, list[int]] = {}
-    for index, question in enumerate(questions):
-        by_horizon.setdefault(question.published.card.horizon, []).append(index)
+    for index, request in enumerate(requests):
+        by_horizon.setdefault(request.published.card.horizon, []).append(index)
     for horizon, indices in by_horizon.items():
-        inputs[indices], levels[indices] = latest([questions[index].bars for index in indices], horizon)
+        inputs[indices], levels[indices] = latest([requests[index].bars for index in indices], horizon)
     return inputs, levels
 
 
 def _read(
-    question: Question, inputs: FeatureMatrix, level: float, output: Output, steps: tuple[Step, ...]
-) -> Answer | Exception:
-    """The answer to one question; a problem is its own."""
+    request: ForecastRequest, inputs: FeatureMatrix, level: float, output: Output, stages: tuple[TimedStage, ...]
+) -> TimedForecast | Exception:
+    """The answer to one request; a problem is its own."""
     if output.problem:
         return UnreadableModel(output.problem)
     try:
         outputs = np.frombuffer(output.values, dtype=np.float32).astype(np.float64)
-        return Answer(question.published.card.forecast(outputs[np.newaxis], inputs[np.newaxis], level), steps)
+        return TimedForecast(request.published.card.forecast(outputs[np.newaxis], inputs[np.newaxis], level), stages)
     except Exception as error:  # noqa: BLE001  # it is handed to who asked
         return error

@@ -24,6 +24,7 @@ BUCKETS = (
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 PREDICT = "/predict/{ticker}"
+PREDICT_PREFIX = PREDICT.removesuffix("{ticker}")
 UNKNOWN = "unknown"
 
 REQUESTS = Histogram(

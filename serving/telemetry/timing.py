@@ -1,4 +1,4 @@
-"""How long each step of a request took, for the Server-Timing header."""
+"""How long each stage of a request took, for the Server-Timing header."""
 
 from contextvars import ContextVar
 from time import perf_counter
@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from serving.telemetry.tracing import past_span, span
 
-# Seconds by name of the step; None outside a request.
+# Seconds by name of the stage; None outside a request.
 stages: ContextVar[dict[str, float] | None] = ContextVar("stages", default=None)
 
 
 class stage:  # noqa: N801  # it is used as a statement: `with stage("features"):`
-    """Adds the time its block takes to the step `name` of the request under way."""
+    """Adds the time its block takes to the stage `name` of the request under way."""
 
     __slots__ = ("_name", "_span", "_started")
 
@@ -30,22 +30,22 @@ class stage:  # noqa: N801  # it is used as a statement: `with stage("features")
             seconds[self._name] = seconds.get(self._name, 0.0) + perf_counter() - self._started
 
 
-class Step(NamedTuple):
-    """A step that several requests shared; when it began and ended on the clock of `perf_counter`."""
+class TimedStage(NamedTuple):
+    """A stage that several requests shared; when it began and ended on the clock of `perf_counter`."""
 
     name: str
     began: float
     ended: float
 
 
-def record(step: Step) -> None:
-    """Add a step that is over to the request under way."""
-    past_span(step.name, perf_counter() - step.began, step.ended - step.began)
+def record_stage(timed: TimedStage) -> None:
+    """Add a stage that is over to the request under way."""
+    past_span(timed.name, perf_counter() - timed.began, timed.ended - timed.began)
     seconds = stages.get()
     if seconds is not None:
-        seconds[step.name] = seconds.get(step.name, 0.0) + step.ended - step.began
+        seconds[timed.name] = seconds.get(timed.name, 0.0) + timed.ended - timed.began
 
 
 def server_timing(seconds: dict[str, float]) -> str:
-    """The header's value, in milliseconds."""
+    """Return the header's value, in milliseconds."""
     return ", ".join(f"{name};dur={1000 * spent:.2f}" for name, spent in seconds.items())

@@ -400,5 +400,5 @@ def test_the_log_is_json_with_request_ids(service: Service, client: httpx.Client
 
     (line,) = [line for line in service.log.splitlines() if "find-me" in line]
     event = json.loads(line)
-    assert (event["event"], event["ticker"], event["request_id"]) == ("prediction", "ORCL", "find-me")
+    assert (event["event"], event["ticker"], event["request_id"]) == ("prediction.computed", "ORCL", "find-me")
     assert event["confidence"] >= 0.5

@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, Request, Response
 
 from configuration import Settings
 from serving.contract.problems import Problem
-from serving.http.auth import guard
+from serving.http.auth import check_permission
 
 Ask = Callable[..., Awaitable[int]]
 HERE = ("127.0.0.1", 4711)
@@ -17,8 +17,9 @@ KEYS = json.dumps(["correct-horse", "battery-staple"])
 
 def application(settings: Settings) -> FastAPI:
     app = FastAPI()
+    app.state.settings = settings
 
-    @app.post("/change", dependencies=[Depends(guard(settings))])
+    @app.post("/change", dependencies=[Depends(check_permission)])
     async def change() -> str:
         return "changed"
 
@@ -60,17 +61,33 @@ async def test_a_trusted_proxy_told_the_server_who_asks(settings: Settings) -> N
     assert (await post(settings, ("10.0.0.7", 0), X_Forwarded_For="10.0.0.7")).status_code == 403
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "http://evil.example:3000", "null://x"])
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "http://evil.example:3000", "null", "null://x", "http://[::1", "http://localhost:3001"],
+)
 async def test_a_foreign_page_in_a_browser_here_may_not(settings: Settings, origin: str) -> None:
     assert (await post(settings, Origin=origin)).status_code == 403
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none", "same-origin, cross-site"])
+async def test_a_browser_that_is_not_on_a_page_of_this_service_may_not(settings: Settings, site: str) -> None:
+    assert (await post(settings, Sec_Fetch_Site=site)).status_code == 403
+    assert (await post(settings, Sec_Fetch_Site=site, Origin="http://localhost:3000")).status_code == 403
+
+
 async def test_a_page_of_this_very_service_may(settings: Settings) -> None:
+    assert (await post(settings, Origin="http://localhost:3000", Sec_Fetch_Site="same-origin")).status_code == 200
     assert (await post(settings, Origin="http://localhost:3000")).status_code == 200
 
 
-async def test_a_name_that_was_bent_to_this_machine_may_not(settings: Settings) -> None:
-    assert (await post(settings, Host="evil.example")).status_code == 403
+@pytest.mark.parametrize("host", ["evil.example", "evil.example@localhost", "localhost@evil", "localhost.evil", "[::1"])
+async def test_a_name_that_was_bent_to_this_machine_may_not(settings: Settings, host: str) -> None:
+    assert (await post(settings, Host=host)).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:3000", "[::1]:3000", "LOCALHOST:80"])
+async def test_every_name_of_this_machine_may(settings: Settings, host: str) -> None:
+    assert (await post(settings, Host=host)).status_code == 200
 
 
 @pytest.mark.parametrize("key", ["correct-horse", "battery-staple"])

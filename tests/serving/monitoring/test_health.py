@@ -59,7 +59,7 @@ async def test_the_warm_up_loads_every_model_and_asks_every_ticker_once(
     assert told.models_loaded == 1
     assert told.errors == []
     assert told.duration_seconds is not None
-    assert all(parts.predictor.at_once(ticker, 1) for ticker in ("AAPL", "MSFT", "TSLA"))
+    assert all(parts.predictor.in_memory(ticker, 1) for ticker in ("AAPL", "MSFT", "TSLA"))
 
 
 @pytest.mark.parametrize("real", [True, False])
@@ -87,7 +87,7 @@ async def test_a_ticker_without_prices_is_an_error_of_the_warm_up_and_stops_noth
     await status.warm_up()
 
     assert [error.split(":")[0] for error in status.warm_up_status().errors] == ["MSFT"]
-    assert parts.predictor.at_once("TSLA", 1) is not None
+    assert parts.predictor.in_memory("TSLA", 1) is not None
 
 
 async def test_a_bug_in_one_tickers_warm_up_stops_nothing(make_status: MakeStatus, parts: Any) -> None:

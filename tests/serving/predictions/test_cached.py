@@ -7,7 +7,7 @@ import pytest
 
 from market.errors import NoPrices
 from serving.contract.problems import Problem
-from serving.predictions.cached import PATIENCE
+from serving.predictions.cached import STALE_AFTER_SECONDS
 
 
 async def test_the_first_answer_is_a_miss_and_the_next_a_hit_with_the_same_bytes(parts: Any) -> None:
@@ -54,17 +54,17 @@ async def test_fresh_answers_are_shared_with_nobody(parts: Any, publish: Any) ->
 
     assert sum(parts.calls) - rows == 20
     assert {one.layer for one in answers} == {"miss"}
-    assert parts.predictor.at_once("AAPL", 1) is None
+    assert parts.predictor.in_memory("AAPL", 1) is None
 
 
 async def test_an_answer_lives_no_longer_than_its_quote(parts: Any) -> None:
     parts.market.quote_life = 0.2
     await parts.predictor.answer("AAPL", 1)
-    assert parts.predictor.at_once("AAPL", 1) is not None
+    assert parts.predictor.in_memory("AAPL", 1) is not None
 
     await asyncio.sleep(0.25)
 
-    assert parts.predictor.at_once("AAPL", 1) is None
+    assert parts.predictor.in_memory("AAPL", 1) is None
     assert (await parts.predictor.answer("AAPL", 1)).layer == "miss"
 
 
@@ -85,7 +85,7 @@ async def test_no_memory_at_all_when_it_is_switched_off(make_parts: Any) -> None
     parts = make_parts(memory_ttl=0.0)
     await parts.predictor.answer("AAPL", 1)
 
-    assert parts.predictor.at_once("AAPL", 1) is None
+    assert parts.predictor.in_memory("AAPL", 1) is None
 
 
 async def test_a_swapped_model_answers_at_once(parts: Any, publish: Any) -> None:
@@ -131,7 +131,7 @@ async def test_while_a_slow_fresh_one_is_made_the_old_one_serves_marked(make_par
     assert all(json.loads(one.answer.body)["data"]["stale"] for one in answers)
     assert parts.market.asked - asked == 1, "one refresh for all"
     parts.market.gate.set()
-    await asyncio.sleep(PATIENCE)
+    await asyncio.sleep(STALE_AFTER_SECONDS)
     assert (await parts.predictor.answer("AAPL", 1)).layer == "memory"
 
 
@@ -141,7 +141,7 @@ async def test_without_patience_for_old_answers_everyone_waits(make_parts: Any) 
     await asyncio.sleep(0.1)
     parts.market.gate.clear()
     waiting = asyncio.create_task(parts.predictor.answer("AAPL", 1))
-    await asyncio.sleep(2 * PATIENCE)
+    await asyncio.sleep(2 * STALE_AFTER_SECONDS)
     assert not waiting.done()
     parts.market.gate.set()
 
@@ -183,7 +183,7 @@ async def test_what_takes_too_long_is_503(make_parts: Any, settings: Any) -> Non
 async def test_the_baseline_in_place_of_a_failing_model_is_kept_for_a_moment_only(
     parts: Any, publish: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serving.predictions.cached.MAKESHIFT_TTL", 0.05)
+    monkeypatch.setattr("serving.predictions.cached.FALLBACK_TTL_SECONDS", 0.05)
     entry = publish("AAPL")
     await parts.champions.look()
     content = entry.forest.read_bytes()
@@ -198,12 +198,11 @@ async def test_the_baseline_in_place_of_a_failing_model_is_kept_for_a_moment_onl
 
 async def test_a_missing_model_is_wanted_with_every_answer_and_a_failing_one_is_not(parts: Any, publish: Any) -> None:
     for _ in range(2):
-        found = await parts.predictor.answer("AAPL", 1)
-        parts.predictor.served(found.answer, found.layer)
+        await parts.predictor.answer("AAPL", 1)
+    await parts.predictor.prepare("TSLA", 1)
     publish("MSFT")
     await parts.champions.look()
-    found = await parts.predictor.answer("MSFT", 1)
-    parts.predictor.served(found.answer, found.layer)
+    await parts.predictor.answer("MSFT", 1)
 
     assert parts.wanted == [("AAPL", 1), ("AAPL", 1)]
 
@@ -231,7 +230,7 @@ async def test_a_retraining_drops_what_is_cached(parts: Any) -> None:
 
     await parts.predictor.forget("AAPL")
 
-    assert parts.predictor.at_once("AAPL", 1) is None
+    assert parts.predictor.in_memory("AAPL", 1) is None
     assert (await parts.predictor.answer("AAPL", 1)).layer == "miss"
 
 

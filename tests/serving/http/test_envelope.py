@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from configuration import Settings
 from serving.contract.problems import MEDIA_TYPE, Problem
-from serving.http.middleware import AnswerMiddleware
+from serving.http.envelope import Envelope
 from serving.telemetry.timing import stage
 
 
@@ -73,7 +73,7 @@ Get = Callable[..., Awaitable[httpx.Response]]
 
 @pytest.fixture
 def get(settings: Settings) -> Get:
-    envelope = AnswerMiddleware(APP, settings)
+    envelope = Envelope(APP, settings)
 
     async def ask(path: str, **headers: str) -> httpx.Response:
         transport = httpx.ASGITransport(envelope)
@@ -162,6 +162,6 @@ async def test_what_is_not_http_passes_through(settings: Settings) -> None:
     async def nothing(*_: Any) -> Any:
         raise AssertionError
 
-    await AnswerMiddleware(app, settings)({"type": "lifespan"}, nothing, nothing)
+    await Envelope(app, settings)({"type": "lifespan"}, nothing, nothing)
 
     assert seen == ["lifespan"]

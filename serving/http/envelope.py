@@ -1,7 +1,6 @@
-"""Around every answer, BentoML's own included: timing headers, figures, and errors as problem details."""
+"""Around every answer, BentoML's own included: timing headers, counts, and errors as problem details."""
 
-import math
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import cache
 from http import HTTPStatus
 from random import getrandbits
@@ -13,7 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from configuration import Settings
 from logs import request_id
-from serving.contract.problems import MEDIA_TYPE, Problem, translate, unavailable
+from serving.contract.problems import MEDIA_TYPE, Problem, translate
+from serving.http.native import NATIVE_PATHS
+from serving.http.places import Places
 from serving.telemetry import metrics, tracing
 from serving.telemetry.timing import server_timing, stages
 
@@ -22,24 +23,23 @@ log = structlog.get_logger(__name__)
 REQUEST_ID = b"x-request-id"
 LONGEST_ID = 64
 METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# Paths that BentoML answers itself.
-NATIVE = frozenset({"/predict", "/livez", "/readyz", "/healthz", "/docs.json", "/schema.json"})
-
+# Counted for a client that went before its answer began.
+CLIENT_LEFT = 499
+FAILED = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This request failed; the log says why.")
 
 _requests = cache(metrics.REQUESTS.labels)
 _stages = cache(metrics.STAGES.labels)
 
 
-class AnswerMiddleware:
+class Envelope:
     """Adds `X-Response-Time`, `Server-Timing` and `X-Request-ID`, and rewrites errors that are no problem details yet.
 
-    Refuses what would be too many requests in flight at once.
+    Answers HEAD as GET without the body. Refuses what would be too many requests in flight at once.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._most = math.ceil(settings.serving.max_concurrency / settings.serving.workers)
-        self._in_flight = 0
+        self._places = Places(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -49,42 +49,40 @@ class AnswerMiddleware:
         answer = _Answer(scope, send)
         stages.set(answer.seconds)
         request_id.set(answer.request_id)
-        self._in_flight += 1
         try:
-            with _span(scope) as span:
-                await self._answer(answer, scope, receive)
-                if span is not None:
-                    span.update_name(f"{scope['method']} {_route(scope)}")
-        finally:
-            self._in_flight -= 1
-            answer.observe()
-
-    async def _answer(self, answer: "_Answer", scope: Scope, receive: Receive) -> None:
-        try:
-            if self._in_flight > self._most and not scope["path"].endswith(("/livez", "/readyz")):
-                metrics.REFUSED.inc()
-                await answer.problem(unavailable(f"{self._most} requests are in flight; ask again", retry_after=1))
-            else:
-                await self._app(scope, receive, answer.send)
+            with self._places.taken(scope["path"]):
+                if tracing.enabled():
+                    with _span(scope) as span:
+                        await self._app(answer.scope, receive, answer.send)
+                        span.update_name(f"{scope['method']} {_route(answer.scope)}")
+                else:
+                    await self._app(answer.scope, receive, answer.send)
         except Problem as problem:
             await answer.problem(problem)
         except Exception:
             if answer.started and not answer.finished:
                 raise
-            log.exception("failed", method=scope["method"], path=scope["path"])
+            log.exception("request.failed", method=scope["method"], path=scope["path"])
             if not answer.finished:
-                sorry = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This request failed; the log says why.")
-                await answer.problem(sorry)
+                await answer.problem(FAILED)
+        finally:
+            answer.observe()
 
 
 class _Answer:
-    """One answer on its way out."""
+    """One answer on its way out.
+
+    Attributes:
+        scope: of the request as the application sees it, HEAD as GET.
+        seconds: that each stage took.
+    """
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.started = self.finished = False
         self.seconds: dict[str, float] = {}
         self.request_id = request_id_of(scope)
-        self._scope = scope
+        self.scope = scope if scope["method"] != "HEAD" else {**scope, "method": "GET"}
+        self._method = scope["method"]
         self._send = send
         self._since = perf_counter()
         self._held: Message | None = None
@@ -92,35 +90,43 @@ class _Answer:
         self._status = 0
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and _is_foreign_error(message):
-            self._held = message
-        elif self._held is not None:
+        if self._held is not None:
             self._body += message.get("body", b"")
             if not message.get("more_body"):
                 await self.problem(translate(self._held["status"], self._held["headers"], self._body))
+        elif message["type"] == "http.response.body":
+            await self._send_body(message)
+        elif _is_foreign_error(message):
+            self._held = message
         else:
-            if message["type"] == "http.response.start":
-                self._start(message)
+            self._start(message)
             await self._send(message)
-            self.finished = message["type"] == "http.response.body" and not message.get("more_body")
 
     async def problem(self, problem: Problem) -> None:
-        body = problem.render(self._scope["path"])
+        body = problem.render(self.scope["path"])
         given = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **problem.headers}
         headers = [(name.lower().encode(), value.encode()) for name, value in given.items()]
         start = {"type": "http.response.start", "status": int(problem.status), "headers": headers}
         self._start(start)
         await self._send(start)
-        await self._send({"type": "http.response.body", "body": body})
-        self.finished = True
+        await self._send_body({"type": "http.response.body", "body": body})
 
     def observe(self) -> None:
         """Count the request under its route."""
-        method = self._scope["method"] if self._scope["method"] in METHODS else metrics.UNKNOWN
-        labels = (method, _route(self._scope), str(self._status or 499))
+        method = self._method if self._method in METHODS else metrics.UNKNOWN
+        labels = (method, _route(self.scope), str(self._status or CLIENT_LEFT))
         _requests(*labels).observe(perf_counter() - self._since)
         for name, spent in self.seconds.items():
             _stages(name).observe(spent)
+
+    async def _send_body(self, message: Message) -> None:
+        if self._method == "HEAD":
+            if not self.finished:
+                self.finished = True
+                await self._send({"type": "http.response.body", "body": b""})
+            return
+        await self._send(message)
+        self.finished = not message.get("more_body")
 
     def _start(self, message: Message) -> None:
         self.started, self._status = True, message["status"]
@@ -128,15 +134,20 @@ class _Answer:
         timing = server_timing({**self.seconds, "total": total})
         message["headers"] = [
             *message["headers"],
-            (b"x-response-time", f"{total:.3f}".encode()),
+            (b"x-response-time", b"%.3f" % total),
             (b"server-timing", timing.encode()),
             (REQUEST_ID, self.request_id.encode()),
         ]
 
 
+def request_id_of(scope: Scope) -> str:
+    """Return the client's own id, if it is a short plain word; else a new one."""
+    given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"").decode("latin-1")
+    plain = given.isascii() and given.isprintable() and 0 < len(given) <= LONGEST_ID
+    return given if plain else f"{getrandbits(128):032x}"
+
+
 def _span(scope: Scope) -> AbstractContextManager[Any]:
-    if not tracing.enabled():
-        return nullcontext()
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     return tracing.request_span(scope["method"], headers)
 
@@ -146,17 +157,10 @@ def _is_foreign_error(start: Message) -> bool:
     return start["status"] >= HTTPStatus.BAD_REQUEST and not kind.startswith(MEDIA_TYPE.encode())
 
 
-def request_id_of(scope: Scope) -> str:
-    """The client's own, if it is a short plain word; else a new one."""
-    given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"").decode("latin-1")
-    plain = given.isascii() and given.isprintable() and 0 < len(given) <= LONGEST_ID
-    return given if plain else f"{getrandbits(128):032x}"
-
-
 def _route(scope: Scope) -> str:
     route = scope.get("route")
     template = route if isinstance(route, str) else getattr(route, "path", None)
     if isinstance(template, str):
         return template
     path: str = scope["path"]
-    return path if path in NATIVE else metrics.UNKNOWN
+    return path if path in NATIVE_PATHS else metrics.UNKNOWN

@@ -15,13 +15,17 @@ import pytest
 from configuration import Settings
 from market.calendar.sessions import Sessions
 from serving.container import Container, embedded_forests
-from serving.http.fast_path import SMALL_BODY, CacheHitMiddleware, InferenceMiddleware, PredictionMiddleware
-from serving.http.middleware import AnswerMiddleware
-from serving.http.routes import make_app
+from serving.http.entrance import make_entrance
+from serving.http.plain_requests import SMALL_BODY_BYTES
 from serving.telemetry import tracing
 from training_queue.worker_lock import WorkerLock
 
 Running = Callable[..., Any]
+
+
+async def no_bentoml(_scope: Any, _receive: Any, _send: Any) -> None:
+    """Stands for BentoML's own application, which is not within this process."""
+    raise AssertionError("a path that BentoML answers")
 
 
 @pytest.fixture
@@ -33,17 +37,14 @@ def running(make_settings: Callable[..., Settings], sessions: Sessions, tmp_path
         chosen = {"tickers": ["AAPL", "MSFT"], "horizons": [1, 5], "market__providers": ["simulated"]}
         settings = make_settings(**chosen | given)
         _write_calendar(sessions, tmp_path / "home")
-        stack = Container.open(settings, embedded_forests(settings))
-        app = make_app(settings, lambda: stack)
-        rows = InferenceMiddleware(app, lambda: stack.inference)
-        inner = AnswerMiddleware(PredictionMiddleware(rows, settings, lambda: stack.predictor), settings)
-        outer = CacheHitMiddleware(inner, settings, lambda: stack.predictor)
-        async with stack.running():
-            while stack.status.warm_up_status().completed_at is None:  # noqa: ASYNC110  # as a client would
+        container = Container.open(settings, embedded_forests(settings))
+        entrance = make_entrance(no_bentoml, settings, lambda: container)
+        async with container.running():
+            while container.status.warm_up_status().completed_at is None:  # noqa: ASYNC110  # as a client would
                 await asyncio.sleep(0.01)
-            transport = httpx.ASGITransport(outer, client=("127.0.0.1", 4711))
+            transport = httpx.ASGITransport(entrance, client=("127.0.0.1", 4711))
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-                yield client, stack
+                yield client, container
 
     return start
 
@@ -65,7 +66,7 @@ async def test_the_way_of_a_prediction_through_the_layers(running: Running, publ
         fresh = await client.get("/predict/AAPL", headers={"Cache-Control": "max-age=0, No-Cache"})
         other = await client.get("/predict/AAPL?horizon=5")
         again = await client.get("/predict/AAPL?horizon=5")
-        long_way = await client.get("/predict/AAPL?horizon=5&horizon=5")
+        long_way = await client.get("/predict/AAPL?horizon=05")
 
         layers = [one.headers["x-cache"] for one in (warm, fresh, other, again, long_way)]
         assert layers == ["memory", "miss", "miss", "memory", "memory"]
@@ -81,7 +82,7 @@ async def test_hits_are_logged_when_everything_is(running: Running, capsys: pyte
     async with running(serving__log_level="debug") as (client, _):
         await client.get("/predict/AAPL")
 
-    assert "cache hit" in capsys.readouterr().out
+    assert "cache.hit" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,12 @@ async def test_what_cannot_be_asked_is_a_problem(running: Running, path: str, st
         ("GET", "/predict/AAPL?horizon=5&Horizon=1", "'Horizon' is no parameter of this address; those are horizon"),
         ("GET", "/model/status/AAPL?x=", "'x' is no parameter"),
         ("POST", "/model/retrain/AAPL?horizons=1", "'horizons' is no parameter of this address; those are horizon"),
-        ("GET", "/v2/models/AAPL?versions=1", "'versions' is no parameter of this address; those are version"),
+        ("GET", "/v2/models/AAPL?version=1", "'version' is no parameter of this address; there are none"),
+        ("GET", "/predict/AAPL?horizon=5&horizon=5", "'horizon' stands there twice"),
+        ("GET", "/health?probe=7", "'probe' is no parameter"),
+        ("GET", "/metrics?name[]=stocks_request_seconds", "'name[]' is no parameter"),
+        ("GET", "/readyz?verbose", "'verbose' is no parameter of this address; there are none"),
+        ("POST", "/predict?horizon=5", "'horizon' is no parameter of this address; there are none"),
     ],
 )
 async def test_a_parameter_that_would_be_ignored_is_named(running: Running, method: str, path: str, said: str) -> None:
@@ -113,10 +119,65 @@ async def test_a_parameter_that_would_be_ignored_is_named(running: Running, meth
         assert said in answer.json()["detail"]
 
 
-async def test_what_machines_ask_for_takes_their_own_parameters(running: Running) -> None:
+async def test_head_answers_as_get_does_without_the_body(running: Running) -> None:
     async with running() as (client, _):
-        for path in ("/health?probe=7", "/metrics?name[]=stocks_request_seconds"):
-            assert (await client.get(path)).status_code == 200
+        for path in ("/predict/AAPL", "/predict/ZZZZ", "/tickers", "/health", "/metrics", "/docs", "/nowhere"):
+            get, head = await client.get(path), await client.head(path)
+
+            assert (head.status_code, head.content) == (get.status_code, b""), path
+            assert head.headers.keys() == get.headers.keys(), path
+            assert head.headers["content-type"] == get.headers["content-type"], path
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "content", "status", "said"),
+    [
+        ("/predict", {}, b"", 422, "the body is missing"),
+        ("/predict", {"Content-Type": "text/plain"}, b"{}", 415, "send `Content-Type: application/json`"),
+        ("/predict", {"Content-Type": "multipart/form-data"}, b"{}", 415, "multipart/form-data"),
+        ("/v2/models/AAPL/infer", {}, b"", 422, "the body is missing"),
+        ("/v2/models/AAPL/infer", {"Content-Type": "x" * 500}, b"{}", 415, "x" * 100 + "'"),
+    ],
+)
+async def test_a_body_of_another_kind_or_none_is_named(
+    running: Running, path: str, headers: dict[str, str], content: bytes, status: int, said: str
+) -> None:
+    async with running() as (client, _):
+        answer = await client.post(path, headers=headers, content=content)
+
+        assert answer.status_code == answer.json()["status"] == status
+        assert said in answer.json()["detail"]
+
+
+async def test_what_is_not_there_says_where_to_look_and_echoes_little(running: Running) -> None:
+    async with running() as (client, _):
+        for path in ("/nowhere", "/health/", "/" + "x" * 5000):
+            answer = await client.get(path)
+
+            assert answer.status_code == 404
+            assert "GET /docs" in answer.json()["detail"]
+            assert len(answer.content) < 500
+
+
+async def test_probes_and_scrapers_are_answered_when_all_places_are_taken(running: Running) -> None:
+    async with running(serving__max_concurrency=1) as (client, container):
+        reached, gate = asyncio.Event(), asyncio.Event()
+        quote = container.market.quote
+
+        async def slow(ticker: str) -> Any:
+            reached.set()
+            await gate.wait()
+            return await quote(ticker)
+
+        container.market.quote = slow
+        waiting = asyncio.create_task(client.get("/predict/AAPL", headers={"Cache-Control": "no-cache"}))
+        await reached.wait()
+
+        assert (await client.get("/tickers")).status_code == 503
+        assert (await client.get("/health")).status_code == 200
+        assert (await client.get("/metrics")).status_code == 200
+        gate.set()
+        assert (await waiting).status_code == 200
 
 
 async def test_an_unset_horizon_is_one_session_and_must_be_configured(running: Running) -> None:
@@ -126,20 +187,20 @@ async def test_an_unset_horizon_is_one_session_and_must_be_configured(running: R
 
 
 async def test_more_requests_than_allowed_are_refused_with_a_time_to_come_back(running: Running) -> None:
-    async with running(serving__max_concurrency=2) as (client, stack):
+    async with running(serving__max_concurrency=2) as (client, container):
         gate = asyncio.Event()
-        quote = stack.market.quote
+        quote = container.market.quote
 
         async def slow(ticker: str) -> Any:
             await gate.wait()
             return await quote(ticker)
 
-        stack.market.quote = slow
+        container.market.quote = slow
         no_cache = {"Cache-Control": "no-cache"}
         waiting = [asyncio.create_task(client.get("/predict/AAPL", headers=no_cache)) for _ in range(2)]
         await asyncio.sleep(0.05)
 
-        refused = await client.get("/health")
+        refused = await client.get("/tickers")
 
         gate.set()
         assert refused.status_code == 503
@@ -160,9 +221,6 @@ async def test_everything_else_answers(running: Running, publish: Any, tmp_path:
         queued = await client.post("/model/retrain/MSFT")
         assert queued.status_code == 202
         assert (await client.get(queued.headers["location"])).json()["status"] == "queued"
-        many = await client.post("/predict", json={"tickers": ["AAPL", "NOPE"]})
-        assert [one["ticker"] for one in many.json()["predictions"]] == ["AAPL"]
-        assert (await client.post("/predict", json={"tickers": []})).status_code == 422
 
 
 async def test_the_forests_by_themselves(running: Running, publish: Any) -> None:
@@ -193,7 +251,7 @@ async def test_small_requests_to_a_forest_are_answered_as_large_ones_are(running
     body = json.dumps({"inputs": [row]})
     async with running() as (client, _):
         small = await client.post("/v2/models/AAPL/infer", content=body)
-        large = await client.post("/v2/models/AAPL/infer", content=body + " " * SMALL_BODY)
+        large = await client.post("/v2/models/AAPL/infer", content=body + " " * SMALL_BODY_BYTES)
 
         assert small.content == large.content
         assert small.headers["content-type"] == large.headers["content-type"]
@@ -205,9 +263,9 @@ async def test_small_requests_to_a_forest_are_answered_as_large_ones_are(running
 
 async def test_a_training_that_ended_makes_the_next_answer_a_new_one(running: Running, tmp_path: Path) -> None:
     WorkerLock(tmp_path / "home").take()
-    async with running() as (client, stack):
-        await stack.retraining.ask("AAPL", 1)
-        jobs = stack.retraining._jobs  # noqa: SLF001  # the worker's side of the queue
+    async with running() as (client, container):
+        await container.retraining.ask("AAPL", 1)
+        jobs = container.retraining._jobs  # noqa: SLF001  # the worker's side of the queue
         step = jobs.claim()
         jobs.finish(step, "kept", "no better")
         await asyncio.sleep(1.5)

@@ -1,0 +1,71 @@
+"""The HTTP surface beside BentoML's own."""
+
+from collections.abc import Callable
+from functools import cache
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from configuration import Settings
+from serving import VERSION
+from serving.container import Container
+from serving.contract.problems import Problem, not_found, translate, unprocessable
+from serving.http.dependencies import known_parameters
+from serving.http.openapi import describe
+from serving.http.prediction import problem_response
+from serving.http.routes import documentation, inference, models, monitoring, predictions
+
+DISCLAIMER = "Forecasts are statistics about the past. They are no investment advice."
+
+
+def make_application(settings: Settings, container: Callable[[], Container]) -> FastAPI:
+    """Make the application that answers what BentoML does not.
+
+    Args:
+        container: gives the parts of the running service; called once requests come in.
+    """
+    application = FastAPI(
+        title="Stock prediction",
+        description=DISCLAIMER,
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(known_parameters)],
+        exception_handlers={
+            Problem: _answer_problem,
+            RequestValidationError: _answer_invalid,
+            HTTPException: _answer_refused,
+        },
+    )
+    application.state.container = container
+    application.state.settings = settings
+    for room in (predictions, inference, models, monitoring, documentation):
+        application.include_router(room.router)
+    application.openapi = cache(lambda: describe(application, settings))  # type: ignore[method-assign]  # FastAPI's way
+    return application
+
+
+async def _answer_problem(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Problem):
+        raise error
+    return problem_response(error, request.url.path)
+
+
+async def _answer_invalid(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    parts = (f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors())
+    return await _answer_problem(request, unprocessable("; ".join(parts)))
+
+
+async def _answer_refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code == 404:  # noqa: PLR2004  # not found
+        return await _answer_problem(
+            request, not_found("there is nothing at this address; GET /docs lists what there is")
+        )
+    headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
+    return await _answer_problem(request, translate(error.status_code, headers, str(error.detail).encode()))

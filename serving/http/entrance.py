@@ -1,0 +1,29 @@
+"""What every request to an API worker passes, in order."""
+
+from collections.abc import Callable
+
+from starlette.types import ASGIApp
+
+from configuration import Settings
+from serving.container import Container
+from serving.http.cache_hits import CacheHits
+from serving.http.dispatcher import Dispatcher
+from serving.http.envelope import Envelope
+
+
+def make_entrance(native: ASGIApp, settings: Settings, container: Callable[[], Container]) -> ASGIApp:
+    """The application of an API worker.
+
+    Args:
+        native: BentoML's application.
+        container: gives the parts of the running service; called once requests come in.
+    """
+
+    def application() -> ASGIApp:
+        # Called in a thread while predictions are answered already: this import takes as long as all others together.
+        from serving.http.application import make_application  # noqa: PLC0415
+
+        return make_application(settings, container)
+
+    dispatcher = Dispatcher(native, application, settings, container)
+    return CacheHits(Envelope(dispatcher, settings), settings, container)
