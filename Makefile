@@ -51,6 +51,7 @@ test: $(VENV)/.dev  ## lint, types and every test
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 2 --cov
 
 lock: $(VENV)/.dev  ## compile requirements/ anew from pyproject.toml
