@@ -1,4 +1,4 @@
-PYTHON ?= python3.11
+PYTHON ?= python3.11 python3.12 python3.13 python3
 HOST ?= 127.0.0.1
 PORT ?= 3000
 UI_PORT ?= 5000
@@ -11,12 +11,12 @@ export BENTOML_DO_NOT_TRACK ?= True
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes
-COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-annotate --no-header pyproject.toml
+WHOLE := $(shell test -e $(VENV)/.whole && $(RUN) -S -c "" 2>/dev/null && echo yes)
+COMPILE := $(RUN) requirements/as_pip.py pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test train ui bento image training-image bench scale lock clean
+.PHONY: help setup serve test train ui bento image training-image bench yahoo scale lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -45,6 +45,8 @@ training-image: setup  ## stock-prediction-training:VERSION, for trainers, Dask 
 bench: $(VENV)/.dev  ## this service beside others on this machine; results in benchmarks/
 	$(RUN) -m benchmarks.serving
 
+yahoo: $(VENV)/.yahoo  ## the package that asks Yahoo for prices
+
 scale: $(VENV)/.scale  ## the packages for training on a Dask cluster
 
 test: $(VENV)/.dev  ## lint, types and every test
@@ -55,17 +57,20 @@ test: $(VENV)/.dev  ## lint, types and every test
 	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 2 --cov
 
 lock: $(VENV)/.dev  ## compile requirements/ anew from pyproject.toml
-	$(COMPILE) -o requirements/serving.txt
-	$(COMPILE) --group training -c requirements/serving.txt -o requirements/training.txt
-	$(COMPILE) --group scale -c requirements/training.txt -o requirements/scale.txt
-	$(COMPILE) --group dev -c requirements/scale.txt -o requirements/dev.txt
+	$(COMPILE) --group bootstrap -o requirements/bootstrap.txt
+	$(COMPILE) pyproject.toml -c requirements/bootstrap.txt -o requirements/serving.txt
+	$(COMPILE) pyproject.toml --group yahoo -c requirements/serving.txt -o requirements/yahoo.txt
+	$(COMPILE) pyproject.toml --group training -c requirements/yahoo.txt -o requirements/training.txt
+	$(COMPILE) pyproject.toml --group scale -c requirements/training.txt -o requirements/scale.txt
+	$(COMPILE) pyproject.toml --group dev -c requirements/bootstrap.txt -c requirements/scale.txt -o requirements/dev.txt
 
 clean:  ## everything that was made, except prices, runs and models in var/
 	rm -rf $(VENV) dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-$(RUN):
-	$(PYTHON) -m venv $(VENV)
-
-$(VENV)/.%: requirements/%.txt | $(RUN)
-	$(INSTALL) -r $<
+# What was interrupted, or has lost its Python, is set up anew.
+$(VENV)/.%: requirements/%.txt requirements/bootstrap.txt $(if $(WHOLE),,anew)
+	@PYTHON="$(PYTHON)" sh requirements/python.sh requirements/install.py $(VENV) $<
 	@touch $@
+
+.PHONY: anew
+anew:

@@ -1,0 +1,76 @@
+"""Install a lock into an environment: `python install.py .venv dev.txt`, by `make`, with the standard library alone.
+
+uv installs, because it takes nothing but what the lock pins, and takes it fast. pip brings uv, and stands in for it
+where it is not to be had. A set-up that was interrupted begins anew (uv's cache keeps what was downloaded); two at the
+same time take turns.
+"""
+
+import fcntl
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).parent
+BOOTSTRAP = HERE / "bootstrap.txt"
+LOCKED = ("--require-hashes", "--no-deps")  # a lock is complete: what its packages ask for is in it
+
+
+class Environment:
+    """A virtual environment that locks are installed into."""
+
+    def __init__(self, directory: Path) -> None:
+        self.python = directory / "bin" / "python"
+        self.directory = directory
+        self.whole = directory / ".whole"  # there while nothing in the environment is half done
+
+    def prepare(self) -> None:
+        """Make it, unless it is there, whole and able to run."""
+        if not (self.whole.exists() and self._run("-S", "-c", "")):
+            venv.create(self.directory, clear=True, symlinks=True, with_pip=True)
+
+    def install(self, lock: Path) -> bool:
+        """Whether all that the lock names is there now."""
+        self.whole.unlink(missing_ok=True)
+        if not self._uv(lock) and not self._pip("-r", str(lock)):
+            return False
+        self.whole.touch()
+        return True
+
+    def _uv(self, lock: Path) -> bool:
+        if not self._pip("--only-binary=:all:", "-r", str(BOOTSTRAP)):
+            print("set-up: no uv for this machine; pip installs instead, which takes longer", file=sys.stderr)
+            return False
+        # What comes as source is built by the setuptools that was installed just now, not by whatever is newest.
+        uv = (str(HERE / "as_pip.py"), "pip", "install", "--quiet", "--python", str(self.python))
+        if not self._run(*uv, *LOCKED, "--no-build-isolation", "-r", str(lock)):
+            print("set-up: uv could not install; pip tries", file=sys.stderr)
+            return False
+        return True
+
+    def _pip(self, *words: str) -> bool:
+        return self._run("-m", "pip", "install", "-qq", "--disable-pip-version-check", *LOCKED, *words)
+
+    def _run(self, *words: str) -> bool:
+        try:
+            return subprocess.run([self.python, *words], check=False).returncode == 0
+        except OSError:  # its interpreter is gone
+            return False
+
+
+def main(directory: Path, lock: Path) -> int:
+    """Exit status: 0 when the environment holds what the lock names."""
+    with BOOTSTRAP.open("r+b") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        environment = Environment(directory)
+        environment.prepare()
+        if environment.install(lock):
+            return 0
+    compiler = "" if shutil.which("cc") else "; if a C compiler is asked for: apt-get install build-essential"
+    print(f"set-up: {lock} could not be installed, the reason stands above{compiler}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]).absolute(), Path(sys.argv[2])))
