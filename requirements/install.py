@@ -33,24 +33,25 @@ class Environment:
     def install(self, lock: Path) -> bool:
         """Whether all that the lock names is there now."""
         self.whole.unlink(missing_ok=True)
-        if not self._uv(lock) and not self._pip("-r", str(lock)):
-            return False
-        self.whole.touch()
-        return True
+        installed = self._by_uv(lock) if self._pip("--only-binary=:all:", "-r", str(BOOTSTRAP)) else self._by_pip(lock)
+        if installed:
+            self.whole.touch()
+        return installed
 
-    def _uv(self, lock: Path) -> bool:
-        if not self._pip("--only-binary=:all:", "-r", str(BOOTSTRAP)):
-            print("set-up: no uv for this machine; pip installs instead, which takes longer", file=sys.stderr)
-            return False
+    def _by_uv(self, lock: Path) -> bool:
         # What comes as source is built by the setuptools that was installed just now, not by whatever is newest.
-        uv = (str(HERE / "as_pip.py"), "pip", "install", "--quiet", "--python", str(self.python))
-        if not self._run(*uv, *LOCKED, "--no-build-isolation", "-r", str(lock)):
-            print("set-up: uv could not install; pip tries", file=sys.stderr)
-            return False
-        return True
+        words = (*LOCKED, "--no-build-isolation", "-r", str(lock))
+        if self._run(str(HERE / "as_pip.py"), "pip", "install", "--quiet", "--python", str(self.python), *words):
+            return True
+        print("set-up: uv could not install; pip tries", file=sys.stderr)
+        return self._pip("--no-build-isolation", "-r", str(lock))
+
+    def _by_pip(self, lock: Path) -> bool:
+        print("set-up: no uv for this machine; pip installs instead, which takes longer", file=sys.stderr)
+        return self._pip("-r", str(lock))
 
     def _pip(self, *words: str) -> bool:
-        return self._run("-m", "pip", "install", "-qq", "--disable-pip-version-check", *LOCKED, *words)
+        return self._run("-m", "pip", "install", "-qq", "--no-compile", "--disable-pip-version-check", *LOCKED, *words)
 
     def _run(self, *words: str) -> bool:
         try:
