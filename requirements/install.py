@@ -21,21 +21,23 @@ class Environment:
     """A virtual environment that locks are installed into."""
 
     def __init__(self, directory: Path) -> None:
-        self.python = directory / "bin" / "python"
         self.directory = directory
-        self.whole = directory / ".whole"  # there while nothing in the environment is half done
+        self.python = directory / "bin" / "python"
+        self.uv = directory / "bin" / "uv"
+        self.whole = directory / ".whole"  # while nothing is half done: what the environment was made with
 
     def prepare(self) -> None:
-        """Make it, unless it is there, whole and able to run."""
-        if not (self.whole.exists() and self._run("-S", "-c", "")):
+        """Make it, unless it is there, whole, made with the same tools and able to run."""
+        if not (self.whole.exists() and self.whole.read_text() == BOOTSTRAP.read_text() and self._run("-S", "-c", "")):
             venv.create(self.directory, clear=True, symlinks=True, with_pip=True)
+            self._pip("--only-binary=:all:", "-r", str(BOOTSTRAP))
 
     def install(self, lock: Path) -> bool:
         """Whether all that the lock names is there now."""
         self.whole.unlink(missing_ok=True)
-        installed = self._by_uv(lock) if self._pip("--only-binary=:all:", "-r", str(BOOTSTRAP)) else self._by_pip(lock)
+        installed = self._by_uv(lock) if self.uv.exists() else self._by_pip(lock)
         if installed:
-            self.whole.touch()
+            self.whole.write_text(BOOTSTRAP.read_text())
         return installed
 
     def _by_uv(self, lock: Path) -> bool:
