@@ -49,7 +49,7 @@ class Environment:
         return self._pip("--no-build-isolation", "-r", str(lock))
 
     def _by_pip(self, lock: Path) -> bool:
-        print("set-up: no uv for this machine; pip installs instead, which takes longer", file=sys.stderr)
+        print("set-up: uv was not to be had; pip installs instead, which takes longer", file=sys.stderr)
         return self._pip("-r", str(lock))
 
     def _pip(self, *words: str) -> bool:

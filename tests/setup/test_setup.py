@@ -173,7 +173,7 @@ def test_pip_stands_in_where_there_is_no_uv(checkout: Checkout) -> None:
     finally:
         bootstrap.write_text(pinned, encoding="utf-8")
     assert done.returncode == 0, done.stderr
-    assert "set-up: no uv for this machine" in done.stderr
+    assert "set-up: uv was not to be had" in done.stderr
     assert list(checkout.folder.glob(".other/lib/*/site-packages/coverage-1.0.dist-info"))
 
 
