@@ -139,6 +139,10 @@ class Market:
             for name, used in usage.items()
         }
 
+    def stale_tickers(self) -> int:
+        """How many of the tickers in memory lack a session that should have been published."""
+        return self._histories.stale_tickers()
+
     def states(self) -> dict[str, str]:
         """`closed` for each provider that is asked, `open` for one that is left alone for a while."""
         return self._chain.states()

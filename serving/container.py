@@ -16,6 +16,7 @@ from serving.models.champions import Champions
 from serving.models.onnx_sessions import OnnxSessions, Output, Row
 from serving.models.open_inference import Inference
 from serving.monitoring.health import Status
+from serving.monitoring.market_figures import MarketFigures
 from serving.monitoring.reports import PerformanceReports
 from serving.monitoring.track_record import TrackRecord
 from serving.monitoring.window import Performance
@@ -41,6 +42,7 @@ class Container:
     reports: PerformanceReports
     champions: Champions
     market: Market
+    market_figures: MarketFigures
     redis_cache: RedisCache
     performance: Performance
     track_record: TrackRecord
@@ -92,6 +94,7 @@ class Container:
             reports=PerformanceReports(settings, performance, market, track_record),
             champions=champions,
             market=market,
+            market_figures=MarketFigures(market),
             redis_cache=redis_cache,
             performance=performance,
             track_record=track_record,
@@ -114,10 +117,20 @@ class Container:
 
     def exposition(self) -> bytes:
         """The text that Prometheus scrapes."""
-        return metrics.exposition(self.retraining.figures, self.track_record.figures, self.reports.memory_figures)
+        return metrics.exposition(
+            self.retraining.figures,
+            self.track_record.figures,
+            self.reports.memory_figures,
+            self.market_figures.figures,
+        )
 
     def _background(self) -> list[Coroutine[None, None, None]]:
-        return [self._serve_models(), self.retraining.follow(self._trained), self.performance.watch()]
+        return [
+            self._serve_models(),
+            self.retraining.follow(self._trained),
+            self.performance.watch(),
+            self.market_figures.watch(),
+        ]
 
     async def _serve_models(self) -> None:
         await self.status.warm_up()

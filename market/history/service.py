@@ -127,6 +127,10 @@ class HistoryService:
         known = self._load(ticker)
         return known is not None and not self._due(known)
 
+    def stale_tickers(self) -> int:
+        """How many of the histories in memory lack a session that should have been published."""
+        return sum(known.history.stale for known in self._known.values())
+
     async def _find(self, ticker: str) -> History:
         if self._now() - self._calendar_seen_at > CALENDAR_CHECK:
             self._calendar_seen_at = self._now()

@@ -66,11 +66,13 @@ class Retraining:
                 since = max(since, step.finished_at or since)
 
     def figures(self) -> list[GaugeMetricFamily]:
-        """How many trainings of the last week stand where."""
+        """How many trainings of the last week stand where, and whether a worker is there to train."""
         family = GaugeMetricFamily("stocks_trainings", "Trainings of the last week, by status.", labels=["status"])
         for status, count in self._jobs.outcomes().items():
             family.add_metric([status], count)
-        return [family]
+        alive = GaugeMetricFamily("stocks_trainer_alive", "1 while a worker of the training queue lives.")
+        alive.add_metric([], self._worker.held())
+        return [family, alive]
 
 
 def _told(job: Job) -> Retrained:
