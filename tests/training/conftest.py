@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from configuration import Settings
 from market.bars import Bars
 from market.calendar.sessions import Sessions
 from market.providers.simulated import FIRST, simulate
+from tests.mlflow_servers import mlflow_server
 from training.learning.pipeline import Trained, TrainingConfig, train
 from training.mlflow_registry.registry import Registry
 
@@ -67,3 +69,10 @@ def registry(settings: Settings, sessions: Sessions, model_store: Path) -> Itera
         yield registry
     while mlflow.active_run():
         mlflow.end_run()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> "Iterator[tuple[str, subprocess.Popen[bytes]]]":
+    """Address and process of an MLflow server on loopback."""
+    with mlflow_server(tmp_path / "server") as found:
+        yield found

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from configuration import Settings
 from features.matrix import FeatureMatrix
-from forecasting.card import ModelCard, model_name
+from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard, model_name
 from market.calendar.sessions import Sessions
 from training.errors import RegistryError
 from training.learning import forecast_file
@@ -40,6 +40,9 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 
 # Tags of a version: when it became champion, when it was taken back, and which version took its place.
 CHAMPION_AT, ROLLED_BACK_AT, REPLACED_BY = "champion_at", "rolled_back_at", "replaced_by"
+
+# Tag of the experiment that tells services elsewhere whether there is a new champion to fetch.
+CHANGED_AT = "champions_changed_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,17 @@ class Registry(Runs):
             RegistryError: MLflow failed.
         """
         self._tag(model_name(ticker, horizon), version, {"decision": decision, "decision_reason": reason})
+
+    def keep_for_followers(self, card: ModelCard, forest: bytes) -> None:
+        """Log what serving needs on the version's run, so that services elsewhere can fetch it without MLflow.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        with translated(model_name(card.ticker, card.horizon)), tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / FOREST_FILE).write_bytes(forest)
+            (Path(folder) / CARD_FILE).write_text(card.model_dump_json(indent=1), encoding="utf-8")
+            self._client.log_artifacts(card.run_id, folder, str(Path(CARD).parent))
 
     def make_champion(self, ticker: str, horizon: int, version: int) -> None:
         """Point the alias `champion` at `version`, which is no challenger any more.
@@ -244,6 +258,7 @@ class Registry(Runs):
             self._client.delete_registered_model_alias(name, CHALLENGER)
         self._client.set_registered_model_alias(name, CHAMPION, str(version))
         self._client.delete_model_version_tag(name, str(version), REPLACED_BY)
+        self._client.set_experiment_tag(self._experiment_id, CHANGED_AT, _now())
         if current is not None and current != version:
             self._client.set_model_version_tag(name, str(current), REPLACED_BY, str(version))
 

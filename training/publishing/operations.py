@@ -23,6 +23,7 @@ def release(registry: Registry, registered: Registered) -> str:
         RegistryError: MLflow failed; the old champion stays.
     """
     card, forest = prepare(registered)
+    registry.keep_for_followers(card, forest)
     registry.make_champion(card.ticker, card.horizon, registered.version)
     return publish(card, forest)
 

@@ -1,17 +1,10 @@
 """Runs, versions and aliases in a real MLflow store."""
 
-import contextlib
-import os
 import shutil
-import signal
-import socket
 import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import mlflow
 import numpy as np
 import pytest
@@ -21,7 +14,7 @@ from mlflow.tracking import MlflowClient
 from configuration import Settings
 from forecasting.model_store import default_roots, newest_folder, read_published_model
 from market.calendar.sessions import Sessions
-from tests.serving.running import wait_until
+from tests.mlflow_servers import end_tree
 from training.errors import NotPublished, RegistryError
 from training.learning.forest import fit
 from training.learning.pipeline import Trained
@@ -274,41 +267,6 @@ def test_a_server_that_is_gone_is_named(settings: Settings, sessions: Sessions) 
         registry.pipeline_run("test", {}),
     ):
         pass
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> "Iterator[tuple[str, subprocess.Popen[bytes]]]":
-    """An MLflow server of its own process on loopback."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    (tmp_path / "server").mkdir()
-    words = ["server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    words += ["--backend-store-uri", f"sqlite:///{tmp_path / 'server' / 'mlflow.db'}"]
-    words += ["--artifacts-destination", str(tmp_path / "server" / "artifacts")]
-    with (tmp_path / "server" / "log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-m", "mlflow", *words], stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    wait_until(lambda: answers(url), 180, "an MLflow server")
-    yield url, process
-    end_tree(process.pid)
-    process.wait(timeout=120)
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health", timeout=10).is_success
-    except httpx.HTTPError:
-        return False
-
-
-def end_tree(pid: int) -> None:
-    """End a process and those it started, each by its id."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
-    for child in [int(one) for one in children]:
-        end_tree(child)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.slow

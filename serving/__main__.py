@@ -1,0 +1,37 @@
+"""Command line: `python -m serving --help`."""
+
+import click
+
+import configuration
+
+
+@click.group(help="What runs beside the service.")
+def main() -> None:
+    """Group of the commands below."""
+
+
+@main.command(help="Bring every champion of the MLflow server into the model store here, for as long as it runs.")
+def follow() -> None:
+    """Where the service has a disk of its own and no trainer writes to it."""
+    import logs  # noqa: PLC0415  # each command imports what it needs
+    from forecasting.card import model_name  # noqa: PLC0415
+    from forecasting.model_store import default_roots  # noqa: PLC0415
+    from serving.following.follower import Follower  # noqa: PLC0415
+    from serving.following.registry import ChampionRegistry  # noqa: PLC0415
+
+    configuration.anchor()
+    try:
+        settings = configuration.load()
+    except configuration.ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
+    uri = settings.training.tracking_uri or ""
+    if not uri.startswith(("http://", "https://")):
+        raise click.ClickException("MLFLOW_TRACKING_URI: must be the http address of an MLflow server to follow")
+    logs.configure(settings.serving.log_level)
+    names = [model_name(ticker, horizon) for ticker in settings.tickers for horizon in settings.horizons]
+    with ChampionRegistry(uri) as registry:
+        Follower(registry, default_roots(settings)[0], names).follow()
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m serving")
