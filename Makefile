@@ -3,6 +3,7 @@ HOST ?= 127.0.0.1
 PORT ?= 3000
 UI_PORT ?= 5000
 VERSION ?= latest
+REGISTRY ?= registry.example.com
 
 # Variables that are already set win.
 export STOCKS_HOME ?= $(CURDIR)/var
@@ -16,7 +17,7 @@ COMPILE := $(RUN) requirements/as_pip.py pip compile --quiet --universal --pytho
 	--no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test train ui bento image training-image bench yahoo scale lock clean
+.PHONY: help setup serve test train ui bento image images fetch publish rollback push deploy undeploy up test-deploy test-image bench yahoo scale lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -35,12 +36,44 @@ ui: setup  ## MLflow on UI_PORT: compare runs and versions
 bento: setup  ## a bento with the champions inside, exported to dist/
 	$(RUN) -m training bento
 
-image: setup  ## stock-prediction:VERSION around that bento, also without champions, by docker, podman or buildah
+image: $(VENV)/.dev  ## stock-prediction:VERSION with the champions there are, by docker, podman or buildah; its parts in dist/
 	$(RUN) -m training bento --allow-empty
 	deploy/image/build.sh serving stock-prediction:$(VERSION)
+	$(VENV)/bin/cyclonedx-py requirements requirements/serving.txt -o dist/stock_prediction.cdx.json
 
-training-image: setup  ## stock-prediction-training:VERSION, for trainers, Dask workers and the MLflow server
+images: image  ## that, and the images of the trainer and of the MLflow server
 	deploy/image/build.sh training stock-prediction-training:$(VERSION)
+	deploy/image/build.sh mlflow stock-prediction-mlflow:$(VERSION)
+
+fetch: setup  ## prices of all configured tickers into the history store
+	$(RUN) -m market fetch
+
+publish: setup  ## every champion of MLflow into the model store here
+	$(RUN) -m training publish
+
+rollback: setup  ## TICKER to the champion before
+	$(RUN) -m training rollback $(TICKER)
+
+push:  ## the images of VERSION to REGISTRY
+	for image in stock-prediction stock-prediction-training stock-prediction-mlflow; do \
+		docker tag $$image:$(VERSION) $(REGISTRY)/$$image:$(VERSION) && docker push $(REGISTRY)/$$image:$(VERSION) || exit; \
+	done
+
+deploy:  ## VERSION from REGISTRY to the cluster, and back again when it does not become ready
+	deploy/kubernetes/deploy.sh $(REGISTRY) $(VERSION)
+
+undeploy:  ## the release before this one
+	kubectl --namespace stock-prediction rollout undo deployment/api
+
+up: images  ## everything in containers: the service on 3000, MLflow on 5000, Grafana on 3001
+	touch deploy/.env
+	docker compose --file deploy/compose.yaml --env-file deploy/.env up --detach --no-build
+
+test-deploy: $(VENV)/.dev  ## what is in deploy/ and the workflows, by the tools that read them
+	env -u STOCKS_HOME -u BENTOML_HOME TOOLS_MUST_BE_THERE=1 $(RUN) -m pytest tests/deploy
+
+test-image: $(VENV)/.dev  ## the images, built and run; needs podman and buildah
+	env -u STOCKS_HOME -u BENTOML_HOME IMAGES=1 $(RUN) -m pytest tests/deploy/test_running_images.py
 
 bench: $(VENV)/.dev  ## this service beside others on this machine; results in benchmarks/
 	$(RUN) -m benchmarks.serving
@@ -58,6 +91,7 @@ test: $(VENV)/.dev  ## lint, types and every test
 
 lock: $(VENV)/.dev  ## compile requirements/ anew from pyproject.toml
 	$(COMPILE) --group bootstrap -o requirements/bootstrap.txt
+	$(COMPILE) --group mlflow_server -o requirements/mlflow_server.txt
 	$(COMPILE) pyproject.toml -c requirements/bootstrap.txt -o requirements/serving.txt
 	$(COMPILE) pyproject.toml --group yahoo -c requirements/serving.txt -o requirements/yahoo.txt
 	$(COMPILE) pyproject.toml --group training -c requirements/yahoo.txt -o requirements/training.txt

@@ -1,4 +1,4 @@
-"""Tools that check what is shipped. `make test-deploy` insists on them; elsewhere a test without its tool is skipped."""
+"""Tools that check what is shipped: `make test-deploy` insists on them, elsewhere a test without its tool is skipped."""
 
 import os
 import shutil
