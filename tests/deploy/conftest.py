@@ -1,4 +1,4 @@
-"""Tools that check what is shipped: `make test-deploy` insists on them, elsewhere a test without its tool is skipped."""
+"""Tools that check what is shipped: `make test-deploy` insists on them, other runs skip a test without its tool."""
 
 import os
 import shutil
