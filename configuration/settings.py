@@ -150,6 +150,8 @@ class Serving(Section):
     runner: Literal["process", "embedded"]
     forest_memory_mb: PositiveFloat
     memory_alert_mb: PositiveFloat
+    max_streams: PositiveInt
+    raw_prices: bool
     log_level: Literal["debug", "info", "warning", "error"]
 
 
@@ -162,6 +164,10 @@ class Performance(Section):
     p95_seconds: PositiveFloat
     error_rate: Fraction
     hit_rate: Fraction
+
+
+class Page(Section):
+    mlflow_url: BaseUrl | None
 
 
 class Tracing(Section):
@@ -201,6 +207,7 @@ class Settings(BaseSettings):
     serving: Serving
     security: Security
     performance: Performance
+    page: Page
     tracing: Tracing
     training: Training
 

@@ -12,6 +12,9 @@ from configuration import Settings
 from forecasting.model_store import PublishedModel, default_roots
 from market.market import Market
 from serving.caching.redis_cache import RedisCache
+from serving.contract.schemas import Prediction
+from serving.events.board import EventBoard
+from serving.events.sources import EventSources
 from serving.models.champions import Champions
 from serving.models.onnx_sessions import OnnxSessions, Output, Row
 from serving.models.open_inference import Inference
@@ -46,6 +49,8 @@ class Container:
     redis_cache: RedisCache
     performance: Performance
     track_record: TrackRecord
+    events: EventBoard
+    event_sources: EventSources
 
     @classmethod
     def open(cls, settings: Settings, call: Call) -> Self:
@@ -65,7 +70,13 @@ class Container:
             if champions.has_looked:
                 wanted.ask(ticker, horizon)
 
+        def note(prediction: Prediction) -> None:
+            track_record.note(prediction)
+            event_sources.predicted(prediction)
+
         champions = Champions(default_roots(settings), keys, attempt)
+        events = EventBoard(settings.serving.max_streams)
+        event_sources = EventSources(events)
         track_record, performance = TrackRecord(settings.home), Performance()
         forecasts = ForecastCache(redis_cache, settings.cache.prediction_ttl)
         predictor = CachedPredictor(
@@ -74,9 +85,10 @@ class Container:
             redis_cache,
             model=lambda ticker, horizon: model_tag(champions.get(ticker, horizon)),
             wanted=want,
-            note=track_record.note,
+            note=note,
         )
         champions.on_swap(predictor.expire)
+        champions.on_swap(event_sources.swapped)
         return cls(
             predictor=predictor,
             inference=Inference(settings, champions, ask),
@@ -98,6 +110,8 @@ class Container:
             redis_cache=redis_cache,
             performance=performance,
             track_record=track_record,
+            events=events,
+            event_sources=event_sources,
         )
 
     @asynccontextmanager
@@ -130,6 +144,7 @@ class Container:
             self.retraining.follow(self._trained),
             self.performance.watch(),
             self.market_figures.watch(),
+            self.event_sources.follow(self.status.health, self.retraining),
         ]
 
     async def _serve_models(self) -> None:

@@ -142,6 +142,14 @@ class TrainingJobs:
             steps = self._steps(connection, job_id)
         return _job(steps) if steps else None
 
+    def recent(self, limit: int) -> list[Job]:
+        """The `limit` jobs that were queued last, the newest first."""
+        with self._transaction() as connection:
+            found = connection.execute(
+                "SELECT job_id FROM steps GROUP BY job_id ORDER BY max(queued_at) DESC, job_id LIMIT ?", (limit,)
+            ).fetchall()
+            return [_job(self._steps(connection, job_id)) for (job_id,) in found]
+
     def claim(self) -> Step | None:
         """Take the most urgent step whose ticker nobody works on; None when there is none."""
         with self._transaction() as connection:

@@ -59,6 +59,16 @@ def unavailable(detail: str, retry_after: int) -> Problem:
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(retry_after)})
 
 
+def forbidden(detail: str) -> Problem:
+    """403."""
+    return Problem(HTTPStatus.FORBIDDEN, detail)
+
+
+def too_many(detail: str, retry_after: int) -> Problem:
+    """429; `retry_after` in seconds."""
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(retry_after)})
+
+
 def translate(code: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Problem:
     """An error of BentoML or Starlette as ours; BentoML says 400 where a value does not fit, which is 422."""
     status = HTTPStatus(code)

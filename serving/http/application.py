@@ -14,7 +14,8 @@ from serving.contract.problems import Problem, not_found, translate, unprocessab
 from serving.http.dependencies import known_parameters
 from serving.http.openapi import describe
 from serving.http.prediction import problem_response
-from serving.http.routes import documentation, inference, models, monitoring, predictions
+from serving.http.routes import details, documentation, events, inference, models, monitoring, predictions
+from serving.page import routes as page
 
 DISCLAIMER = "Forecasts are statistics about the past. They are no investment advice."
 
@@ -41,7 +42,7 @@ def make_application(settings: Settings, container: Callable[[], Container]) -> 
     )
     application.state.container = container
     application.state.settings = settings
-    for room in (predictions, inference, models, monitoring, documentation):
+    for room in (predictions, details, inference, models, monitoring, events, documentation, page):
         application.include_router(room.router)
     application.openapi = cache(lambda: describe(application, settings))  # type: ignore[method-assign]  # FastAPI's way
     return application

@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 REQUEST_ID = b"x-request-id"
 LONGEST_ID = 64
+EVENT_STREAM = b"text/event-stream"
 METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Counted for a client that went before its answer began.
 CLIENT_LEFT = 499
@@ -73,7 +74,7 @@ class _Answer:
     """One answer on its way out.
 
     Attributes:
-        scope: of the request as the application sees it, HEAD as GET.
+        scope: of the request as the application sees it, HEAD as GET with `is_head`.
         seconds: that each stage took.
     """
 
@@ -81,10 +82,11 @@ class _Answer:
         self.started = self.finished = False
         self.seconds: dict[str, float] = {}
         self.request_id = request_id_of(scope)
-        self.scope = scope if scope["method"] != "HEAD" else {**scope, "method": "GET"}
+        self.scope = scope if scope["method"] != "HEAD" else {**scope, "method": "GET", "is_head": True}
         self._method = scope["method"]
         self._send = send
         self._since = perf_counter()
+        self._answered_at: float | None = None
         self._held: Message | None = None
         self._body = b""
         self._status = 0
@@ -115,7 +117,7 @@ class _Answer:
         """Count the request under its route."""
         method = self._method if self._method in METHODS else metrics.UNKNOWN
         labels = (method, _route(self.scope), str(self._status or CLIENT_LEFT))
-        _requests(*labels).observe(perf_counter() - self._since)
+        _requests(*labels).observe((self._answered_at or perf_counter()) - self._since)
         for name, spent in self.seconds.items():
             _stages(name).observe(spent)
 
@@ -130,6 +132,8 @@ class _Answer:
 
     def _start(self, message: Message) -> None:
         self.started, self._status = True, message["status"]
+        if _is_stream(message):
+            self._answered_at = perf_counter()
         total = perf_counter() - self._since
         timing = server_timing({**self.seconds, "total": total})
         message["headers"] = [
@@ -150,6 +154,12 @@ def request_id_of(scope: Scope) -> str:
 def _span(scope: Scope) -> AbstractContextManager[Any]:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     return tracing.request_span(scope["method"], headers)
+
+
+def _is_stream(start: Message) -> bool:
+    """Return whether an answer has no end of its own; it counts as answered when it begins."""
+    kind: bytes = dict(start["headers"]).get(b"content-type", b"")
+    return kind.startswith(EVENT_STREAM)
 
 
 def _is_foreign_error(start: Message) -> bool:

@@ -74,6 +74,14 @@ class TrackRecord:
         self._scores = {key: _score(pairs[-ROLLING:]) for key, pairs in found.items()}
         return self._scores
 
+    def outcomes(self, bars: Bars, horizon: int) -> list[tuple[Noted, float | None]]:
+        """Each session's prediction of the ticker of `bars`, with the return that came; None until it is known."""
+        return [
+            (noted, _return(bars, noted.made_on, noted.target_on))
+            for noted in self._last_words({bars.ticker: bars})
+            if noted.horizon == horizon
+        ]
+
     def _last_words(self, bars: Mapping[str, Bars]) -> Iterable[Noted]:
         """One prediction for each ticker, horizon and session: the newest model's, else the baseline's."""
         chosen: dict[tuple[object, ...], Noted] = {}

@@ -54,6 +54,14 @@ class Retraining:
             raise not_found("There is no such job; those that ended more than a week ago are forgotten.")
         return _told(job)
 
+    def recent(self, limit: int) -> list[Retrained]:
+        """The last jobs, the newest first; reads the file of the queue."""
+        return [_told(job) for job in self._jobs.recent(limit)]
+
+    def changed_at(self) -> int:
+        """When any job moved on last, in nanoseconds."""
+        return self._jobs.changed_at()
+
     async def follow(self, ended: Callable[[Step], Awaitable[None]]) -> None:
         """Tell `ended` of every training that ends, until cancelled."""
         since, changed_at = time(), 0

@@ -29,6 +29,7 @@ from market.errors import NoPrices
 from market.market import History
 from market.providers.simulated import simulate
 from market.quotes.quote import Quote
+from market.reports.dates import ReportDates
 from serving.caching.redis_cache import RedisCache
 from serving.contract.schemas import Prediction
 from serving.models.champions import Champions
@@ -211,6 +212,7 @@ class FakeMarket:
     def __init__(self, sessions: Sessions, bars: dict[str, Bars]) -> None:
         self.sessions = sessions
         self.bars = bars
+        self.reports: dict[str, ReportDates] = {}
         self.stale = False
         self.broken: Exception | None = None
         self.quote_life = 300.0
@@ -235,6 +237,9 @@ class FakeMarket:
         if ticker not in self.bars:
             raise NoPrices(ticker, [])
         return History(self.bars[ticker], datetime.now(UTC), self.stale)
+
+    def reports_of(self, ticker: str) -> ReportDates:
+        return self.reports.get(ticker, ReportDates(ticker))
 
     async def usage(self) -> dict[str, dict[str, int | None]]:
         return {"alpha_vantage": {"used_today": 3, "limit_today": 25}}

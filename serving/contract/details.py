@@ -1,0 +1,129 @@
+"""Bodies of the answers about one ticker beside its prediction."""
+
+from datetime import date
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from configuration import Settings
+from forecasting.metrics import Metrics
+from serving.contract.schemas import Body, Moment
+
+
+class BarAnswer(Body):
+    """One session; split-adjusted prices in the quote currency, volume in shares."""
+
+    session: date
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class ReportAnswer(Body):
+    """The day of a quarterly report, past or announced, on the exchange's clock."""
+
+    filed_on: date
+    timing: Literal["before_open", "after_close", "unknown"]
+
+
+class BarsAnswer(Body):
+    """The answer of GET /bars/{ticker}."""
+
+    ticker: str
+    currency: str
+    source: str = Field(description="Where the bars came from; `simulated` prices are invented.")
+    stale: bool = Field(description="Whether a session is missing that should be there.")
+    bars: list[BarAnswer] = Field(description="Complete sessions, the oldest first.")
+    reports: list[ReportAnswer] = Field(description="Known reports from the first of these sessions on.")
+
+
+class WidthAnswer(Body):
+    """The answer of GET /interval/{ticker}: why the interval is as wide as it is; widths are returns."""
+
+    ticker: str
+    horizon: int
+    level: float = Field(description="Volatility of one session by formula, from recent bars.")
+    horizon_level: float = Field(description="The level times the square root of the sessions ahead.")
+    baseline_width: float = Field(description="Upper less lower end of the interval by the level alone.")
+    width: float = Field(description="Upper less lower end of the interval that is served.")
+    correction: float = Field(description="`width` over `baseline_width`: what the model makes of the level.")
+    reports: list[ReportAnswer] = Field(description="Announced reports between now and the target session.")
+    extrapolating: bool = Field(description="Whether inputs beyond everything trained on have widened it.")
+
+
+class VersionAnswer(Body):
+    """A published version of a model, from its card."""
+
+    version: int
+    serving: bool
+    run_id: str
+    trained_at: Moment
+    trained_from: date
+    trained_to: date
+    source: str = Field(description="Where the bars it was trained on came from.")
+    inputs: int = Field(description="Number of features.")
+    shrinkage: float = Field(description="Share of its expected return that is believed, 0 to 1.")
+    metrics: Metrics
+
+
+class VersionsAnswer(Body):
+    """The answer of GET /model/versions/{ticker}: versions in the model store, the newest first."""
+
+    ticker: str
+    horizon: int
+    name: str = Field(description="Of the registered model in MLflow.")
+    versions: list[VersionAnswer]
+
+
+class OutcomeAnswer(Body):
+    """A served forecast and what came; returns since the close of `made_on` (0.02 is 2 %)."""
+
+    made_on: date
+    target_on: date
+    model: str
+    version: int | None
+    median: float
+    lower: float
+    upper: float
+    actual: float | None = Field(description="Null until the target session has closed.")
+    inside: bool | None = Field(description="Whether the interval held; null until known.")
+    report: bool | None = Field(description="Whether a report took effect on the way; null when no dates are known.")
+
+
+class OutcomesAnswer(Body):
+    """The answer of GET /track-record/{ticker}, the newest forecast first."""
+
+    ticker: str
+    horizon: int
+    level: float = Field(description="Share of outcomes that an interval should hold.")
+    outcomes: list[OutcomeAnswer]
+
+
+class PageSettings(Body):
+    """The answer of GET /page/settings."""
+
+    mlflow_url: str | None = Field(description="Where a browser finds MLflow; null when nothing says so.")
+    raw_prices: bool = Field(description="Whether GET /bars/{ticker} answers.")
+    key_needed: bool = Field(description="Whether retraining needs one of `security.api_keys`.")
+    refresh_after: float = Field(description="Seconds after which an answer in memory is computed anew.")
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As configured; an address of MLflow without the user and password that may stand in it."""
+        return cls(
+            mlflow_url=settings.page.mlflow_url or _browsable(settings.training.tracking_uri),
+            raw_prices=settings.serving.raw_prices,
+            key_needed=bool(settings.security.api_keys),
+            refresh_after=settings.cache.memory_ttl,
+        )
+
+
+def _browsable(uri: str | None) -> str | None:
+    parts = urlsplit(uri or "")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return None
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}".rstrip("/")

@@ -1,0 +1,1 @@
+"""What happens in the service, told to clients as it happens."""

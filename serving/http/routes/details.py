@@ -1,0 +1,70 @@
+"""What is known of one ticker beside its prediction, and what the page is configured with."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from forecasting.model_store import default_roots
+from serving.contract.details import BarsAnswer, OutcomesAnswer, PageSettings, VersionsAnswer, WidthAnswer
+from serving.contract.schemas import Retrained
+from serving.details.bars import last_bars
+from serving.details.outcomes import past_forecasts
+from serving.details.versions import published_versions
+from serving.details.width import explain_width
+from serving.http.dependencies import Configured, Horizon, Parts
+from serving.http.routes.responses import NOT_SERVED, problems
+
+MOST_SESSIONS = 2000
+MOST_JOBS = 100
+
+PROBLEMS = problems(
+    {404: NOT_SERVED, 422: "Not a ticker, or a horizon that is not configured", 503: "No price from anywhere"}
+)
+BARS_PROBLEMS = PROBLEMS | problems({403: "`serving.raw_prices` is off"})
+
+router = APIRouter()
+
+
+@router.get("/bars/{ticker}", tags=["predictions"], responses=BARS_PROBLEMS)
+async def bars(
+    ticker: str,
+    container: Parts,
+    settings: Configured,
+    sessions: Annotated[int, Query(ge=1, le=MOST_SESSIONS, description="How many, the last of them.")] = 250,
+) -> BarsAnswer:
+    """The last daily bars with report dates; 403 where `serving.raw_prices` is off."""
+    return await last_bars(settings, container.market, ticker, sessions)
+
+
+@router.get("/interval/{ticker}", tags=["predictions"], responses=PROBLEMS)
+async def interval(ticker: str, container: Parts, settings: Configured, horizon: Horizon = 1) -> WidthAnswer:
+    """Why the interval is as wide as it is: the level of recent volatility, the model's correction, reports ahead."""
+    return await explain_width(settings, container.market, container.predictor, ticker, horizon)
+
+
+@router.get("/track-record/{ticker}", tags=["models"], responses=PROBLEMS)
+async def track_record(ticker: str, container: Parts, settings: Configured, horizon: Horizon = 1) -> OutcomesAnswer:
+    """Forecasts that were served, and what came."""
+    return await past_forecasts(settings, container.market, container.track_record, ticker, horizon)
+
+
+@router.get("/model/versions/{ticker}", tags=["models"], responses=PROBLEMS)
+async def versions(ticker: str, container: Parts, settings: Configured, horizon: Horizon = 1) -> VersionsAnswer:
+    """Published versions of a model with their scores, from the model store."""
+    serving = container.champions.get(ticker.upper(), horizon)
+    return await asyncio.to_thread(published_versions, settings, default_roots(settings), serving, ticker, horizon)
+
+
+@router.get("/model/retrain", tags=["models"], responses=problems({422: "Not a number of trainings"}))
+async def trainings(
+    container: Parts, limit: Annotated[int, Query(ge=1, le=MOST_JOBS, description="How many.")] = 20
+) -> list[Retrained]:
+    """The last trainings, the newest first; those that ended more than a week ago are forgotten."""
+    return await asyncio.to_thread(container.retraining.recent, limit)
+
+
+@router.get("/page/settings", tags=["service"])
+async def page_settings(settings: Configured) -> PageSettings:
+    """What the page is configured with."""
+    return PageSettings.of(settings)

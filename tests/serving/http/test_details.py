@@ -1,0 +1,91 @@
+"""The routes beside predictions, in the running service: pages and scripts rely on their names."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.serving.running import Service, wait_until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def service(start_service: Any) -> Service:
+    made: Service = start_service(
+        STOCKS_TICKERS='["AAPL", "MSFT"]', STOCKS_TRAINING__ON_START="false", STOCKS_SERVING__MAX_STREAMS="1"
+    )
+    return made
+
+
+def test_details_of_a_ticker(service: Service) -> None:
+    with httpx.Client(base_url=service.url, timeout=60) as client:
+        assert len(client.get("/bars/aapl?sessions=20").json()["bars"]) == 20
+        assert client.get("/interval/AAPL?horizon=5").json()["width"] > 0
+        assert client.get("/model/versions/AAPL").json()["versions"] == []
+        assert client.get("/track-record/AAPL").json()["level"] == 0.9
+        assert {job["ticker"] for job in client.get("/model/retrain?limit=5").json()} <= {"AAPL", "MSFT"}
+        assert client.get("/page/settings").json()["key_needed"] is False
+        assert client.get("/").headers["content-type"].startswith("text/html")
+        assert client.get("/page/nothing.js").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/bars/IBM", 404),
+        ("/bars/AAPL?sessions=0", 422),
+        ("/bars/AAPL?session=3", 422),
+        ("/interval/AAPL?horizon=2", 422),
+        ("/track-record/AAPL?horizon=2", 422),
+        ("/model/versions/AAPL?horizon=2", 422),
+        ("/model/retrain?limit=0", 422),
+        ("/events?since=1", 422),
+    ],
+)
+def test_what_cannot_be_asked_is_a_problem(service: Service, path: str, status: int) -> None:
+    answer = httpx.get(service.url + path, timeout=60)
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_events_reach_a_client_as_they_happen(service: Service) -> None:
+    with httpx.Client(base_url=service.url, timeout=60) as client, client.stream("GET", "/events") as stream:
+        lines = stream.iter_lines()
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        assert until(lines, "event: hello")
+        refused = httpx.get(f"{service.url}/events", timeout=60)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+        httpx.get(f"{service.url}/predict/MSFT", headers={"Cache-Control": "no-cache"}, timeout=60)
+        assert until(lines, "event: prediction")
+        assert '"ticker":"MSFT"' in next(lines)
+
+
+def test_a_client_that_left_makes_room_and_its_time_counts_as_no_latency(service: Service) -> None:
+    wait_until(lambda: opens(service), 60, "room for another client")
+
+    figures = httpx.get(f"{service.url}/performance/metrics", timeout=60).json()["request_performance"]
+
+    assert figures["GET /events"]["p99_time"] < 1
+
+
+def opens(service: Service) -> bool:
+    with httpx.stream("GET", f"{service.url}/events", timeout=60) as stream:
+        return stream.status_code == 200
+
+
+def until(lines: Any, wanted: str) -> bool:
+    return any(line == wanted for line in lines)
+
+
+def test_open_streams_end_with_the_service(start_service: Any) -> None:
+    ending: Service = start_service(STOCKS_TICKERS='["AAPL"]', STOCKS_TRAINING__ON_START="false")
+    with httpx.stream("GET", f"{ending.url}/events", timeout=60) as stream:
+        lines = stream.iter_lines()
+        assert until(lines, "event: hello")
+
+        ending.end()
+
+        assert list(lines) is not None
+    assert ending.process.returncode is not None
