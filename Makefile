@@ -12,17 +12,25 @@ export BENTOML_DO_NOT_TRACK ?= True
 
 VENV := .venv
 RUN := $(VENV)/bin/python
+CHARTS := serving/page/static/vendor/lightweight-charts.mjs
+CHROMIUM ?= /usr/bin/chromium
 WHOLE := $(shell test -e $(VENV)/.whole && $(RUN) -S -c "" 2>/dev/null && echo yes)
 COMPILE := $(RUN) requirements/as_pip.py pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test train ui bento image images fetch publish rollback push deploy undeploy up test-deploy test-image bench yahoo scale lock clean
+.PHONY: help setup page serve test test-page screenshots train ui bento image images fetch publish rollback push deploy undeploy up test-deploy test-image bench yahoo scale lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: $(VENV)/.training  ## .venv, from the locks
+setup: $(VENV)/.training  ## .venv, from the locks, and the page's chart library
+	@$(MAKE) --silent page || echo "Without it the page shows tables in place of charts."
+
+page: $(CHARTS)  ## the page's chart library alone
+
+$(CHARTS): serving/page/package-lock.json requirements/node.txt | $(VENV)/.training
+	$(RUN) -m serving.page.install
 
 serve: setup  ## BentoML on HOST:PORT, predictions at once, models training in the background
 	$(VENV)/bin/bentoml serve service:StockPrediction --host $(HOST) --port $(PORT)
@@ -89,6 +97,13 @@ test: $(VENV)/.dev  ## lint, types and every test
 	$(VENV)/bin/lint-imports --no-cache --no-logo
 	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 2 --cov
 
+test-page: $(VENV)/.dev page  ## the page in a browser: every view, keyboard, accessibility, a service that ends and comes back
+	@test -x $(CHROMIUM) || { echo "test-page: there is no $(CHROMIUM); apt-get install chromium, or set CHROMIUM=" >&2; exit 1; }
+	env -u STOCKS_HOME -u BENTOML_HOME CHROMIUM=$(CHROMIUM) $(RUN) -m pytest -m page --numprocesses 2 tests/page
+
+screenshots: $(VENV)/.dev page  ## pictures of every view in docs/images and var/screenshots
+	env -u STOCKS_HOME -u BENTOML_HOME CHROMIUM=$(CHROMIUM) $(RUN) -m tests.page.screenshots
+
 lock: $(VENV)/.dev  ## compile requirements/ anew from pyproject.toml
 	$(COMPILE) --group bootstrap -o requirements/bootstrap.txt
 	$(COMPILE) --group mlflow_server -o requirements/mlflow_server.txt
@@ -97,9 +112,10 @@ lock: $(VENV)/.dev  ## compile requirements/ anew from pyproject.toml
 	$(COMPILE) pyproject.toml --group training -c requirements/yahoo.txt -o requirements/training.txt
 	$(COMPILE) pyproject.toml --group scale -c requirements/training.txt -o requirements/scale.txt
 	$(COMPILE) pyproject.toml --group dev -c requirements/bootstrap.txt -c requirements/scale.txt -o requirements/dev.txt
+	$(COMPILE) --group node -o requirements/node.txt
 
 clean:  ## everything that was made, except prices, runs and models in var/
-	rm -rf $(VENV) dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(dir $(CHARTS)) dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # What was interrupted, or has lost its Python, is set up anew.
 $(VENV)/.%: requirements/%.txt requirements/bootstrap.txt $(if $(WHOLE),,anew)

@@ -2,15 +2,8 @@
 
 from fastapi import APIRouter, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import RedirectResponse
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/")
-async def index() -> Response:
-    """Lead to the documentation, in place of BentoML's own page, which reports to a third party."""
-    return RedirectResponse("/docs")
 
 
 @router.get("/docs")

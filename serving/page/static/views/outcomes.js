@@ -1,0 +1,60 @@
+/* Past forecasts beside what came. */
+
+import { get } from "../api.js";
+import { outcomesChart } from "../charts/outcomes.js";
+import { chartTable, element, table } from "../dom.js";
+import { change, date, percent, words } from "../format.js";
+import { Card } from "./card.js";
+
+export class OutcomesCard extends Card {
+  constructor() {
+    super("Past forecasts and what came", "Each bar is an interval that was served, each dot the return that followed.", "two-thirds");
+  }
+
+  load(ticker, horizon) {
+    const path = `/track-record/${encodeURIComponent(ticker)}`;
+    return this.show(() => get(path, { horizon }), (found) => this.content(found));
+  }
+
+  content({ outcomes, level }) {
+    if (!outcomes.length) return element("p", { class: "empty" }, "No forecast was served yet at this horizon.");
+    const due = outcomes.filter(({ actual }) => actual !== null);
+    return [
+      outcomesChart(outcomes, Math.max(300, this.card.clientWidth - 42)),
+      legend(due),
+      coverage(due, level),
+      chartTable("Forecasts as a table", () => outcomesTable(outcomes)),
+    ];
+  }
+}
+
+function legend(due) {
+  return element("ul", { class: "legend" },
+    element("li", { class: "band" }, "Interval"),
+    element("li", { class: "inside" }, "Inside"), element("li", { class: "outside" }, "Outside"),
+    due.some(({ report }) => report) ? element("li", { class: "report" }, "A report took effect") : null);
+}
+
+function coverage(due, level) {
+  if (!due.length) return element("p", { class: "summary" }, "None of them has come due yet.");
+  const groups = [["All sessions", due]];
+  if (due.some(({ report }) => report !== null)) {
+    groups.push(["Ordinary sessions", due.filter(({ report }) => report === false)], ["Report sessions", due.filter(({ report }) => report)]);
+  }
+  const rows = groups.map(([name, group]) => [
+    name, String(group.length), share(group, ({ inside }) => inside),
+    share(group, ({ actual, median }) => (median >= 0) === (actual > 0)),
+  ]);
+  return table(`Of 100 intervals ${Math.round(100 * level)} should hold`, ["", "Came due", "Interval held", "Direction right"], rows, [1, 2, 3]);
+}
+
+const share = (group, holds) => (group.length ? percent(group.filter(holds).length / group.length) : "–");
+
+function outcomesTable(outcomes) {
+  const rows = outcomes.map((one) => [
+    date(one.made_on), date(one.target_on), `${words(one.model)}${one.version ? ` v${one.version}` : ""}`,
+    change(100 * one.lower), change(100 * one.median), change(100 * one.upper), change(one.actual === null ? null : 100 * one.actual),
+    one.actual === null ? "not due yet" : one.inside ? "inside" : "outside",
+  ]);
+  return table("Forecasts, the newest first", ["Made on", "Target", "By", "Lower", "Median", "Upper", "Came", "Outcome"], rows, [3, 4, 5, 6]);
+}

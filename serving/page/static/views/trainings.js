@@ -1,0 +1,43 @@
+/* The last trainings, as they move on. */
+
+import { get } from "../api.js";
+import { element, fill, scrolled, table } from "../dom.js";
+import { age, span } from "../format.js";
+import { Card } from "./card.js";
+
+const SHOWN = 20;
+
+export class TrainingsCard extends Card {
+  constructor(live) {
+    super("Trainings", "", "two-thirds");
+    this.jobs = new Map();
+    this.end = live.on("job", (job) => this.take([job]));
+  }
+
+  leave() {
+    this.end();
+  }
+
+  async load() {
+    this.take(await get("/model/retrain", { limit: SHOWN }));
+  }
+
+  take(jobs) {
+    for (const job of jobs) this.jobs.set(job.job_id, job);
+    const newest = [...this.jobs.values()].sort((one, other) => latest(other) - latest(one)).slice(0, SHOWN);
+    this.jobs = new Map(newest.map((job) => [job.job_id, job]));
+    fill(this.body, newest.length ? scrolled("Trainings", this.table(newest)) : element("p", { class: "empty" }, "Nothing was trained in the last week."));
+  }
+
+  table(jobs) {
+    const rows = jobs.map((job) => [
+      job.ticker, element("span", { class: `pill ${job.status}` }, job.status),
+      job.steps.map(({ horizon }) => horizon).join(", "),
+      job.started_at ? span(job.started_at, job.finished_at) : "–",
+      `${age(new Date(1000 * latest(job)).toISOString())}`, element("span", { class: "reason" }, job.reason ?? ""),
+    ]);
+    return table("The last trainings, the newest first", ["Ticker", "Status", "Sessions ahead", "Took", "Since", "Outcome"], rows, [3, 4]);
+  }
+}
+
+const latest = (job) => job.finished_at ?? job.started_at ?? job.queued_at;
