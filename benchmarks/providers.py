@@ -27,15 +27,16 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Column, Table
 
+from concurrency.process_turns import ProcessTurns
 from configuration import AlphaVantage as AlphaVantageSettings
 from configuration import Tiingo as TiingoSettings
 from market.calendar.sessions import Sessions
 from market.history.sqlite_store import HistoryStore
 from market.market import Market
-from market.providers import Link
 from market.providers.alpha_vantage import AlphaVantage
-from market.providers.circuit_breaker import CircuitBreaker
-from market.providers.quota import LocalBuckets, Quota
+from market.providers.circuit_breaker import ProviderCircuitBreaker
+from market.providers.provider import LimitedProvider
+from market.providers.quota import LocalCounters, Quota
 from market.providers.simulated import FIRST, Simulated, simulate
 from market.providers.tiingo import Tiingo, parse_daily
 
@@ -126,17 +127,22 @@ def quote_body(daily: bytes) -> bytes:
 
 def open_market(home: Path, sessions: Sessions, timeout: float, dead: str | None, live: str | None) -> Market:
     """A market with the dead provider, then the live one, then invented prices."""
-    links = []
+    providers = []
     if dead is not None:
-        quota = Quota("alpha_vantage", QUOTA, [LocalBuckets(home)])
+        quota = Quota("alpha_vantage", QUOTA, [LocalCounters(home)])
         alpha = AlphaVantageSettings(base_url=f"{dead}/query", api_key=KEY, quota=QUOTA, premium=True)
-        links.append(Link(AlphaVantage(alpha, quota, sessions, timeout), CircuitBreaker("alpha_vantage"), quota))
+        providers.append(
+            LimitedProvider(
+                AlphaVantage(alpha, quota, sessions, timeout), ProviderCircuitBreaker("alpha_vantage"), quota
+            )
+        )
     if live is not None:
-        quota = Quota("tiingo", QUOTA, [LocalBuckets(home)])
+        quota = Quota("tiingo", QUOTA, [LocalCounters(home)])
         tiingo = TiingoSettings(base_url=live, api_key=KEY, quota=QUOTA)
-        links.append(Link(Tiingo(tiingo, quota, timeout), CircuitBreaker("tiingo"), quota))
-    links.append(Link(Simulated(sessions)))
-    return Market(links, HistoryStore(home), sessions, history_ttl=86400, quote_ttl=300)
+        providers.append(LimitedProvider(Tiingo(tiingo, quota, timeout), ProviderCircuitBreaker("tiingo"), quota))
+    providers.append(LimitedProvider(Simulated(sessions)))
+    turns = ProcessTurns(home / "turns", 10.0)
+    return Market(providers, HistoryStore(home), sessions, history_ttl=86400, quote_ttl=300, turns=turns)
 
 
 def fill(home: Path, sessions: Sessions) -> None:

@@ -35,7 +35,7 @@ WINDOW_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "month"
 
 def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) != len(values):
-        raise ValueError("each value may stand there once")
+        raise ValueError("each value may be given once")
     return values
 
 
@@ -84,7 +84,16 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Files(Section):
+class ProviderSection(Section):
+    """The settings of one provider of prices."""
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether the provider can answer, so that it is made at all."""
+        raise NotImplementedError
+
+
+class Files(ProviderSection):
     directory: Annotated[Path, AfterValidator(absolute)] | None
     reports: Annotated[Path, AfterValidator(absolute)] | None
 
@@ -94,25 +103,40 @@ class Files(Section):
             raise ValueError(f"market.files.reports = {self.reports}: there is no such file")
         return self
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether a directory is named."""
+        return self.directory is not None
+
 
 class Reports(Section):
     announced_before: NonNegativeInt
 
 
-class Tiingo(Section):
+class Tiingo(ProviderSection):
     base_url: BaseUrl
     api_key: SecretStr | None
     quota: Quota
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a key."""
+        return bool(self.api_key)
 
 
 class AlphaVantage(Tiingo):
     premium: bool
 
 
-class Yahoo(Section):
+class Yahoo(ProviderSection):
     base_url: BaseUrl
     enabled: bool
     quota: Quota
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether it is switched on."""
+        return self.enabled
 
 
 class Market(Section):

@@ -13,6 +13,7 @@ MarketError
     TooFast          too many requests at this moment; in a few seconds it answers again
     QuotaSpent       no more requests before a known time
     Malformed        it answered something that is not prices
+    KeptForQuotes    its last requests are kept for quotes
     HeldBack         it quoted a price that is too old or too far off to be shown
     Unreachable      it did not answer
     Paused           it failed before and is not asked again yet
@@ -86,6 +87,10 @@ class QuotaSpent(ProviderError):
     def __init__(self, message: str, resets_at: datetime) -> None:
         super().__init__(f"{message}; it answers again from {resets_at:%Y-%m-%d %H:%M:%S} UTC")
         self.resets_at = resets_at
+
+
+class KeptForQuotes(ProviderError):
+    """The provider would answer, but the requests that are left of its quota are kept for quotes."""
 
 
 class Malformed(ProviderError):

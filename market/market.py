@@ -1,20 +1,23 @@
 """Bars and quotes of any ticker: memory, history store and provider chain behind a few calls."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Self, TypedDict
 
+from concurrency.process_turns import ProcessTurns
 from configuration import Settings
-from market import providers
 from market.bars import SIMULATED
 from market.calendar.sessions import Sessions
-from market.history.service import History, HistoryService
+from market.clock import Clock
+from market.history.history import History
+from market.history.service import HistoryService
 from market.history.sqlite_store import HistoryStore
-from market.providers import Link
 from market.providers.chain import Chain
+from market.providers.configured import Resources, configured_providers
+from market.providers.provider import LimitedProvider
 from market.quotes.quote import Quote
-from market.quotes.redis_store import SharedQuotes
 from market.quotes.service import Quotes
+from market.quotes.shared import SharedQuotes, quotes_namespace
 from market.reports.calendar import ReportCalendar
 from market.reports.dates import ReportDates
 from redis_client import connect
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["History", "Market", "ProviderUsage"]
 
-REDIS_TIMEOUT = 0.5
+REDIS_TIMEOUT_SECONDS = 0.5
+TURN_TIMEOUT_SECONDS = 10.0  # for which a process waits while another asks for the same
 
 
 class ProviderUsage(TypedDict):
@@ -38,37 +42,48 @@ class Market:
     """Where the rest of the program gets its prices.
 
     Known and young answers come from memory, without I/O; concurrent questions about one ticker share one fetch.
+
+    Args:
+        history_ttl, quote_ttl, memory_ttl: lives in seconds, of stored bars, of shared quotes, of copies in memory.
+        tickers: how many share the providers' quotas.
+        turns: of the processes of this machine, which ask one after the other.
+        redis: closed with the market.
     """
 
     def __init__(
         self,
-        links: Sequence[Link],
+        providers: Sequence[LimitedProvider],
         store: HistoryStore,
         sessions: Sessions,
         *,
         history_ttl: float,
         quote_ttl: float,
+        turns: ProcessTurns,
         memory_ttl: float = 60.0,
         tickers: int = 10,
+        quotes: SharedQuotes | None = None,
         redis: "Redis | None" = None,
         reports: ReportCalendar | None = None,
-        now: Callable[[], float] = time.time,
+        clock: Clock | None = None,
     ) -> None:
-        self.sessions = sessions
+        clock = clock or Clock()
         self._redis = redis
+        self.sessions = sessions
         self._reports = reports or ReportCalendar()
-        self._chain = Chain(links)
-        self._histories = HistoryService(self._chain, store, sessions, history_ttl, now)
-        shared = SharedQuotes(store, redis)
+        self._chain = Chain(providers)
+        self._histories = HistoryService(
+            self._chain, store, sessions, ttl=history_ttl, quoted_tickers=tickers, turns=turns, clock=clock
+        )
         self._quotes = Quotes(
             self._chain,
             self._histories,
-            shared,
+            quotes or SharedQuotes(store),
             sessions,
             ttl=quote_ttl,
             memory_ttl=memory_ttl,
             tickers=tickers,
-            now=now,
+            turns=turns,
+            clock=clock,
         )
 
     @classmethod
@@ -79,17 +94,19 @@ class Market:
             CalendarExhausted: the exchange is unknown or its calendar cannot be written.
         """
         sessions = Sessions.open(settings.exchange, settings.home)
-        redis = (
-            connect(settings.cache.redis_url.get_secret_value(), REDIS_TIMEOUT) if settings.cache.redis_url else None
-        )
+        url = settings.cache.redis_url
+        redis = connect(url.get_secret_value(), REDIS_TIMEOUT_SECONDS) if url else None
+        store = HistoryStore(settings.home)
         return cls(
-            providers.make(settings.market, sessions, settings.home, redis),
-            HistoryStore(settings.home),
+            configured_providers(Resources(settings, sessions, settings.home, redis)),
+            store,
             sessions,
             history_ttl=settings.market.history_ttl,
             quote_ttl=settings.market.quote_ttl,
+            turns=ProcessTurns(settings.home / "turns", TURN_TIMEOUT_SECONDS),
             memory_ttl=settings.cache.memory_ttl,
             tickers=len(settings.tickers),
+            quotes=SharedQuotes(store, redis, quotes_namespace(settings)),
             redis=redis,
             reports=ReportCalendar.open(settings.market),
         )
@@ -109,6 +126,17 @@ class Market:
             NoPrices: no provider answered.
         """
         return await self._histories.fetch(ticker, real=real)
+
+    async def for_training(self, ticker: str, newer_than: datetime | None = None) -> History:
+        """Bars to train on; stored ones where there are, so that quotes keep the providers' quotas.
+
+        Args:
+            newer_than: fetch them unless they were fetched later than this.
+
+        Raises:
+            NoPrices: none are stored and none long enough can be fetched, or newer ones could not be.
+        """
+        return await self._histories.for_training(ticker, newer_than)
 
     def is_current(self, ticker: str) -> bool:
         """Whether the stored bars of `ticker` are young enough that `history` would not fetch."""
@@ -143,12 +171,8 @@ class Market:
         """How many of the tickers in memory lack a session that should have been published."""
         return self._histories.stale_tickers()
 
-    def states(self) -> dict[str, str]:
-        """`closed` for each provider that is asked, `open` for one that is left alone for a while."""
-        return self._chain.states()
-
     async def close(self) -> None:
-        """Let go of every provider's connections."""
+        """Close the connections of every provider and of Redis."""
         await self._chain.close()
         if self._redis is not None:
             self._redis.close()

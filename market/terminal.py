@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.text import Text
 
 from market.bars import Bars
+from market.history.history import History
 from market.history.quality import Finding, Kind
-from market.history.service import History
 
 STYLES = {
     Kind.GAP: "red",

@@ -4,7 +4,6 @@
 missing or soon used up.
 """
 
-import logging
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -12,19 +11,20 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from market.bars import SessionArray
 from market.errors import CalendarExhausted
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD_TIMEOUT = 120.0
+BUILD_TIMEOUT_SECONDS = 120.0
 # The library knows one year ahead; the longest horizon needs 31 days of it.
 RESERVE = timedelta(days=180)
 LONGEST_HORIZON = timedelta(days=45)
 
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 def utc_now() -> datetime:
@@ -104,7 +104,7 @@ class Sessions:
         except CalendarExhausted as error:
             if not self.reaches(now + LONGEST_HORIZON):
                 raise
-            log.warning("%s; the old one reaches to %s", error, self.session[-1])
+            log.warning("calendar.not_renewed", last=str(self.session[-1]), reason=str(error))
             return
         if renewed is not None:
             self._columns = renewed._columns  # noqa: SLF001  # of the same class
@@ -169,9 +169,11 @@ def _utc(moment: datetime) -> np.datetime64:
 def _build(exchange: str, path: Path) -> None:
     command = [sys.executable, "-m", "market.calendar.builder", exchange, str(path)]
     try:
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=BUILD_TIMEOUT)
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=BUILD_TIMEOUT_SECONDS)
     except subprocess.CalledProcessError as error:
         reason = error.stderr.strip().rpartition("\n")[2]
         raise CalendarExhausted(f"{exchange}: its calendar could not be written: {reason}") from None
     except subprocess.TimeoutExpired:
-        raise CalendarExhausted(f"{exchange}: its calendar was not written within {BUILD_TIMEOUT:.0f} s") from None
+        raise CalendarExhausted(
+            f"{exchange}: its calendar was not written within {BUILD_TIMEOUT_SECONDS:.0f} s"
+        ) from None

@@ -1,68 +1,51 @@
 """Bars of each ticker: in memory while young, in the store across restarts, from the chain when due."""
 
 import asyncio
-import logging
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import numpy as np
+import structlog
 
+from concurrency.process_turns import ProcessTurns
 from concurrency.single_flight import SingleFlight
-from market.bars import Bars
+from market.bars import SIMULATED
 from market.calendar.sessions import Sessions
+from market.clock import Clock
 from market.errors import MarketError, NoPrices
-from market.history.merge import continued, newer, same
-from market.history.quality import Finding, Kind, inspect
+from market.history.findings_log import log_findings
+from market.history.history import History
+from market.history.merge import are_equal, changed_part, merged
+from market.history.publication import is_due, is_preliminary, last_published
+from market.history.quality import inspect
 from market.history.sqlite_store import HistoryStore
-from market.providers import Provider
 from market.providers.chain import Chain
+from market.providers.provider import Provider
 from market.series import Series
 from market.splits import split_adjusted
 
-CHECK = 2.0  # seconds between two looks at a local provider
-RECHECK = 60.0  # seconds between two looks at the store, and between two tries after a failure
-GRACE = 0.25  # seconds to wait for newer bars where older ones are known
-CALENDAR_CHECK = 86400.0  # seconds between two looks at the calendar's end
-PUBLISHED_AFTER = timedelta(hours=2)  # providers have a session's bar about 90 minutes after its close
-PUBLISHED_LATE = timedelta(hours=6)  # and correct it in the evening
-OVERLAP = 5  # sessions of a tail that are already stored
+LOCAL_LOOK_SECONDS = 2.0  # between two looks at a local provider
+LOOK_SECONDS = 60.0  # between two looks at the store, and between two tries after a failure
+WAIT_SECONDS = 0.25  # for newer bars where older ones are known
+SERVED_ON_SECONDS = 1.0  # for which the older ones then serve without waiting
+CALENDAR_LOOK_SECONDS = 86400.0  # between two looks at the calendar's end
+OVERLAP_SESSIONS = 5  # of an update that are already stored
 
 Answer = TypeVar("Answer")
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class History:
-    """Bars with what is known about them.
-
-    Attributes:
-        bars: split-adjusted to the share as it trades now, complete sessions only.
-        fetched_at: when the provider gave them.
-        stale: whether a session is missing that should have been published.
-        factor: price as traded in the newest bar's session for each unit of its adjusted close; 1.0 unless a split
-            has taken effect since.
-        findings: what is unusual about them.
-    """
-
-    bars: Bars
-    fetched_at: datetime
-    stale: bool
-    factor: float = 1.0
-    findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
+class CachedHistory:
     """A history in memory with what it was made from and when.
 
     Attributes:
         asked_at: Unix seconds, when a provider was last asked.
-        until: Unix seconds, up to which it is answered without a further look.
+        until: elapsed seconds, up to which it is answered without a further look.
         sessions: the last published and the newest begun session when it was made.
     """
 
@@ -72,26 +55,42 @@ class Known:
     until: float
     sessions: tuple[np.datetime64, np.datetime64]
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the bars are invented."""
+        return self.series.bars.simulated
+
 
 class HistoryService:
     """Keeps the bars of all tickers.
 
     Args:
         ttl: seconds that stored bars live before they are fetched again.
-        now: Unix seconds.
+        quoted_tickers: how many share the providers' quotas; one request for each is kept for its quote.
+        turns: of the processes that fetch, so that one fetch serves them all.
     """
 
     def __init__(
-        self, chain: Chain, store: HistoryStore, sessions: Sessions, ttl: float, now: Callable[[], float]
+        self,
+        chain: Chain,
+        store: HistoryStore,
+        sessions: Sessions,
+        *,
+        ttl: float,
+        quoted_tickers: int,
+        turns: ProcessTurns,
+        clock: Clock,
     ) -> None:
         self._chain = chain
         self._store = store
         self._sessions = sessions
         self._ttl = ttl
-        self._now = now
-        self._known: dict[str, Known] = {}
+        self._quoted_tickers = quoted_tickers
+        self._turns = turns
+        self._clock = clock
+        self._cached: dict[str, CachedHistory] = {}
         self._flights = SingleFlight[History]()
-        self._calendar_seen_at = now()
+        self._calendar_seen_at = clock.elapsed()
 
     async def history(self, ticker: str) -> History:
         """From memory while young, else from the store, else from the chain, else the old ones.
@@ -101,17 +100,17 @@ class HistoryService:
         Raises:
             NoPrices: no provider answered and none ever did.
         """
-        known = self._known.get(ticker)
-        if known is not None and self._now() < known.until:
-            return known.history
-        if known is None:
+        cached = self._cached.get(ticker)
+        if cached is not None and self._clock.elapsed() < cached.until:
+            return cached.history
+        if cached is None:
             return await self._flights.join(ticker, lambda: self._find(ticker))
         try:
-            async with asyncio.timeout(GRACE):
+            async with asyncio.timeout(WAIT_SECONDS):
                 return await self._flights.join(ticker, lambda: self._find(ticker))
         except TimeoutError:
             # The search goes on; whoever asks in the next second need not wait for it either.
-            return self._keep(known.series, known.history.fetched_at, known.asked_at, life=1.0).history
+            return self._serve_on(cached, SERVED_ON_SECONDS)
 
     async def fetch(self, ticker: str, *, real: bool) -> History:
         """From the chain, whatever the age of those that are stored; with `real`, never simulated ones.
@@ -119,86 +118,139 @@ class HistoryService:
         Raises:
             NoPrices: no provider answered.
         """
-        known = self._known.get(ticker) or await asyncio.to_thread(self._load, ticker)
-        return await self._flights.join(f"fetch {ticker} {real}", lambda: self._fetch(ticker, known, real=real))
+        cached = await self._known(ticker)
+        return await self._flights.join(f"fetch {ticker} {real}", lambda: self._fetch(ticker, cached, real=real))
+
+    async def for_training(self, ticker: str, newer_than: datetime | None) -> History:
+        """Bars to train on, for which the providers' quotas are spared.
+
+        Args:
+            newer_than: fetch them unless they were fetched later than this, as a person who asks for a training
+                wants; None: any stored ones will do, whatever their age.
+
+        Raises:
+            NoPrices: none are stored and no provider gives long enough ones; or newer ones could not be fetched.
+        """
+        cached = await self._known(ticker)
+        if cached is None or cached.is_simulated:
+            return await self._first_for_training(ticker)
+        if not self._has_real_provider():
+            fetched_at = cached.history.fetched_at.isoformat()
+            log.warning("bars.stored_used", ticker=ticker, fetched_at=fetched_at, reason="no provider is configured")
+            return cached.history
+        if newer_than is not None and cached.asked_at <= newer_than.timestamp():
+            return await self.fetch(ticker, real=True)
+        limited = self._chain.named(cached.series.source)
+        return cached.history if limited and not limited.provider.is_local else await self.history(ticker)
 
     def is_current(self, ticker: str) -> bool:
         """Whether the stored bars need no fetch now."""
-        known = self._load(ticker)
-        return known is not None and not self._due(known)
+        cached = self._load(ticker)
+        return cached is not None and not self._is_due(cached)
+
+    async def _first_for_training(self, ticker: str) -> History:
+        """Real bars where a provider gives long histories; simulated ones where no real price was ever stored."""
+        gives_enough = any(provider.full_history for provider in self._chain.providers)
+        if self._has_real_provider() and not gives_enough:
+            raise NoPrices(ticker, ["no configured provider gives histories long enough to train on; add one"])
+        return await self.history(ticker)
+
+    def _has_real_provider(self) -> bool:
+        return any(provider.name != SIMULATED for provider in self._chain.providers)
 
     def stale_tickers(self) -> int:
         """How many of the histories in memory lack a session that should have been published."""
-        return sum(known.history.stale for known in self._known.values())
+        return sum(cached.history.stale for cached in self._cached.values())
 
     async def _find(self, ticker: str) -> History:
-        if self._now() - self._calendar_seen_at > CALENDAR_CHECK:
-            self._calendar_seen_at = self._now()
-            await asyncio.to_thread(self._renew_calendar)
-        known = self._known.get(ticker)
-        if known is None or not self._is_local(known.series.source):
-            known = await asyncio.to_thread(self._newest_known, ticker)
-        if known is not None and not self._due(known):
-            return self._keep(known.series, known.history.fetched_at, known.asked_at).history
+        await self._renew_calendar()
+        cached = self._cached.get(ticker)
+        if cached is None or cached.is_simulated or not self._chain.is_local(cached.series.source):
+            cached = await asyncio.to_thread(self._newest_known, ticker)
+        if cached is not None and not self._is_due(cached):
+            return self._keep(cached.series, cached.history.fetched_at, cached.asked_at).history
         try:
-            return await self._fetch(ticker, known)
+            return await self._fetch(ticker, cached, kept_requests=self._quoted_tickers)
         except NoPrices as error:
-            if known is None:
+            if cached is None:
                 raise
-            log.info("%s: bars of %s serve on: %s", ticker, known.history.fetched_at.isoformat(), error)
-            return self._keep(known.series, known.history.fetched_at, known.asked_at, life=RECHECK).history
+            fetched_at = cached.history.fetched_at.isoformat()
+            log.info("bars.old_served", ticker=ticker, fetched_at=fetched_at, reason=str(error))
+            return self._serve_on(cached, LOOK_SECONDS)
 
-    async def _fetch(self, ticker: str, known: Known | None, *, real: bool = False) -> History:
-        stored = known.series if known is not None and not known.history.bars.simulated else None
+    async def _fetch(
+        self, ticker: str, cached: CachedHistory | None, *, real: bool = False, kept_requests: int = 0
+    ) -> History:
+        if not self._chain.asks_the_network:
+            return await self._ask_chain(ticker, cached, real=real)
+        wanted_at = self._clock.now()
+        async with self._turns.turn(f"bars-{ticker}"):
+            newest = await asyncio.to_thread(self._load, ticker)
+            if newest is not None and newest.asked_at > wanted_at:  # another process fetched them meanwhile
+                return self._keep(newest.series, newest.history.fetched_at, newest.asked_at).history
+            return await self._ask_chain(ticker, cached, real=real, kept_requests=kept_requests)
+
+    async def _ask_chain(
+        self, ticker: str, cached: CachedHistory | None, *, real: bool, kept_requests: int = 0
+    ) -> History:
+        stored = cached.series if cached is not None and not cached.is_simulated else None
         real = real or stored is not None or await asyncio.to_thread(self._was_real, ticker)
         providers = [
-            provider for provider in self._order() if provider.whole or _may_begin(provider, stored, real=real)
+            provider
+            for provider in sorted(self._chain.providers, key=lambda provider: not provider.full_history)
+            if provider.full_history or _may_begin(provider, stored, real=real)
         ]
-        series, tail = await self._chain.first(
-            ticker, "bars", providers, lambda provider: self._ask(provider, ticker, stored)
+        series, update = await self._chain.first(
+            ticker,
+            "bars",
+            providers,
+            lambda provider: self._ask(provider, ticker, stored),
+            kept_requests=kept_requests,
         )
-        moment = self._now()
+        moment = self._clock.now()
+        fetched_at = datetime.fromtimestamp(moment, UTC)
         if not series.bars.simulated:
-            fetched_at = datetime.fromtimestamp(moment, UTC)
-            await asyncio.to_thread(self._attempt, lambda: self._write(series, tail, stored, fetched_at))
-        return self._keep(series, datetime.fromtimestamp(moment, UTC), moment).history
+            await asyncio.to_thread(self._attempt, lambda: self._write(series, update, stored, fetched_at))
+        return self._keep(series, fetched_at, moment).history
 
     async def _ask(self, provider: Provider, ticker: str, stored: Series | None) -> tuple[Series, Series | None]:
-        """The whole series, and the part of it that is new when it continues what is stored."""
-        complete = self._complete()
-        if stored is not None and stored.source == provider.name and not provider.local:
-            since = stored.bars.session[-OVERLAP:][0]
-            tail = (await provider.series(ticker, since)).until(complete)
-            if (joined := continued(stored, tail)) is not None:
-                return joined, tail
-            if not provider.whole:
-                return tail, None
+        """The whole series, and the update alone when it continues what is stored."""
+        complete = self._sessions.last_complete(self._clock.moment)
+        if stored is not None and stored.source == provider.name and not provider.is_local:
+            since = stored.bars.session[-OVERLAP_SESSIONS:][0]
+            update = (await provider.series(ticker, since)).until(complete)
+            if (joined := merged(stored, update)) is not None:
+                return joined, update
+            if not provider.full_history:
+                return update, None
         series = await provider.series(ticker)
-        return series if provider.local else series.until(complete), None
+        return series if provider.is_local else series.until(complete), None
 
-    def _order(self) -> list[Provider]:
-        return sorted(self._chain.providers, key=lambda provider: not provider.whole)
-
-    def _write(self, series: Series, tail: Series | None, stored: Series | None, fetched_at: datetime) -> None:
-        if tail is not None:
-            if not self._store.extend(newer(tail, stored), fetched_at):
+    def _write(self, series: Series, update: Series | None, stored: Series | None, fetched_at: datetime) -> None:
+        if update is not None:
+            if not self._store.extend(changed_part(update, stored), fetched_at):
                 self._store.replace(series, fetched_at)
-        elif stored is None or not same(series, stored):
-            self._store.replace(series.until(self._complete()), fetched_at)
+        elif stored is None or not are_equal(series, stored):
+            self._store.replace(series.until(self._sessions.last_complete(self._clock.moment)), fetched_at)
 
-    def _newest_known(self, ticker: str) -> Known | None:
-        """What is in memory, unless another process has stored something newer."""
-        known = self._known.get(ticker)
+    async def _known(self, ticker: str) -> CachedHistory | None:
+        return await asyncio.to_thread(self._newest_known, ticker)
+
+    def _newest_known(self, ticker: str) -> CachedHistory | None:
+        """What is in memory, unless the store has something real or newer."""
+        cached = self._cached.get(ticker)
         stored_at = self._attempt(lambda: self._store.fetched_at(ticker))
-        if known is not None and (stored_at is None or stored_at.timestamp() <= known.asked_at):
-            return known
-        return self._load(ticker) or known
+        if stored_at is None:
+            return cached
+        if cached is not None and not cached.is_simulated and stored_at.timestamp() <= cached.asked_at:
+            return cached
+        return self._load(ticker) or cached
 
-    def _load(self, ticker: str) -> Known | None:
+    def _load(self, ticker: str) -> CachedHistory | None:
         stored = self._attempt(lambda: self._store.read(ticker))
         if stored is None:
             return None
-        return self._made(stored.series, stored.fetched_at, stored.fetched_at.timestamp(), until=0.0)
+        return self._made(stored.series, stored.fetched_at, stored.fetched_at.timestamp(), until=float("-inf"))
 
     def _was_real(self, ticker: str) -> bool:
         return bool(self._attempt(lambda: self._store.knows(ticker)))
@@ -208,74 +260,64 @@ class HistoryService:
         try:
             return use()
         except (sqlite3.Error, OSError, MarketError) as error:
-            log.error("the history store cannot be used: %s", error)  # noqa: TRY400  # the line says all
+            log.error("history_store.unavailable", reason=str(error))  # noqa: TRY400  # the line says all
             return None
 
-    def _keep(self, series: Series, fetched_at: datetime, asked_at: float, life: float | None = None) -> Known:
+    def _serve_on(self, cached: CachedHistory, seconds: float) -> History:
+        return self._keep(cached.series, cached.history.fetched_at, cached.asked_at, seconds).history
+
+    def _keep(
+        self, series: Series, fetched_at: datetime, asked_at: float, seconds: float | None = None
+    ) -> CachedHistory:
         """Answer with `series` for a while; the history itself is made anew only when something has changed."""
-        until = self._now() + (life or (CHECK if self._is_local(series.source) else RECHECK))
-        known = self._known.get(series.ticker)
-        if known is not None and known.series is series and known.sessions == self._moment():
-            known = Known(known.history, series, asked_at, until, known.sessions)
+        usual = LOCAL_LOOK_SECONDS if self._chain.is_local(series.source) else LOOK_SECONDS
+        until = self._clock.elapsed() + (seconds or usual)
+        cached = self._cached.get(series.ticker)
+        if cached is not None and cached.series is series and cached.sessions == self._current_sessions():
+            cached = CachedHistory(cached.history, series, asked_at, until, cached.sessions)
         else:
-            known = self._made(series, fetched_at, asked_at, until)
-            _report(known.history)
-        self._known[series.ticker] = known
-        return known
+            cached = self._made(series, fetched_at, asked_at, until)
+            log_findings(cached.history)
+        self._cached[series.ticker] = cached
+        return cached
 
-    def _made(self, series: Series, fetched_at: datetime, asked_at: float, until: float) -> Known:
-        published, begun = moment = self._moment()
-        part = series.until(self._complete())
+    def _made(self, series: Series, fetched_at: datetime, asked_at: float, until: float) -> CachedHistory:
+        published, begun = current = self._current_sessions()
+        part = series.until(self._sessions.last_complete(self._clock.moment))
         adjusted = split_adjusted(part, begun)
-        stale = bool(part.bars.session[-1] < published)
-        history = History(adjusted.bars, fetched_at, stale, adjusted.factor, inspect(part, self._sessions, published))
-        return Known(history, series, asked_at, until, moment)
+        last = part.bars.session[-1]
+        history = History(
+            adjusted.bars,
+            fetched_at,
+            stale=bool(last < published),
+            factor=adjusted.factor,
+            findings=inspect(part, self._sessions, published),
+            is_preliminary=not self._chain.is_local(series.source) and is_preliminary(last, fetched_at, self._sessions),
+        )
+        return CachedHistory(history, series, asked_at, until, current)
 
-    def _moment(self) -> tuple[np.datetime64, np.datetime64]:
-        now = datetime.fromtimestamp(self._now(), UTC)
-        return self._sessions.last_complete(now - PUBLISHED_AFTER), self._sessions.begun(now)
+    def _current_sessions(self) -> tuple[np.datetime64, np.datetime64]:
+        moment = self._clock.moment
+        return last_published(self._sessions, moment), self._sessions.begun(moment)
 
-    def _complete(self) -> np.datetime64:
-        return self._sessions.last_complete(datetime.fromtimestamp(self._now(), UTC))
-
-    def _renew_calendar(self) -> None:
+    async def _renew_calendar(self) -> None:
+        if self._clock.elapsed() - self._calendar_seen_at <= CALENDAR_LOOK_SECONDS:
+            return
+        self._calendar_seen_at = self._clock.elapsed()
         try:
-            self._sessions.renew(datetime.fromtimestamp(self._now(), UTC))
+            await asyncio.to_thread(self._sessions.renew, self._clock.moment)
         except MarketError as error:
-            log.error("the calendar soon ends at %s: %s", self._sessions.session[-1], error)  # noqa: TRY400  # says all
+            log.error("calendar.ending", last=str(self._sessions.session[-1]), reason=str(error))  # noqa: TRY400
 
-    def _is_local(self, source: str) -> bool:
-        link = self._chain.link(source)
-        return link is not None and link.provider.local
-
-    def _due(self, known: Known) -> bool:
-        link = self._chain.link(known.series.source)
-        if link is None or link.provider.local:
+    def _is_due(self, cached: CachedHistory) -> bool:
+        limited = self._chain.named(cached.series.source)
+        if limited is None or limited.provider.is_local:
             return True
-        now = self._now()
-        published, _ = self._moment()
-        moments = [known.asked_at + self._ttl]
-        if known.history.bars.session[-1] < published:
-            closed = self._sessions.closes(published)
-            moments += [(closed + PUBLISHED_AFTER).timestamp(), (closed + PUBLISHED_LATE).timestamp()]
-        return any(known.asked_at < moment <= now for moment in moments)
+        return is_due(cached.asked_at, self._clock.now(), self._ttl, self._sessions)
 
 
 def _may_begin(provider: Provider, stored: Series | None, *, real: bool) -> bool:
-    """Whether a provider without whole histories may answer: never in place of longer bars that are known."""
-    if provider.name == "simulated":
+    """Whether a provider without full histories may answer: never in place of longer bars that are known."""
+    if provider.name == SIMULATED:
         return not real
     return stored is None or stored.source == provider.name
-
-
-def _report(history: History) -> None:
-    if not history.bars.simulated:
-        for finding in history.findings:
-            _log_once(history.bars.ticker, finding)
-
-
-@lru_cache(maxsize=4096)
-def _log_once(ticker: str, finding: Finding) -> None:
-    """In this process: bars are loaded again and again, what is unusual about them stays the same."""
-    level = logging.INFO if finding.kind in (Kind.JUMP, Kind.SPLIT, Kind.STALE, Kind.SHORT) else logging.WARNING
-    log.log(level, "%s: %s", ticker, finding.text)

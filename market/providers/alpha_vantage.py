@@ -25,14 +25,16 @@ from market.errors import (
     UnknownTicker,
 )
 from market.providers import parsing
-from market.providers.http import PAUSE, HttpSource, signed
+from market.providers.configured import Resources
+from market.providers.http import TOO_FAST_PAUSE_SECONDS, HttpSource, signed
+from market.providers.provider import LimitedProvider
 from market.providers.quota import Quota
 from market.quotes.quote import Quote
 from market.series import Adjustment, Events, Series
 from market.splits import SMALLEST_JUMP
 
 NAME = "alpha_vantage"
-COMPACT = timedelta(days=130)  # fewer than 100 sessions
+COMPACT_SPAN = timedelta(days=130)  # fewer than 100 sessions, as many as the compact size has
 NEW_YORK = ZoneInfo("America/New_York")
 
 
@@ -40,12 +42,17 @@ class AlphaVantage:
     """Asks Alpha Vantage."""
 
     name = NAME
-    local = False
+    is_local = False
 
     def __init__(
-        self, settings: AlphaVantageSettings, quota: Quota, sessions: Sessions, timeout: float, pause: float = PAUSE
+        self,
+        settings: AlphaVantageSettings,
+        quota: Quota,
+        sessions: Sessions,
+        timeout: float,
+        pause: float = TOO_FAST_PAUSE_SECONDS,
     ) -> None:
-        self.whole = settings.premium
+        self.full_history = settings.premium
         self._sessions = sessions
         key = settings.api_key.get_secret_value() if settings.api_key else ""
 
@@ -58,9 +65,9 @@ class AlphaVantage:
 
     async def series(self, ticker: str, since: np.datetime64 | None = None) -> Series:
         """Bars as traded with their splits: the whole history with a paid key, else the last 100 sessions."""
-        if not self.whole:
+        if not self.full_history:
             return await self._recent(ticker)
-        recent = since is not None and np.datetime64(datetime.now(UTC).date(), "D") - since < COMPACT
+        recent = since is not None and np.datetime64(datetime.now(UTC).date(), "D") - since < COMPACT_SPAN
         size = "compact" if recent else "full"
         body = await self._ask(ticker, "TIME_SERIES_DAILY_ADJUSTED", outputsize=size)
         return parse_daily(body, ticker)
@@ -83,6 +90,14 @@ class AlphaVantage:
 
     async def _ask(self, ticker: str, function: str, **params: str) -> bytes:
         return await self._source.get(ticker, function=function, symbol=ticker, **params)
+
+
+def build(resources: Resources) -> LimitedProvider:
+    """The provider with its quota."""
+    settings = resources.settings.market.alpha_vantage
+    quota = resources.quota(NAME, settings.quota)
+    provider = AlphaVantage(settings, quota, resources.sessions, resources.settings.market.timeout)
+    return resources.limited(provider, quota)
 
 
 def refusal(body: bytes) -> ProviderError | None:

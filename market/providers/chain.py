@@ -1,65 +1,92 @@
 """The providers in their order: the first that answers wins, the reasons of the others are kept."""
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
 from typing import TypeVar
 
-from market.errors import InvalidBars, NoPrices, Paused, ProviderError
-from market.providers import Link, Provider
+import structlog
+
+from market.errors import InvalidBars, KeptForQuotes, NoPrices, Paused, ProviderError
+from market.providers.provider import LimitedProvider, Provider
 from market.providers.quota import Usage
 
 Prices = TypeVar("Prices")
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Chain:
     """Asks one provider after the other."""
 
-    def __init__(self, links: Sequence[Link]) -> None:
-        self._links = {link.provider.name: link for link in links}
+    def __init__(self, providers: Sequence[LimitedProvider]) -> None:
+        self._limited = {limited.provider.name: limited for limited in providers}
 
-    def link(self, source: str) -> Link | None:
+    def named(self, source: str) -> LimitedProvider | None:
         """The provider of this name, if it is configured."""
-        return self._links.get(source)
+        return self._limited.get(source)
+
+    def is_local(self, source: str) -> bool:
+        """Whether `source` is a configured provider that is asked every few seconds."""
+        limited = self.named(source)
+        return limited is not None and limited.provider.is_local
 
     @property
     def providers(self) -> list[Provider]:
         """All, in the configured order."""
-        return [link.provider for link in self._links.values()]
+        return [limited.provider for limited in self._limited.values()]
+
+    @property
+    def asks_the_network(self) -> bool:
+        """Whether any provider is not local."""
+        return not all(provider.is_local for provider in self.providers)
 
     async def first(
-        self, ticker: str, what: str, providers: Sequence[Provider], ask: Callable[[Provider], Awaitable[Prices]]
+        self,
+        ticker: str,
+        what: str,
+        providers: Sequence[Provider],
+        ask: Callable[[Provider], Awaitable[Prices]],
+        *,
+        kept_requests: int = 0,
     ) -> Prices:
         """The answer of the first of `providers` that gives one.
+
+        Args:
+            what: that is asked for, as errors say it: bars or quote.
+            kept_requests: a provider with no more than so many requests left is not asked.
 
         Raises:
             NoPrices: with every provider's reason.
         """
         reasons = []
         for provider in providers:
-            guard = self._links[provider.name].guard
             try:
-                with guard.asking(ticker, what) if guard else nullcontext():
-                    return await ask(provider)
+                return await self._ask(self._limited[provider.name], ticker, what, ask, kept_requests)
             except (ProviderError, InvalidBars) as error:
                 reasons.append(str(error))
-                if not isinstance(error, Paused):
-                    log.info("%s: no %s from %s: %s", ticker, what, provider.name, error)
+                if not isinstance(error, Paused | KeptForQuotes):
+                    log.info("provider.failed", ticker=ticker, what=what, provider=provider.name, reason=str(error))
         raise NoPrices(ticker, reasons)
 
     async def usage(self) -> dict[str, Usage]:
         """Requests of the last 24 hours, of each provider that counts them."""
-        return {name: await link.quota.usage() for name, link in self._links.items() if link.quota}
-
-    def states(self) -> dict[str, str]:
-        """Whether each provider is asked (`closed`) or left alone for a while (`open`)."""
-        return {name: link.guard.state for name, link in self._links.items() if link.guard}
+        return {name: await limited.quota.usage() for name, limited in self._limited.items() if limited.quota}
 
     async def close(self) -> None:
-        """Let go of every provider's connections."""
-        for link in self._links.values():
-            await link.provider.close()
-            if link.quota:
-                link.quota.close()
+        """Close the connections and counters of every provider."""
+        for limited in self._limited.values():
+            await limited.provider.close()
+            if limited.quota:
+                limited.quota.close()
+
+    @staticmethod
+    async def _ask(
+        limited: LimitedProvider,
+        ticker: str,
+        what: str,
+        ask: Callable[[Provider], Awaitable[Prices]],
+        kept_requests: int,
+    ) -> Prices:
+        if kept_requests and limited.quota is not None:
+            await limited.quota.check_kept(kept_requests)
+        with limited.asking(ticker, what):
+            return await ask(limited.provider)

@@ -1,15 +1,16 @@
-"""Whether a provider may be asked: its open or closed state, and what it has refused for single tickers.
+"""Whether a provider may be asked: its circuit breaker, and what it has refused for single tickers.
 
 A provider that does not answer costs one time-out, not one for each ticker: it is then left alone until its quota's
-reset or for a cool-down, after which one request tries it while the others still go past.
+reset or for a cool-down, after which one request probes it while the others go to the next provider.
 """
 
-import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
+import structlog
+
+from concurrency.circuit_breaker import CircuitBreaker, CircuitOpen, State
+from market.clock import Clock
 from market.errors import (
     BadKey,
     InvalidBars,
@@ -25,39 +26,38 @@ from market.errors import (
     Unreachable,
 )
 
-COOL_DOWN = 30.0  # after the first failure; doubled with each further one
-LONGEST_COOL_DOWN = 600.0
-BAD_KEY_PAUSE = 3600.0
-TOO_FAST_PAUSE = 5.0
-REFUSAL_LIFE = 86400.0  # of "unknown ticker" and its like
-TROUBLE_LIFE = 300.0  # of an answer that could not be used, for its ticker alone
+COOL_DOWN_SECONDS = 30.0
+LONGEST_COOL_DOWN_SECONDS = 600.0
+BAD_KEY_SECONDS = 3600.0
+TOO_FAST_SECONDS = 5.0
+REFUSED_SECONDS = 86400.0  # "unknown ticker" and its like
+UNUSABLE_SECONDS = 300.0  # an answer that could not be used, for its ticker alone
 MALFORMED_IN_A_ROW = 3  # then it is the provider's trouble, not the ticker's
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
-class CircuitBreaker:
-    """State of one provider in this process.
+class ProviderCircuitBreaker:
+    """State of one provider in this process; each type of error says for how long it is not asked, and for what.
 
     Args:
         name: of the provider.
-        now: Unix seconds.
     """
 
-    def __init__(self, name: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, name: str, clock: Clock | None = None) -> None:
         self._name = name
-        self._now = now
-        self._open_until = 0.0
+        self._clock = clock or Clock()
+        self._circuit = CircuitBreaker(
+            cool_down=COOL_DOWN_SECONDS, longest_cool_down=LONGEST_COOL_DOWN_SECONDS, now=self._clock.elapsed
+        )
         self._reason = ""
-        self._failures = 0
-        self._malformed = 0
-        self._trying = False
+        self._malformed_in_a_row = 0
         self._refused: dict[tuple[str, str], tuple[float, str]] = {}
 
     @property
-    def state(self) -> Literal["closed", "open"]:
-        """Open: it is not asked."""
-        return "open" if self._now() < self._open_until else "closed"
+    def state(self) -> State:
+        """Whether the provider is asked."""
+        return self._circuit.state
 
     @contextmanager
     def asking(self, ticker: str, what: str) -> Iterator[None]:
@@ -66,55 +66,59 @@ class CircuitBreaker:
         Raises:
             Paused: it must not be asked now.
         """
-        self._admit(ticker, what)
-        self._trying = self._failures > 0
+        is_probe = self._admit(ticker, what)
         try:
             yield
         except (ProviderError, InvalidBars) as error:
             self._learn(ticker, what, error)
             raise
         else:
-            self._failures = self._malformed = 0
+            self._circuit.succeed()
+            self._malformed_in_a_row = 0
         finally:
-            self._trying = False
+            if is_probe:
+                self._circuit.end_probe()
 
-    def _admit(self, ticker: str, what: str) -> None:
-        now = self._now()
-        if now < self._open_until:
-            raise Paused(f"{self._name}: not asked for another {self._open_until - now:.0f} s: {self._reason}")
-        if self._trying:
-            raise Paused(f"{self._name}: another request is trying whether it answers again")
-        until, reason = self._refused.get((ticker, what), (0.0, ""))
-        if now < until:
+    def _admit(self, ticker: str, what: str) -> bool:
+        until, reason = self._refused.get((ticker, what), (float("-inf"), ""))
+        if self._clock.elapsed() < until:
             raise Paused(f"{self._name}: not asked again for {ticker}: {reason}")
+        try:
+            return self._circuit.admit()
+        except CircuitOpen as error:
+            raise Paused(f"{self._name}: {error}: {self._reason}") from None
 
     def _learn(self, ticker: str, what: str, error: MarketError) -> None:
         match error:
+            case Unreachable() if self._circuit.state == "open":
+                pass  # asked before the circuit opened: the same failure, not one more
             case Unreachable():
-                if self.state == "open":
-                    return  # asked before it was found dead: the same failure, not one more
-                self._failures += 1
-                self._pause(min(COOL_DOWN * 2 ** (self._failures - 1), LONGEST_COOL_DOWN), error)
+                self._circuit.fail()
+                self._note_pause(error)
             case QuotaSpent():
-                self._pause(max(error.resets_at.timestamp() - self._now(), 0), error)
+                self._pause(max(error.resets_at.timestamp() - self._clock.now(), 0), error)
             case TooFast():
-                self._pause(TOO_FAST_PAUSE, error)
+                self._pause(TOO_FAST_SECONDS, error)
             case BadKey():
-                self._pause(BAD_KEY_PAUSE, error)
+                self._pause(BAD_KEY_SECONDS, error)
             case UnknownTicker() | NoData() | PremiumOnly():
-                self._refuse(ticker, what, error, REFUSAL_LIFE)
+                self._refuse(ticker, what, error, REFUSED_SECONDS)
             case Malformed():
-                self._malformed += 1
-                if self._malformed >= MALFORMED_IN_A_ROW:
-                    self._pause(COOL_DOWN, error)
-                self._refuse(ticker, what, error, TROUBLE_LIFE)
+                self._malformed_in_a_row += 1
+                if self._malformed_in_a_row >= MALFORMED_IN_A_ROW:
+                    self._pause(COOL_DOWN_SECONDS, error)
+                self._refuse(ticker, what, error, UNUSABLE_SECONDS)
             case _:
-                self._refuse(ticker, what, error, TROUBLE_LIFE)
+                self._refuse(ticker, what, error, UNUSABLE_SECONDS)
 
     def _pause(self, seconds: float, error: MarketError) -> None:
-        self._open_until = max(self._open_until, self._now() + seconds)
-        self._reason = str(error)
-        log.warning("%s: not asked for %.0f s: %s", self._name, seconds, error)
+        self._circuit.pause(seconds)
+        self._note_pause(error)
 
-    def _refuse(self, ticker: str, what: str, error: MarketError, life: float) -> None:
-        self._refused[ticker, what] = (self._now() + life, str(error))
+    def _note_pause(self, error: MarketError) -> None:
+        self._reason = str(error)
+        seconds = round(self._circuit.seconds_open, 1)
+        log.warning("provider.paused", provider=self._name, seconds=seconds, reason=self._reason)
+
+    def _refuse(self, ticker: str, what: str, error: MarketError, seconds: float) -> None:
+        self._refused[ticker, what] = (self._clock.elapsed() + seconds, str(error))

@@ -9,6 +9,8 @@ from market.bars import COLUMNS, Bars, SessionArray
 from market.calendar.sessions import Sessions, utc_now
 from market.csv_file import FIRST_ROW, check_fields, columns_of, is_date, read_rows
 from market.errors import InvalidBars, InvalidFile, UnknownTicker, Unreachable
+from market.providers.configured import Resources
+from market.providers.provider import LimitedProvider
 from market.quotes.quote import Quote
 from market.series import Adjustment, Series
 
@@ -20,8 +22,8 @@ class Files:
     """Reads `TICKER.csv` from one directory, again whenever a file has changed."""
 
     name = "files"
-    local = True
-    whole = True
+    is_local = True
+    full_history = True
 
     def __init__(self, directory: Path, sessions: Sessions) -> None:
         self._directory = directory
@@ -44,7 +46,7 @@ class Files:
         return Quote(ticker, float(bars.close[-1]), min(self._sessions.closes(bars.session[-1]), now), self.name)
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file stays open."""
 
     def _read(self, ticker: str) -> Series:
         path = self._directory / f"{ticker}.csv"
@@ -60,6 +62,12 @@ class Files:
             raise Unreachable(f"{ticker}: {path}: {error.strerror}") from None
         self._known[ticker] = (version, series)
         return series
+
+
+def build(resources: Resources) -> LimitedProvider | None:
+    """The provider, when a directory is configured."""
+    directory = resources.settings.market.files.directory
+    return LimitedProvider(Files(directory, resources.sessions)) if directory else None
 
 
 def parse_csv(content: bytes, ticker: str, name: str) -> Series:

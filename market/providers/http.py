@@ -25,8 +25,8 @@ from market.errors import (
 from market.providers.quota import Quota
 
 ATTEMPTS = 3
-PAUSE = 2.0  # seconds before the one retry of a request that came too fast
-LONGEST_PAUSE = 5.0  # a longer Retry-After is a spent quota
+TOO_FAST_PAUSE_SECONDS = 2.0  # before the one retry of a request that came too fast
+LONGEST_RETRY_AFTER_SECONDS = 5.0  # a longer Retry-After is a spent quota
 POOL = httpx.Limits(max_connections=10, max_keepalive_connections=4, keepalive_expiry=60)
 
 BY_STATUS: Mapping[int, tuple[type[ProviderError], str]] = {
@@ -89,7 +89,7 @@ class HttpSource:
         timeout: float,
         sign: Sign,
         refusal: Refusal,
-        pause: float = PAUSE,
+        pause: float = TOO_FAST_PAUSE_SECONDS,
     ) -> None:
         self._name = name
         self._base_url = base_url.rstrip("/")
@@ -123,14 +123,14 @@ class HttpSource:
     async def _retrying(self, ticker: str, path: str, params: Mapping[str, str]) -> bytes:
         too_fast = 0
 
-        def worth_it(error: Exception) -> bool | float:
+        def is_retried(error: Exception) -> bool | float:
             nonlocal too_fast
             if isinstance(error, TooFast):
                 too_fast += 1
                 return self._pause if too_fast == 1 else False
             return isinstance(error, Unreachable)
 
-        retries = stamina.retry_context(on=worth_it, attempts=ATTEMPTS, timeout=None, wait_max=1.0, wait_jitter=0.2)
+        retries = stamina.retry_context(on=is_retried, attempts=ATTEMPTS, timeout=None, wait_max=1.0, wait_jitter=0.2)
         async for attempt in retries:
             with attempt:
                 if attempt.num > 1:
@@ -173,6 +173,6 @@ class HttpSource:
 
 def _too_many(name: str, retry_after: str) -> ProviderError:
     seconds = float(retry_after) if retry_after.isdigit() else 0.0
-    if seconds > LONGEST_PAUSE:
+    if seconds > LONGEST_RETRY_AFTER_SECONDS:
         return QuotaSpent(f"{name}: too many requests (HTTP 429)", datetime.now(UTC) + timedelta(seconds=seconds))
     return TooFast(f"{name}: too many requests (HTTP 429)")

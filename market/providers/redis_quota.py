@@ -8,26 +8,37 @@ from pyrate_limiter.abstracts import AbstractBucket
 from pyrate_limiter.buckets.redis_bucket import LuaScript
 from redis.exceptions import NoScriptError
 
+from redis_client import trouble
+
 if TYPE_CHECKING:
     from redis import Redis
 
-# The library counts up to the time of whoever asks, and so overlooks what a clock just ahead of his has counted.
+# The library counts up to the asking clock's time and so overlooks what a clock just ahead of it has counted.
 SCRIPT = LuaScript.PUT_ITEM.replace("window_start, now)", "window_start, '+inf')")
 
 
 @dataclass(frozen=True, slots=True)
-class RedisBuckets:
+class RedisCounters:
     """Counters in Redis, one sorted set for each provider."""
 
     client: "Redis"
+    description = "in Redis"
+
+    @staticmethod
+    def failures() -> tuple[type[Exception], ...]:
+        """Errors of Redis and of the network."""
+        return trouble()
 
     def bucket(self, provider: str, rates: list[Rate]) -> AbstractBucket:
-        """The provider's counter; raises what `redis_client.trouble` says while Redis is away."""
+        """The provider's counter."""
         return _Bucket(rates, self.client, f"stocks:quota:{provider}", self.client.script_load(SCRIPT))
+
+    def recover(self, error: Exception) -> None:
+        """Do nothing: Redis comes back by itself."""
 
 
 class _Bucket(RedisBucket):
-    """Tells Redis its script again when it is forgotten by one that began anew, or unknown to one that took over."""
+    """Loads its script again when a Redis that began anew, or took over, does not know it."""
 
     def _check_and_insert(self, item: Any) -> Any:
         try:

@@ -15,6 +15,8 @@ import numpy as np
 from market.bars import SIMULATED, Bars, FloatArray
 from market.calendar.sessions import Sessions, utc_now
 from market.errors import InvalidBars
+from market.providers.configured import Resources
+from market.providers.provider import LimitedProvider
 from market.quotes.quote import Quote
 from market.series import Adjustment, Series
 
@@ -32,8 +34,8 @@ class Simulated:
     """Deterministic prices for any ticker, from 2018 to the last complete session."""
 
     name = SIMULATED
-    local = True
-    whole = False  # invented: asked after every provider of real bars
+    is_local = True
+    full_history = False  # invented: asked after every provider of real bars
 
     def __init__(self, sessions: Sessions, now: Callable[[], datetime] = utc_now) -> None:
         self._sessions = sessions
@@ -59,13 +61,18 @@ class Simulated:
         return Quote(ticker, round(float(price), 2), now, self.name)
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file stays open."""
 
     def _until(self, ticker: str, last: np.datetime64) -> Bars:
         known = self._known.get(ticker)
         if known is None or known.session[-1] != last:
             known = self._known[ticker] = simulate(ticker, self._sessions.between(FIRST, last))
         return known
+
+
+def build(resources: Resources) -> LimitedProvider:
+    """The provider, which needs nothing."""
+    return LimitedProvider(Simulated(resources.sessions))
 
 
 def simulate(ticker: str, session: "np.ndarray[tuple[int], np.dtype[np.datetime64]]") -> Bars:

@@ -11,7 +11,9 @@ from configuration import Tiingo as TiingoSettings
 from market.bars import COLUMNS
 from market.errors import BadKey, Malformed, NoData, ProviderError, QuotaSpent, UnknownTicker
 from market.providers import parsing
-from market.providers.http import PAUSE, HttpSource, signed
+from market.providers.configured import Resources
+from market.providers.http import TOO_FAST_PAUSE_SECONDS, HttpSource, signed
+from market.providers.provider import LimitedProvider
 from market.providers.quota import Quota
 from market.quotes.quote import Quote
 from market.series import Adjustment, Series
@@ -24,10 +26,12 @@ class Tiingo:
     """Asks Tiingo."""
 
     name = NAME
-    local = False
-    whole = True
+    is_local = False
+    full_history = True
 
-    def __init__(self, settings: TiingoSettings, quota: Quota, timeout: float, pause: float = PAUSE) -> None:
+    def __init__(
+        self, settings: TiingoSettings, quota: Quota, timeout: float, pause: float = TOO_FAST_PAUSE_SECONDS
+    ) -> None:
         key = settings.api_key.get_secret_value() if settings.api_key else ""
 
         def sign(request: httpx.Request) -> httpx.Request:
@@ -49,6 +53,13 @@ class Tiingo:
     async def close(self) -> None:
         """Close the connections."""
         await self._source.close()
+
+
+def build(resources: Resources) -> LimitedProvider:
+    """The provider with its quota."""
+    settings = resources.settings.market.tiingo
+    quota = resources.quota(NAME, settings.quota)
+    return resources.limited(Tiingo(settings, quota, resources.settings.market.timeout), quota)
 
 
 def refusal(body: bytes) -> ProviderError | None:

@@ -19,15 +19,17 @@ from market.bars import COLUMNS
 from market.calendar.sessions import Sessions
 from market.errors import Malformed, NoData, ProviderError, TooFast, UnknownTicker, Unreachable
 from market.providers import parsing
+from market.providers.configured import Resources
+from market.providers.provider import LimitedProvider
 from market.providers.quota import Quota
 from market.quotes.quote import Quote
 from market.series import Adjustment, Series
 
 NAME = "yahoo"
 ROOT = Path(__file__).resolve().parents[2]
-START_TIMEOUT = 20.0  # seconds to import yfinance on a busy machine
-IDLE = 60.0  # seconds after which the process ends
-LONGEST_ANSWER = 1 << 26  # bytes; decades of bars take about one million
+START_TIMEOUT_SECONDS = 20.0  # to import yfinance on a busy machine
+IDLE_SECONDS = 60.0  # after which the process ends
+LARGEST_ANSWER_BYTES = 1 << 26  # decades of bars take about one million
 
 ERRORS: Mapping[str, type[ProviderError]] = {
     "unknown": UnknownTicker,
@@ -41,8 +43,8 @@ class Yahoo:
     """Asks Yahoo through a process of its own."""
 
     name = NAME
-    local = False
-    whole = True
+    is_local = False
+    full_history = True
 
     def __init__(
         self,
@@ -52,12 +54,14 @@ class Yahoo:
         *,
         timeout: float,
         home: Path,
+        currency: str = "USD",
         python: str = sys.executable,
     ) -> None:
         self._command = [python, "-m", "market.providers.yahoo_worker", base_url, str(home / "yahoo")]
         self._quota = quota
         self._sessions = sessions
         self._timeout = timeout
+        self._currency = currency
         self._process: asyncio.subprocess.Process | None = None
         self._turn: asyncio.Lock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -111,10 +115,15 @@ class Yahoo:
             return self._process
         pipe = asyncio.subprocess.PIPE
         self._process = process = await asyncio.create_subprocess_exec(
-            *self._command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, limit=LONGEST_ANSWER
+            *self._command,
+            cwd=ROOT,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=LARGEST_ANSWER_BYTES,
         )
         try:
-            async with asyncio.timeout(START_TIMEOUT):
+            async with asyncio.timeout(START_TIMEOUT_SECONDS):
                 ready = await _line(process)
         except (TimeoutError, OSError, ValueError):
             ready = b""
@@ -128,7 +137,24 @@ class Yahoo:
             self._ending.cancel()
         process = self._process
         if process is not None and process.stdin is not None:
-            self._ending = asyncio.get_running_loop().call_later(IDLE, process.stdin.close)
+            self._ending = asyncio.get_running_loop().call_later(IDLE_SECONDS, process.stdin.close)
+
+
+def build(resources: Resources) -> LimitedProvider | None:
+    """The provider with its quota, when yfinance is installed."""
+    if not Yahoo.installed():
+        return None
+    market = resources.settings.market
+    quota = resources.quota(NAME, market.yahoo.quota)
+    provider = Yahoo(
+        market.yahoo.base_url,
+        quota,
+        resources.sessions,
+        timeout=market.timeout,
+        home=resources.home,
+        currency=resources.settings.currency,
+    )
+    return resources.limited(provider, quota)
 
 
 async def _exchange(process: asyncio.subprocess.Process, question: bytes) -> bytes:

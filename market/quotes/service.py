@@ -1,43 +1,48 @@
 """The latest price of each ticker: in memory and shared while young, from the chain when due, judged before it is used.
 
-A quote's life stretches to what the provider's quota affords: with 25 requests a day, ten tickers cannot be asked every
-five minutes. Outside sessions nothing is lost by that, for the price stands still.
+A quote serves for as long as the provider's quota needs: with 25 requests a day, ten tickers cannot be asked every five
+minutes. Outside sessions nothing is lost by that, for the price stands still; while one runs, such a quote is stale.
 """
 
 import asyncio
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+import structlog
+
+from concurrency.process_turns import ProcessTurns
 from concurrency.single_flight import SingleFlight
 from market.bars import SIMULATED
 from market.calendar.sessions import Sessions
+from market.clock import Clock
 from market.errors import HeldBack, NoPrices
-from market.history.service import CHECK, GRACE, RECHECK, History, HistoryService
-from market.providers import Provider
+from market.history.history import History
+from market.history.publication import CLOCK_TOLERANCE
+from market.history.service import LOCAL_LOOK_SECONDS, LOOK_SECONDS, SERVED_ON_SECONDS, WAIT_SECONDS, HistoryService
 from market.providers.chain import Chain
+from market.providers.provider import Provider
+from market.quotes.expiry import fresh_until, is_stale, next_request
 from market.quotes.quote import Quote
-from market.quotes.redis_store import SharedQuotes
-from market.quotes.validation import doubt, life
+from market.quotes.shared import SharedQuotes
+from market.quotes.validation import rejection_reason
 
-REFETCH = 3600.0  # seconds between two fetches of bars that might explain a quote
+REFETCH_SECONDS = 3600.0  # between two fetches of bars that might explain a quote
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class CachedQuote:
     """A quote in memory.
 
     Attributes:
-        until: Unix seconds up to which it is answered without a further look.
-        makeshift: whether it stands in for one that no provider gave.
+        until: elapsed seconds, up to which it is answered without a further look.
+        is_substitute: whether it stands in for one that no provider gave.
     """
 
     quote: Quote
     until: float
-    makeshift: bool
+    is_substitute: bool
 
 
 class Quotes:
@@ -47,7 +52,7 @@ class Quotes:
         ttl: seconds that a quote lives, shared by all processes.
         memory_ttl: seconds that a process uses its copy before it looks again.
         tickers: how many share the quotas.
-        now: Unix seconds.
+        turns: of the processes that ask, so that one request serves them all.
     """
 
     def __init__(
@@ -60,7 +65,8 @@ class Quotes:
         ttl: float,
         memory_ttl: float,
         tickers: int,
-        now: Callable[[], float],
+        turns: ProcessTurns,
+        clock: Clock,
     ) -> None:
         self._chain = chain
         self._histories = histories
@@ -69,8 +75,9 @@ class Quotes:
         self._ttl = ttl
         self._memory_ttl = min(ttl, memory_ttl)
         self._tickers = tickers
-        self._now = now
-        self._known: dict[str, Remembered] = {}
+        self._turns = turns
+        self._clock = clock
+        self._cached: dict[str, CachedQuote] = {}
         self._refetched_at: dict[str, float] = {}
         self._flights = SingleFlight[Quote]()
 
@@ -80,116 +87,120 @@ class Quotes:
         Raises:
             NoPrices: there is none.
         """
-        known = self._known.get(ticker)
-        if known is not None and self._now() < known.until:
-            return known.quote
-        if known is None or not known.makeshift:
+        cached = self._cached.get(ticker)
+        if cached is not None and self._clock.elapsed() < cached.until:
+            return cached.quote
+        if cached is None or not cached.is_substitute:
             return await self._flights.join(ticker, lambda: self._find(ticker))
         try:
-            async with asyncio.timeout(GRACE):
+            async with asyncio.timeout(WAIT_SECONDS):
                 return await self._flights.join(ticker, lambda: self._find(ticker))
         except TimeoutError:
             # The search goes on; whoever asks in the next second need not wait for it either.
-            return self._remember(known.quote, 1.0, makeshift=True)
+            return self._keep(cached.quote, SERVED_ON_SECONDS, is_substitute=True)
 
     async def _find(self, ticker: str) -> Quote:
         history = await self._histories.history(ticker)
-        shared = None if history.bars.simulated else await asyncio.to_thread(self._shared.read, ticker)
-        if shared is not None and (young := await self._alive(shared, history)):
-            return self._remember(young, self._memory_ttl)
+        shared = await self._read_shared(ticker, history)
+        if shared is not None and (young := await self._young(shared, history)):
+            return self._keep(young, self._memory_ttl)
         try:
-            fresh = await self._fetch(ticker, history)
+            fresh = await self._fetch_in_turn(ticker, history)
         except NoPrices as error:
-            log.info("%s: the last price known serves: %s", ticker, error)
-            last_known = self._last_known(shared, history, error)
-            return self._remember(last_known, min(self._memory_ttl, RECHECK), makeshift=True)
-        return self._remember(fresh, CHECK if self._is_local(fresh.source) else self._memory_ttl)
+            log.info("quote.last_known_served", ticker=ticker, reason=str(error))
+            substitute = self._last_known(shared, history, error)
+            return self._keep(substitute, min(self._memory_ttl, LOOK_SECONDS), is_substitute=True)
+        return self._keep(fresh, LOCAL_LOOK_SECONDS if self._chain.is_local(fresh.source) else self._memory_ttl)
+
+    async def _read_shared(self, ticker: str, history: History) -> Quote | None:
+        return None if history.bars.simulated else await asyncio.to_thread(self._shared.read, ticker)
+
+    async def _fetch_in_turn(self, ticker: str, history: History) -> Quote:
+        """From the chain, or what another process that was asking has got meanwhile."""
+        if history.bars.simulated or not self._chain.asks_the_network:
+            return await self._fetch(ticker, history)
+        async with self._turns.turn(f"quote-{ticker}"):
+            shared = await self._read_shared(ticker, history)
+            if shared is not None and (young := await self._young(shared, history)):
+                return young
+            return await self._fetch(ticker, history)
 
     async def _fetch(self, ticker: str, history: History) -> Quote:
         simulated = history.bars.simulated
         providers = [provider for provider in self._chain.providers if (provider.name == SIMULATED) is simulated]
-        held: list[Quote] = []
+        held_back: list[Quote] = []
 
         async def ask(provider: Provider) -> Quote:
             quote = await provider.quote(ticker)
-            if reason := doubt(quote, history, self._sessions, held):
-                held.append(quote)
+            if reason := rejection_reason(quote, history, self._sessions, held_back):
+                held_back.append(quote)
                 raise HeldBack(reason)
             return quote
 
         try:
             quote = await self._chain.first(ticker, "quote", providers, ask)
         except NoPrices:
-            explained = await self._explained(ticker, held)
+            explained = await self._explained(ticker, held_back)
             if explained is None:
                 raise
             quote = explained
-        moment = self._moment()
+        moment = self._clock.moment
         quote = replace(quote, fetched_at=moment)
-        if not self._is_local(quote.source):
+        if not self._chain.is_local(quote.source):
             await asyncio.to_thread(self._shared.write, quote, moment)
-        return self._aged(quote, await self._life(quote))
+        return self._judged(quote, await self._next_request(quote))
 
-    async def _explained(self, ticker: str, held: list[Quote]) -> Quote | None:
+    async def _explained(self, ticker: str, held_back: list[Quote]) -> Quote | None:
         """One of the quotes held back that newer bars explain: a split may have come since they were fetched."""
-        if not held or self._now() - self._refetched_at.get(ticker, 0.0) < REFETCH:
+        refetched_at = self._refetched_at.get(ticker, float("-inf"))
+        if not held_back or self._clock.elapsed() - refetched_at < REFETCH_SECONDS:
             return None
-        self._refetched_at[ticker] = self._now()
+        self._refetched_at[ticker] = self._clock.elapsed()
         try:
             history = await self._histories.fetch(ticker, real=True)
         except NoPrices:
             return None
-        return next((quote for quote in held if not doubt(quote, history, self._sessions, [])), None)
+        return next((quote for quote in held_back if not rejection_reason(quote, history, self._sessions, [])), None)
 
-    async def _alive(self, shared: Quote, history: History) -> Quote | None:
-        """`shared` while its life lasts and its provider is still configured."""
-        link = self._chain.link(shared.source)
-        if link is None or link.provider.local or doubt(shared, history, self._sessions, []):
+    async def _young(self, shared: Quote, history: History) -> Quote | None:
+        """`shared`, unless it should be asked for again or its provider is not configured any more."""
+        limited = self._chain.named(shared.source)
+        if limited is None or limited.provider.is_local or rejection_reason(shared, history, self._sessions, []):
             return None
-        life = await self._life(shared)
-        return self._aged(shared, life) if self._moment() < life else None
+        moment, due_at = self._clock.moment, await self._next_request(shared)
+        is_of_a_later_clock = (shared.fetched_at or shared.at) > moment + CLOCK_TOLERANCE
+        return self._judged(shared, due_at) if moment < due_at and not is_of_a_later_clock else None
 
-    async def _life(self, quote: Quote) -> datetime:
-        link = self._chain.link(quote.source)
+    async def _next_request(self, quote: Quote) -> datetime:
+        limited = self._chain.named(quote.source)
         fetched_at = quote.fetched_at or quote.at
-        if link is None or link.quota is None:
+        if limited is None or limited.quota is None:
             return fetched_at + timedelta(seconds=self._ttl)
-        usage = await link.quota.usage()
-        return life(quote, self._sessions, self._ttl, tickers=self._tickers, windows=link.quota.windows, usage=usage)
+        windows, usage = limited.quota.windows, await limited.quota.usage()
+        return next_request(quote, self._sessions, self._ttl, tickers=self._tickers, windows=windows, usage=usage)
 
     def _last_known(self, shared: Quote | None, history: History, error: NoPrices) -> Quote:
         """The newer of the last quote and the last close, and what was held back."""
-        bars, moment = history.bars, self._moment()
-        closed_at = min(self._sessions.closes(bars.session[-1]), moment)
+        bars, moment = history.bars, self._clock.moment
+        last = bars.session[-1]
+        closed_at = min(self._sessions.closes(last), moment)
         known = Quote(bars.ticker, float(bars.close[-1]), closed_at, bars.source, fetched_at=history.fetched_at)
-        stale = history.stale
-        if shared is not None and shared.at > closed_at and not doubt(shared, history, self._sessions, []):
-            known, stale = shared, self._expired(shared, moment)
+        stale = bool(self._sessions.begun(moment) > last)
+        if shared is not None and shared.at > closed_at and not rejection_reason(shared, history, self._sessions, []):
+            known, stale = shared, is_stale(shared, self._sessions, self._ttl, moment)
         held_back = "; ".join(reason for reason in error.reasons if HeldBack.MARK in reason) or None
-        expires_at = moment + timedelta(seconds=RECHECK)
+        expires_at = moment + timedelta(seconds=LOOK_SECONDS)
         return known.marked(stale=stale or held_back is not None, expires_at=expires_at, held_back=held_back)
 
-    def _aged(self, quote: Quote, expires_at: datetime) -> Quote:
-        return quote.marked(stale=self._expired(quote, self._moment()), expires_at=expires_at)
+    def _judged(self, quote: Quote, due_at: datetime) -> Quote:
+        """The quote, marked as stale, or with the moment up to which it is not."""
+        moment = self._clock.moment
+        if is_stale(quote, self._sessions, self._ttl, moment):
+            return quote.marked(stale=True, expires_at=due_at)
+        return quote.marked(stale=False, expires_at=min(due_at, fresh_until(quote, self._sessions, self._ttl, moment)))
 
-    def _expired(self, quote: Quote, moment: datetime) -> bool:
-        """Older than the calendar says: a session has closed since, or ran since and the quote has had its time."""
-        if self._sessions.begun(quote.at) < self._sessions.last_complete(moment):
-            return True
-        fetched_at = quote.fetched_at or quote.at
-        moved = self._sessions.running(fetched_at) is not None or self._sessions.running(moment) is not None
-        return moved and moment - fetched_at > timedelta(seconds=self._ttl)
-
-    def _is_local(self, source: str) -> bool:
-        link = self._chain.link(source)
-        return link is not None and link.provider.local
-
-    def _remember(self, quote: Quote, seconds: float, *, makeshift: bool = False) -> Quote:
-        until = self._now() + seconds
+    def _keep(self, quote: Quote, seconds: float, *, is_substitute: bool = False) -> Quote:
         if quote.expires_at is not None and not quote.stale:
-            until = min(until, quote.expires_at.timestamp())
-        self._known[quote.ticker] = Remembered(quote, until, makeshift)
+            seconds = min(seconds, (quote.expires_at - self._clock.moment).total_seconds())
+        self._cached[quote.ticker] = CachedQuote(quote, self._clock.elapsed() + seconds, is_substitute)
         return quote
-
-    def _moment(self) -> datetime:
-        return datetime.fromtimestamp(self._now(), UTC)

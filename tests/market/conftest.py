@@ -13,13 +13,15 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
+from concurrency.process_turns import ProcessTurns
 from market.bars import Bars
 from market.calendar.sessions import Sessions
+from market.clock import Clock
 from market.errors import UnknownTicker
 from market.history.sqlite_store import HistoryStore
 from market.market import Market
-from market.providers import Link
-from market.providers.circuit_breaker import CircuitBreaker
+from market.providers.circuit_breaker import ProviderCircuitBreaker
+from market.providers.provider import LimitedProvider
 from market.providers.simulated import Simulated
 from market.quotes.quote import Quote
 from market.series import Adjustment, Series
@@ -41,27 +43,27 @@ def real_bars() -> Path:
     return Path(directory)
 
 
-class Clock:
-    """A clock that stands until it is moved."""
+class MovedClock(Clock):
+    """Both clocks, standing until they are moved; the time of day can be set apart from the other."""
 
     def __init__(self, start: datetime) -> None:
-        self.seconds = start.timestamp()
+        self._hands = {"now": start.timestamp(), "elapsed": 1000.0}
+        super().__init__(lambda: self._hands["now"], lambda: self._hands["elapsed"])
 
-    def __call__(self) -> float:
-        return self.seconds
-
-    @property
-    def moment(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
+    _hands: dict[str, float]
 
     def forward(self, seconds: float) -> None:
-        self.seconds += seconds
+        self._hands = {name: value + seconds for name, value in self._hands.items()}
+
+    def set_to(self, moment: datetime) -> None:
+        """Set the time of day alone, as a person or a time server does."""
+        self._hands["now"] = moment.timestamp()
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> MovedClock:
     """Monday 2024-03-11, three hours after the close."""
-    return Clock(MONDAY_EVENING)
+    return MovedClock(MONDAY_EVENING)
 
 
 MakeSeries = Callable[..., Series]
@@ -100,8 +102,8 @@ class FakeProvider:
     name: str
     bars_of: dict[str, Series | Exception] = field(default_factory=dict)
     quotes_of: dict[str, Quote | Exception] = field(default_factory=dict)
-    local: bool = False
-    whole: bool = True
+    is_local: bool = False
+    full_history: bool = True
     asked: list[tuple[str, str]] = field(default_factory=list)
     since: list[object] = field(default_factory=list)
     before: Callable[[], Any] | None = None
@@ -149,15 +151,17 @@ MakeMarket = Callable[..., Market]
 
 
 @pytest.fixture
-def make_market(sessions: Sessions, clock: Clock, tmp_path: Path) -> MakeMarket:
+def make_market(sessions: Sessions, clock: MovedClock, tmp_path: Path) -> MakeMarket:
     """A market over providers in memory, on a clock that stands."""
 
     def make(*providers: Any, simulated: bool = False, home: Path | None = None, **options: Any) -> Market:
-        links = [Link(each, None if each.local else CircuitBreaker(each.name, clock)) for each in providers]
+        breakers = [None if each.is_local else ProviderCircuitBreaker(each.name, clock) for each in providers]
+        limited = [LimitedProvider(*each) for each in zip(providers, breakers, strict=True)]
         if simulated:
-            links.append(Link(Simulated(sessions, lambda: clock.moment)))
+            limited.append(LimitedProvider(Simulated(sessions, lambda: clock.moment)))
         settings = {"history_ttl": 86400.0, "quote_ttl": 300.0} | options
-        return Market(links, HistoryStore(home or tmp_path), sessions, now=clock, **settings)
+        turns = ProcessTurns((home or tmp_path) / "turns", 60.0)
+        return Market(limited, HistoryStore(home or tmp_path), sessions, turns=turns, clock=clock, **settings)
 
     return make
 

@@ -10,13 +10,13 @@ TAKER = """
 import asyncio, sys
 from pathlib import Path
 from market.errors import ProviderError
-from market.providers.quota import LocalBuckets, Quota
-from market.providers.redis_quota import RedisBuckets
+from market.providers.quota import LocalCounters, Quota
+from market.providers.redis_quota import RedisCounters
 from redis_client import connect
 
 async def main():
     home, url = Path(sys.argv[1]), sys.argv[2]
-    places = [LocalBuckets(home)] if not url else [RedisBuckets(connect(url, 5.0)), LocalBuckets(home)]
+    places = [LocalCounters(home)] if not url else [RedisCounters(connect(url, 5.0)), LocalCounters(home)]
     quota, taken = Quota("tiingo", ["40/day"], places), 0
     for _ in range(40):
         try:

@@ -1,5 +1,4 @@
 import asyncio
-import logging
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -7,15 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
+from concurrency.process_turns import ProcessTurns
 from market.calendar.sessions import Sessions
 from market.errors import MarketError, NoPrices, Unreachable
-from market.history.merge import continued
+from market.history.merge import merged
 from market.history.quality import Kind
 from market.history.sqlite_store import HistoryStore
 from market.market import Market
-from market.providers import Link
 from market.providers.files import Files
+from market.providers.provider import LimitedProvider
 from market.series import Adjustment, Series
 
 DOWN = Unreachable("no answer")
@@ -101,7 +102,7 @@ async def test_the_running_session_is_no_bar(make_market: Any, provider: Any, ma
     clock.forward(16 * 3600)
     for local in (False, True):
         name = "files" if local else "tiingo"
-        partial = provider(name, {"AAPL": make_series(last="2024-03-12", count=301, source=name)}, local=local)
+        partial = provider(name, {"AAPL": make_series(last="2024-03-12", count=301, source=name)}, is_local=local)
         market = make_market(partial)
         history = await market.history("AAPL")
         assert history.bars.session[-1] == np.datetime64("2024-03-11")
@@ -191,7 +192,7 @@ async def test_nothing_from_anywhere_is_an_error_with_every_reason(make_market: 
 async def test_a_provider_without_whole_histories_is_asked_last(
     make_market: Any, provider: Any, make_series: Any
 ) -> None:
-    alpha = provider("alpha_vantage", {"AAPL": make_series(count=100, source="alpha_vantage")}, whole=False)
+    alpha = provider("alpha_vantage", {"AAPL": make_series(count=100, source="alpha_vantage")}, full_history=False)
     tiingo = provider("tiingo", {"AAPL": make_series()})
     market = make_market(alpha, tiingo, simulated=True)
     assert (await market.history("AAPL")).bars.source == "tiingo"
@@ -201,7 +202,7 @@ async def test_a_provider_without_whole_histories_is_asked_last(
 async def test_its_bars_are_better_than_simulated_ones_and_grow(
     make_market: Any, provider: Any, make_series: Any, clock: Any
 ) -> None:
-    alpha = provider("alpha_vantage", {"AAPL": make_series(count=100, source="alpha_vantage")}, whole=False)
+    alpha = provider("alpha_vantage", {"AAPL": make_series(count=100, source="alpha_vantage")}, full_history=False)
     market = make_market(alpha, simulated=True)
     history = await market.history("AAPL")
     assert (history.bars.source, len(history.bars)) == ("alpha_vantage", 100)
@@ -214,7 +215,7 @@ async def test_its_bars_never_replace_longer_ones(
     make_market: Any, provider: Any, make_series: Any, clock: Any
 ) -> None:
     tiingo = provider("tiingo", {"AAPL": make_series()})
-    alpha = provider("alpha_vantage", {"AAPL": make_series(count=100, source="alpha_vantage")}, whole=False)
+    alpha = provider("alpha_vantage", {"AAPL": make_series(count=100, source="alpha_vantage")}, full_history=False)
     market = make_market(alpha, tiingo)
     await market.history("AAPL")
     tiingo.bars_of["AAPL"] = DOWN
@@ -313,32 +314,31 @@ async def test_a_split_since_the_last_bar_changes_the_unit_of_all_bars(
 
 
 async def test_a_finding_is_logged_once_however_often_the_bars_are_loaded(
-    make_market: Any, provider: Any, make_series: Any, clock: Any, caplog: pytest.LogCaptureFixture
+    make_market: Any, provider: Any, make_series: Any, clock: Any
 ) -> None:
-    caplog.set_level(logging.INFO, "market.history.service")
     bars = {ticker: make_series(ticker, count=31) for ticker in ("ONE", "TWO")}
-    for _ in range(2):
-        market = make_market(provider("tiingo", bars_of=bars))
-        for ticker in bars:
-            await market.fetch(ticker)
-            await market.fetch(ticker)
-    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["ONE", "TWO"]
+    with capture_logs() as lines:
+        for _ in range(2):
+            market = make_market(provider("tiingo", bars_of=bars))
+            for ticker in bars:
+                await market.fetch(ticker)
+                await market.fetch(ticker)
+    assert [line["ticker"] for line in lines if line["event"] == "bars.finding"] == ["ONE", "TWO"]
 
     clock.forward(4 * 86400)
-    await market.history("ONE")
+    with capture_logs() as lines:
+        await market.history("ONE")
 
-    assert "before the last one" in caplog.records[-1].getMessage(), "what is new is told"
-    assert len(caplog.records) == 3
+    (new,) = [line for line in lines if line["event"] == "bars.finding"]
+    assert "before the last one" in new["finding"]
 
 
-async def test_what_is_unusual_about_simulated_prices_is_not_logged(
-    make_market: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "market.history.service")
+async def test_what_is_unusual_about_simulated_prices_is_not_logged(make_market: Any) -> None:
     market = make_market(simulated=True)
-    for number in range(30):
-        assert (await market.history(f"X{number}")).bars.simulated
-    assert not caplog.records
+    with capture_logs() as lines:
+        for number in range(30):
+            assert (await market.history(f"X{number}")).bars.simulated
+    assert not lines
 
 
 async def test_findings_travel_with_the_bars(make_market: Any, provider: Any, make_series: Any) -> None:
@@ -347,25 +347,34 @@ async def test_findings_travel_with_the_bars(make_market: Any, provider: Any, ma
 
 
 async def test_what_is_unusual_is_logged_unless_the_prices_are_invented(
-    make_market: Any, provider: Any, make_series: Any, caplog: pytest.LogCaptureFixture
+    make_market: Any, provider: Any, make_series: Any
 ) -> None:
-    caplog.set_level("INFO")
     market = make_market(provider("tiingo", {"SOLE": make_series("SOLE", count=30)}), simulated=True)
-    assert Kind.JUMP in [finding.kind for finding in (await market.history("MSFT")).findings]
-    assert not [message for message in caplog.messages if "moved" in message]
-    (finding,) = (await market.history("SOLE")).findings  # no other test's, for it is logged once in a process
-    assert caplog.messages[-1] == f"SOLE: {finding.text}"
+    with capture_logs() as lines:
+        assert Kind.JUMP in [finding.kind for finding in (await market.history("MSFT")).findings]
+        (finding,) = (await market.history("SOLE")).findings  # no other test's, for it is logged once in a process
+    logged = [(line["ticker"], line["finding"]) for line in lines if line["event"] == "bars.finding"]
+    assert logged == [("SOLE", finding.text)]
 
 
 async def test_without_a_store_prices_still_come(
-    make_market: Any, provider: Any, make_series: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    make_market: Any, provider: Any, make_series: Any, tmp_path: Path
 ) -> None:
+    (tmp_path / "history").write_text("a file where the store's directory should be")
+    with capture_logs() as lines:
+        market = make_market(provider("tiingo", {"AAPL": make_series()}))
+        assert len((await market.history("AAPL")).bars) == 300
+    assert "history_store.unavailable" in [line["event"] for line in lines]
+
+
+async def test_a_store_that_comes_back_is_used_again(
+    make_market: Any, provider: Any, make_series: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "history").write_text("a file where the store's directory should be")
     market = make_market(provider("tiingo", {"AAPL": make_series()}))
-    for path in (tmp_path / "history").iterdir():
-        path.unlink()
-    (tmp_path / "history").rmdir()
-    assert len((await market.history("AAPL")).bars) == 300
-    assert "the history store cannot be used" in caplog.text
+    (tmp_path / "history").unlink()
+    await market.history("AAPL")
+    assert HistoryStore(tmp_path).knows("AAPL")
 
 
 CSV = "date,open,high,low,close,volume\n2024-03-07,10,12,9,11,1000\n2024-03-08,11,13,10,12,2000\n"
@@ -427,7 +436,9 @@ async def test_a_market_that_lives_long_gets_a_new_calendar_and_survives_without
     for exchange, end in (("XNYS", sessions.session[-1]), ("NOWHERE", sessions.session[kept - 1])):
         old = Sessions(*columns, origin=(exchange, tmp_path / f"{exchange}.npz"))
         tiingo = provider("tiingo", {"AAPL": make_series()})
-        market = Market([Link(tiingo)], HistoryStore(tmp_path), old, history_ttl=1e9, quote_ttl=300, now=clock)
+        turns = ProcessTurns(tmp_path / "turns", 60.0)
+        store = HistoryStore(tmp_path)
+        market = Market([LimitedProvider(tiingo)], store, old, history_ttl=1e9, quote_ttl=300, turns=turns, clock=clock)
         await market.history("AAPL")
         assert old.session[-1] == columns[0][-1]
         clock.forward(190 * 86400)
@@ -439,7 +450,7 @@ async def test_a_market_that_lives_long_gets_a_new_calendar_and_survives_without
 
 
 def test_what_does_not_overlap_does_not_continue(make_series: Any) -> None:
-    assert continued(make_series(last="2024-03-01"), make_series(count=3)) is None
-    joined = continued(make_series(last="2024-03-07", count=10), make_series(count=4))
+    assert merged(make_series(last="2024-03-01"), make_series(count=3)) is None
+    joined = merged(make_series(last="2024-03-07", count=10), make_series(count=4))
     assert joined is not None
     assert len(joined.bars) == 12

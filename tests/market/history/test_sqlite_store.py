@@ -48,7 +48,7 @@ def test_nothing_is_known_of_a_new_ticker(tmp_path: Path) -> None:
 
 def test_simulated_bars_are_never_kept(tmp_path: Path, make_series: Any) -> None:
     store = HistoryStore(tmp_path)
-    with pytest.raises(ValueError, match="simulated bars are never kept"):
+    with pytest.raises(ValueError, match="simulated bars are never stored"):
         store.replace(make_series(source="simulated"), FETCHED)
     assert not store.knows("AAPL")
 
@@ -76,18 +76,6 @@ def test_a_tail_of_another_source_or_adjustment_is_refused(tmp_path: Path, make_
     store.replace(make_series(), FETCHED)
     assert not store.extend(make_series(source="yahoo"), FETCHED)
     assert not store.extend(make_series(adjustment=Adjustment.SPLIT), FETCHED)
-
-
-def test_confirming_renews_the_time_alone(tmp_path: Path, make_series: Any) -> None:
-    store = HistoryStore(tmp_path)
-    store.confirm("AAPL", FETCHED)
-    assert not store.knows("AAPL")
-    store.replace(make_series(), FETCHED)
-    store.confirm("AAPL", FETCHED + timedelta(hours=1))
-    stored = store.read("AAPL")
-    assert stored is not None
-    assert stored.fetched_at == FETCHED + timedelta(hours=1)
-    assert len(stored.series.bars) == 300
 
 
 def test_only_the_newest_whole_series_and_two_before_are_kept(tmp_path: Path, make_series: Any) -> None:

@@ -29,13 +29,14 @@ from market.errors import (
     UnknownTicker,
     Unreachable,
 )
-from market.providers import Link
 from market.providers.alpha_vantage import AlphaVantage, parse_daily, parse_quote, parse_splits
 from market.providers.chain import Chain
-from market.providers.circuit_breaker import CircuitBreaker
-from market.providers.quota import LocalBuckets, Quota, Usage
+from market.providers.circuit_breaker import ProviderCircuitBreaker
+from market.providers.provider import LimitedProvider
+from market.providers.quota import LocalCounters, Quota, Usage
 from market.quotes.quote import Quote
 from market.series import Adjustment
+from tests.market.breakers import state_of
 
 KEY = "SECRETKEY123"
 NOW = datetime(2024, 11, 25, 15, 0, tzinfo=UTC)
@@ -122,7 +123,7 @@ TRANSPORT = [
 @pytest.fixture
 async def alpha(server: Any, sessions: Sessions, tmp_path: Path) -> AsyncIterator[AlphaVantage]:
     settings = Settings(base_url=f"{server.url}/query", api_key=SecretStr(KEY), quota=(), premium=False)
-    quota = Quota("alpha_vantage", (), [LocalBuckets(tmp_path)])
+    quota = Quota("alpha_vantage", (), [LocalCounters(tmp_path)])
     source = AlphaVantage(settings, quota, sessions, TIMEOUT, pause=0.05)
     yield source
     await source.close()
@@ -130,7 +131,7 @@ async def alpha(server: Any, sessions: Sessions, tmp_path: Path) -> AsyncIterato
 
 async def outcome(alpha: AlphaVantage, server: Any, what: str) -> tuple[ProviderError, int, str]:
     """What one question led to: the error, the number of requests and the provider's state."""
-    guard = CircuitBreaker("alpha_vantage")
+    guard = ProviderCircuitBreaker("alpha_vantage")
     with pytest.raises(ProviderError) as caught, guard.asking("MSFT", what):
         await (alpha.quote("MSFT") if what == "quote" else alpha.series("MSFT"))
     return caught.value, len(server.paths), guard.state
@@ -168,10 +169,15 @@ async def test_after_every_failing_answer_the_next_provider_answers(
     server.play(played(body))
     quote = Quote("MSFT", 410.0, NOW, "tiingo")
     tiingo = provider("tiingo", {}, {"MSFT": quote, "AAPL": quote})
-    chain = Chain([Link(alpha, CircuitBreaker("alpha_vantage")), Link(tiingo, CircuitBreaker("tiingo"))])
+    chain = Chain(
+        [
+            LimitedProvider(alpha, ProviderCircuitBreaker("alpha_vantage")),
+            LimitedProvider(tiingo, ProviderCircuitBreaker("tiingo")),
+        ]
+    )
     answer = await chain.first("MSFT", "quote", chain.providers, lambda each: each.quote("MSFT"))
     assert answer is quote
-    assert chain.states() == {"alpha_vantage": state, "tiingo": "closed"}
+    assert (state_of(chain, "alpha_vantage"), state_of(chain, "tiingo")) == (state, "closed")
     await chain.first("AAPL", "quote", chain.providers, lambda each: each.quote("AAPL"))
     assert len(server.paths) == (requests if state == "open" else 2 * requests)  # an open provider is not asked
 
@@ -185,7 +191,7 @@ async def test_a_passing_failure_is_survived(alpha: AlphaVantage, server: Any, p
 
 async def test_nobody_there_is_unreachable(sessions: Sessions, tmp_path: Path) -> None:
     settings = Settings(base_url="http://127.0.0.1:1/query", api_key=SecretStr(KEY), quota=(), premium=False)
-    alone = AlphaVantage(settings, Quota("alpha_vantage", (), [LocalBuckets(tmp_path)]), sessions, TIMEOUT)
+    alone = AlphaVantage(settings, Quota("alpha_vantage", (), [LocalCounters(tmp_path)]), sessions, TIMEOUT)
     with pytest.raises(Unreachable, match="no answer for AAPL"):
         await alone.quote("AAPL")
     await alone.close()
@@ -194,13 +200,13 @@ async def test_nobody_there_is_unreachable(sessions: Sessions, tmp_path: Path) -
 async def test_retries_are_counted_too(server: Any, played: Any, sessions: Sessions, tmp_path: Path) -> None:
     server.play(played(status=500))
     settings = Settings(base_url=server.url, api_key=SecretStr(KEY), quota=("25/day",), premium=False)
-    quota = Quota("alpha_vantage", settings.quota, [LocalBuckets(tmp_path)])
+    quota = Quota("alpha_vantage", settings.quota, [LocalCounters(tmp_path)])
     alpha = AlphaVantage(settings, quota, sessions, TIMEOUT)
-    chain = Chain([Link(alpha, CircuitBreaker("alpha_vantage"), quota)])
+    chain = Chain([LimitedProvider(alpha, ProviderCircuitBreaker("alpha_vantage"), quota)])
     with pytest.raises(NoPrices):
         await chain.first("MSFT", "quote", chain.providers, lambda provider: provider.quote("MSFT"))
     assert await chain.usage() == {"alpha_vantage": Usage(3, 25)}
-    assert chain.states() == {"alpha_vantage": "open"}
+    assert state_of(chain, "alpha_vantage") == "open"
     await chain.close()
 
 
@@ -234,7 +240,7 @@ async def test_a_free_key_gives_the_last_sessions_as_traded(alpha: AlphaVantage,
     assert series.bars.session.astype(str).tolist() == ["2024-11-21", "2024-11-22"]
     assert series.bars.close.tolist() == [222.4, 222.97]
     assert series.adjustment is Adjustment.TRADED
-    assert not alpha.whole
+    assert not alpha.full_history
     assert [query["function"] for query in server.queries()] == ["TIME_SERIES_DAILY"]
     assert server.queries()[0]["outputsize"] == "compact"
 
@@ -257,7 +263,7 @@ async def test_a_paid_key_gives_whole_histories_with_events(
 ) -> None:
     server.play(played(ADJUSTED))
     settings = Settings(base_url=server.url, api_key=SecretStr(KEY), quota=(), premium=True)
-    paid = AlphaVantage(settings, Quota("alpha_vantage", (), [LocalBuckets(tmp_path)]), sessions, TIMEOUT)
+    paid = AlphaVantage(settings, Quota("alpha_vantage", (), [LocalCounters(tmp_path)]), sessions, TIMEOUT)
     series = await paid.series("AAPL", None if since is None else np.datetime64(since, "D"))
     assert server.queries()[0]["function"] == "TIME_SERIES_DAILY_ADJUSTED"
     assert server.queries()[0]["outputsize"] == size
@@ -265,7 +271,7 @@ async def test_a_paid_key_gives_whole_histories_with_events(
     assert series.dividends == {np.datetime64("2020-08-28"): 0.82}
     assert series.adj_close is not None
     assert series.adj_close.tolist() == [122.35, 126.5]
-    assert paid.whole
+    assert paid.full_history
     await paid.close()
 
 
@@ -274,7 +280,7 @@ def test_a_client_serves_one_event_loop_after_another(
 ) -> None:
     server.play(played(QUOTE))
     settings = Settings(base_url=server.url, api_key=SecretStr(KEY), quota=(), premium=True)
-    alpha = AlphaVantage(settings, Quota("alpha_vantage", (), [LocalBuckets(tmp_path)]), sessions, TIMEOUT)
+    alpha = AlphaVantage(settings, Quota("alpha_vantage", (), [LocalCounters(tmp_path)]), sessions, TIMEOUT)
 
     async def ask() -> Quote:
         try:

@@ -19,15 +19,15 @@ from market.errors import (
     UnknownTicker,
     Unreachable,
 )
-from market.providers.circuit_breaker import CircuitBreaker
+from market.providers.circuit_breaker import ProviderCircuitBreaker
 
 
-def fail(guard: CircuitBreaker, error: MarketError, ticker: str = "AAPL") -> None:
+def fail(guard: ProviderCircuitBreaker, error: MarketError, ticker: str = "AAPL") -> None:
     with pytest.raises(type(error)), guard.asking(ticker, "bars"):
         raise error
 
 
-def is_asked(guard: CircuitBreaker, ticker: str = "AAPL", what: str = "bars") -> bool:
+def is_asked(guard: ProviderCircuitBreaker, ticker: str = "AAPL", what: str = "bars") -> bool:
     try:
         with guard.asking(ticker, what):
             return True
@@ -36,7 +36,7 @@ def is_asked(guard: CircuitBreaker, ticker: str = "AAPL", what: str = "bars") ->
 
 
 def test_a_dead_provider_is_left_alone_for_every_ticker_and_longer_each_time(clock: Any) -> None:
-    guard = CircuitBreaker("tiingo", clock)
+    guard = ProviderCircuitBreaker("tiingo", clock)
     for pause in (30, 60, 120, 240, 480, 600, 600):
         fail(guard, Unreachable("no answer"))
         assert not is_asked(guard, "MSFT")
@@ -47,7 +47,7 @@ def test_a_dead_provider_is_left_alone_for_every_ticker_and_longer_each_time(clo
 
 
 async def test_requests_that_fail_together_are_one_failure(clock: Any) -> None:
-    guard = CircuitBreaker("tiingo", clock)
+    guard = ProviderCircuitBreaker("tiingo", clock)
 
     async def ask(ticker: str) -> None:
         with guard.asking(ticker, "bars"):
@@ -61,7 +61,7 @@ async def test_requests_that_fail_together_are_one_failure(clock: Any) -> None:
 
 
 def test_one_answer_closes_it_again(clock: Any) -> None:
-    guard = CircuitBreaker("tiingo", clock)
+    guard = ProviderCircuitBreaker("tiingo", clock)
     fail(guard, Unreachable("no answer"))
     clock.forward(31)
     assert is_asked(guard)
@@ -71,7 +71,7 @@ def test_one_answer_closes_it_again(clock: Any) -> None:
 
 
 def test_after_a_failure_one_request_tries_while_the_others_go_past(clock: Any) -> None:
-    guard = CircuitBreaker("tiingo", clock)
+    guard = ProviderCircuitBreaker("tiingo", clock)
     fail(guard, Unreachable("no answer"))
     clock.forward(31)
     with guard.asking("AAPL", "bars"):
@@ -84,7 +84,7 @@ def test_after_a_failure_one_request_tries_while_the_others_go_past(clock: Any) 
     [(TooFast("x"), 5), (BadKey("x"), 3600)],
 )
 def test_other_troubles_of_the_provider_pause_it_too(clock: Any, error: MarketError, pause: float) -> None:
-    guard = CircuitBreaker("tiingo", clock)
+    guard = ProviderCircuitBreaker("tiingo", clock)
     fail(guard, error)
     assert not is_asked(guard, "MSFT")
     clock.forward(pause + 0.1)
@@ -92,7 +92,7 @@ def test_other_troubles_of_the_provider_pause_it_too(clock: Any, error: MarketEr
 
 
 def test_a_spent_quota_pauses_until_its_reset(clock: Any) -> None:
-    guard = CircuitBreaker("tiingo", clock)
+    guard = ProviderCircuitBreaker("tiingo", clock)
     fail(guard, QuotaSpent("spent", clock.moment + timedelta(hours=3)))
     clock.forward(3 * 3600 - 1)
     assert not is_asked(guard, "MSFT")
@@ -102,7 +102,7 @@ def test_a_spent_quota_pauses_until_its_reset(clock: Any) -> None:
 
 @pytest.mark.parametrize("error", [UnknownTicker("x"), NoData("x"), PremiumOnly("x")])
 def test_what_it_does_not_have_is_not_asked_for_again_for_a_day(clock: Any, error: MarketError) -> None:
-    guard = CircuitBreaker("tiingo", clock)
+    guard = ProviderCircuitBreaker("tiingo", clock)
     fail(guard, error)
     assert not is_asked(guard)
     assert is_asked(guard, what="quote")
@@ -114,7 +114,7 @@ def test_what_it_does_not_have_is_not_asked_for_again_for_a_day(clock: Any, erro
 
 @pytest.mark.parametrize("error", [Malformed("x"), HeldBack("x"), InvalidBars("AAPL", "x")])
 def test_one_tickers_trouble_is_not_anothers(clock: Any, error: MarketError) -> None:
-    guard = CircuitBreaker("tiingo", clock)
+    guard = ProviderCircuitBreaker("tiingo", clock)
     fail(guard, error)
     assert not is_asked(guard)
     assert is_asked(guard, "MSFT")
@@ -123,7 +123,7 @@ def test_one_tickers_trouble_is_not_anothers(clock: Any, error: MarketError) -> 
 
 
 def test_nonsense_three_times_in_a_row_is_the_providers_trouble(clock: Any) -> None:
-    guard = CircuitBreaker("tiingo", clock)
+    guard = ProviderCircuitBreaker("tiingo", clock)
     for ticker in ("AAPL", "MSFT", "NVDA"):
         fail(guard, Malformed("a web page"), ticker)
     assert not is_asked(guard, "META")
@@ -132,7 +132,7 @@ def test_nonsense_three_times_in_a_row_is_the_providers_trouble(clock: Any) -> N
 
 
 def test_a_request_that_is_given_up_leaves_no_trace(clock: Any) -> None:
-    guard = CircuitBreaker("tiingo", clock)
+    guard = ProviderCircuitBreaker("tiingo", clock)
     fail(guard, Unreachable("no answer"))
     clock.forward(31)
     with pytest.raises(asyncio.CancelledError), guard.asking("AAPL", "bars"):

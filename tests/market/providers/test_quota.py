@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from market.errors import QuotaSpent, TooFast
-from market.providers.quota import LocalBuckets, Quota, Usage
-from market.providers.redis_quota import RedisBuckets
+from market.providers.quota import LocalCounters, Quota, Usage
+from market.providers.redis_quota import RedisCounters
 from redis_client import connect
 from tests.market.takers import taken_by_processes
 
@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[3]
 FREE_KEY = ("1/second", "25/day")
 
 
-def quota(home: Path, windows: tuple[str, ...] = FREE_KEY, clock: Any = time.time, patience: float = 0.0) -> Quota:
-    return Quota("alpha_vantage", windows, [LocalBuckets(home)], patience, clock)
+def quota(home: Path, windows: tuple[str, ...] = FREE_KEY, clock: Any = time.time, longest_wait: float = 0.0) -> Quota:
+    return Quota("alpha_vantage", windows, [LocalCounters(home)], longest_wait, clock)
 
 
 async def test_without_windows_everything_goes(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ async def test_without_windows_everything_goes(tmp_path: Path) -> None:
 
 
 async def test_a_day_holds_no_more_than_its_requests(tmp_path: Path, clock: Any) -> None:
-    day = quota(tmp_path, clock=clock)
+    day = quota(tmp_path, clock=clock.now)
     for _ in range(25):
         await day.acquire()
         clock.forward(1.1)
@@ -44,7 +44,7 @@ async def test_a_day_holds_no_more_than_its_requests(tmp_path: Path, clock: Any)
 
 
 async def test_the_short_window_is_waited_for(tmp_path: Path) -> None:
-    second = quota(tmp_path, ("5/second",), patience=5)
+    second = quota(tmp_path, ("5/second",), longest_wait=5)
     started = time.monotonic()
     await asyncio.gather(*(second.acquire() for _ in range(8)))
     assert time.monotonic() - started > 0.9
@@ -52,7 +52,7 @@ async def test_the_short_window_is_waited_for(tmp_path: Path) -> None:
 
 
 async def test_a_queue_that_is_too_long_is_refused(tmp_path: Path, clock: Any) -> None:
-    second = quota(tmp_path, clock=clock)
+    second = quota(tmp_path, clock=clock.now)
     await second.acquire()
     with pytest.raises(TooFast, match="queue for its quota"):
         await second.acquire()
@@ -60,11 +60,11 @@ async def test_a_queue_that_is_too_long_is_refused(tmp_path: Path, clock: Any) -
 
 
 async def test_what_is_spent_stays_spent_after_a_restart(tmp_path: Path, clock: Any) -> None:
-    first = quota(tmp_path, ("3/day",), clock)
+    first = quota(tmp_path, ("3/day",), clock.now)
     for _ in range(3):
         await first.acquire()
     first.close()
-    second = quota(tmp_path, ("3/day",), clock)
+    second = quota(tmp_path, ("3/day",), clock.now)
     with pytest.raises(QuotaSpent):
         await second.acquire()
     assert await second.usage() == Usage(3, 3)
@@ -72,7 +72,7 @@ async def test_what_is_spent_stays_spent_after_a_restart(tmp_path: Path, clock: 
 
 
 async def test_providers_are_counted_apart(tmp_path: Path, clock: Any) -> None:
-    one, other = (Quota(name, ("1/day",), [LocalBuckets(tmp_path)], 0, clock) for name in ("tiingo", "yahoo"))
+    one, other = (Quota(name, ("1/day",), [LocalCounters(tmp_path)], 0, clock.now) for name in ("tiingo", "yahoo"))
     await one.acquire()
     await other.acquire()
     for each in (one, other):
@@ -84,7 +84,7 @@ async def test_providers_are_counted_apart(tmp_path: Path, clock: Any) -> None:
 async def test_requests_of_the_day_are_counted_where_only_shorter_windows_limit_them(
     tmp_path: Path, clock: Any
 ) -> None:
-    hour = quota(tmp_path, ("2/hour",), clock)
+    hour = quota(tmp_path, ("2/hour",), clock.now)
     for _ in range(3):
         await hour.acquire()
         clock.forward(1801)
@@ -95,7 +95,7 @@ async def test_requests_of_the_day_are_counted_where_only_shorter_windows_limit_
 
 
 async def test_a_month_counts_the_day_within_it(tmp_path: Path, clock: Any) -> None:
-    month = quota(tmp_path, ("5/day", "100/month"), clock)
+    month = quota(tmp_path, ("5/day", "100/month"), clock.now)
     for _ in range(3):
         await month.acquire()
     clock.forward(2 * 86400)
@@ -117,7 +117,7 @@ async def test_without_redis_it_is_counted_on_this_machine_until_redis_is_back(
     tmp_path: Path, redis_server: Any
 ) -> None:
     client = connect(redis_server.url, 0.5)
-    shared = Quota("tiingo", ("100/day",), [RedisBuckets(client), LocalBuckets(tmp_path)], cool_down=0.2)
+    shared = Quota("tiingo", ("100/day",), [RedisCounters(client), LocalCounters(tmp_path)], cool_down=0.2)
     await shared.acquire()
     assert await shared.usage() == Usage(1, 100)
     redis_server.stop()

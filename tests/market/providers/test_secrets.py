@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from concurrency.process_turns import ProcessTurns
 from configuration import AlphaVantage as AlphaSettings
 from configuration import Tiingo as TiingoSettings
 from market.calendar.sessions import Sessions
 from market.errors import MarketError
 from market.history.sqlite_store import HistoryStore
 from market.market import Market
-from market.providers import Link
 from market.providers.alpha_vantage import AlphaVantage
-from market.providers.circuit_breaker import CircuitBreaker
-from market.providers.quota import LocalBuckets, Quota
+from market.providers.circuit_breaker import ProviderCircuitBreaker
+from market.providers.provider import LimitedProvider, Provider
+from market.providers.quota import LocalCounters, Quota
 from market.providers.tiingo import Tiingo
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -67,7 +68,7 @@ async def test_the_key_is_nowhere(
                 await ask("AAPL")
             except MarketError as error:
                 written += [str(error), repr(error), shown(error)]
-        written += [str(market.states()), str(await market.usage())]
+        written += [str(await market.usage())]
         await market.close()
     assert server.paths  # it was asked, with the key
     assert any(KEY in path for path in server.paths)
@@ -99,15 +100,20 @@ def test_the_command_writes_it_nowhere_either(server: Any, played: Any, tmp_path
 
 
 def open_market(url: str, sessions: Sessions, home: Path) -> Market:
-    places = [LocalBuckets(home)]
+    places = [LocalCounters(home)]
     alpha = AlphaSettings(base_url=f"{url}/query", api_key=SecretStr(KEY), quota=("1000/day",), premium=True)
     tiingo = TiingoSettings(base_url=url, api_key=SecretStr(KEY), quota=("1000/day",))
     quotas = [Quota(name, ("1000/day",), places) for name in ("alpha_vantage", "tiingo")]
-    links = [
-        Link(AlphaVantage(alpha, quotas[0], sessions, 1.0, pause=0.01), CircuitBreaker("alpha_vantage"), quotas[0]),
-        Link(Tiingo(tiingo, quotas[1], 1.0, pause=0.01), CircuitBreaker("tiingo"), quotas[1]),
+    providers: tuple[Provider, ...] = (
+        AlphaVantage(alpha, quotas[0], sessions, 1.0, pause=0.01),
+        Tiingo(tiingo, quotas[1], 1.0, pause=0.01),
+    )
+    limited = [
+        LimitedProvider(provider, ProviderCircuitBreaker(provider.name), quota)
+        for provider, quota in zip(providers, quotas, strict=True)
     ]
-    return Market(links, HistoryStore(home), sessions, history_ttl=1, quote_ttl=1)
+    turns = ProcessTurns(home / "turns", 60.0)
+    return Market(limited, HistoryStore(home), sessions, history_ttl=1, quote_ttl=1, turns=turns)
 
 
 def files_under(directory: Path) -> list[str]:

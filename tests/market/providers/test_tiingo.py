@@ -15,13 +15,14 @@ from pydantic import SecretStr
 
 from configuration import Tiingo as Settings
 from market.errors import BadKey, Malformed, NoData, ProviderError, QuotaSpent, UnknownTicker
-from market.providers import Link
 from market.providers.chain import Chain
-from market.providers.circuit_breaker import CircuitBreaker
-from market.providers.quota import LocalBuckets, Quota
+from market.providers.circuit_breaker import ProviderCircuitBreaker
+from market.providers.provider import LimitedProvider
+from market.providers.quota import LocalCounters, Quota
 from market.providers.tiingo import Tiingo, parse_daily, parse_quote, refusal
 from market.series import Series
 from market.splits import split_adjusted
+from tests.market.breakers import state_of
 
 KEY = "SECRETTOKEN"
 NOW = datetime(2024, 6, 24, 15, 0, tzinfo=UTC)
@@ -54,7 +55,7 @@ MONTH_SPENT = (
 @pytest.fixture
 async def tiingo(server: Any, tmp_path: Path) -> AsyncIterator[Tiingo]:
     settings = Settings(base_url=server.url, api_key=SecretStr(KEY), quota=())
-    source = Tiingo(settings, Quota("tiingo", (), [LocalBuckets(tmp_path)]), 5.0, pause=0.05)
+    source = Tiingo(settings, Quota("tiingo", (), [LocalCounters(tmp_path)]), 5.0, pause=0.05)
     yield source
     await source.close()
 
@@ -144,13 +145,18 @@ async def test_after_every_failure_the_next_provider_answers(
 ) -> None:
     server.play(played(**answer))
     other = provider("yahoo", {"AAPL": make_series(source="yahoo"), "MSFT": make_series("MSFT", source="yahoo")})
-    chain = Chain([Link(tiingo, CircuitBreaker("tiingo")), Link(other, CircuitBreaker("yahoo"))])
+    chain = Chain(
+        [
+            LimitedProvider(tiingo, ProviderCircuitBreaker("tiingo")),
+            LimitedProvider(other, ProviderCircuitBreaker("yahoo")),
+        ]
+    )
 
     async def bars(ticker: str) -> Series:
         return await chain.first(ticker, "bars", chain.providers, lambda each: each.series(ticker))
 
     assert [(await bars(ticker)).source for ticker in ("AAPL", "MSFT")] == ["yahoo", "yahoo"]
-    assert chain.states() == {"tiingo": state, "yahoo": "closed"}
+    assert (state_of(chain, "tiingo"), state_of(chain, "yahoo")) == (state, "closed")
     assert len(server.paths) == (requests if state == "open" else 2 * requests)  # an open provider is not asked
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from market.calendar.sessions import Sessions
 from market.errors import Malformed, NoData, ProviderError, TooFast, UnknownTicker, Unreachable
 from market.providers import yahoo_worker
-from market.providers.quota import LocalBuckets, Quota
+from market.providers.quota import LocalCounters, Quota
 from market.providers.yahoo import Yahoo, parse_quote, parse_series
 from market.series import Adjustment
 
@@ -51,7 +51,7 @@ def chart() -> bytes:
 async def yahoo(server: Any, played: Any, sessions: Sessions, tmp_path: Path) -> AsyncIterator[Yahoo]:
     server.routes = {"getcrumb": played(b"crumb")}
     server.play(played(chart()))
-    quota = Quota("yahoo", (), [LocalBuckets(tmp_path)])
+    quota = Quota("yahoo", (), [LocalCounters(tmp_path)])
     source = Yahoo(server.url, quota, sessions, timeout=5.0, home=tmp_path)
     yield source
     await source.close()
@@ -100,14 +100,14 @@ def test_what_the_process_makes_of_each_answer(server: Any, played: Any, tmp_pat
 @pytest.mark.slow
 async def test_a_silent_yahoo_costs_the_time_out(server: Any, played: Any, sessions: Sessions, tmp_path: Path) -> None:
     server.play(played(delay=60))
-    silent = Yahoo(server.url, Quota("yahoo", (), [LocalBuckets(tmp_path)]), sessions, timeout=0.3, home=tmp_path)
+    silent = Yahoo(server.url, Quota("yahoo", (), [LocalCounters(tmp_path)]), sessions, timeout=0.3, home=tmp_path)
     with pytest.raises(Unreachable, match=r"no answer for AAPL within 0\.3 s"):
         await silent.series("AAPL")
     await silent.close()
 
 
 async def test_a_process_that_does_not_start_is_unreachable(sessions: Sessions, tmp_path: Path) -> None:
-    quota = Quota("yahoo", (), [LocalBuckets(tmp_path)])
+    quota = Quota("yahoo", (), [LocalCounters(tmp_path)])
     broken = Yahoo("http://127.0.0.1:1", quota, sessions, timeout=1, home=tmp_path, python="/bin/false")
     with pytest.raises(Unreachable, match="is the group `yahoo` installed"):
         await broken.quote("AAPL")

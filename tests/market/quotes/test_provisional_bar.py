@@ -107,7 +107,7 @@ def test_otherwise_the_bars_stay_as_they_are(make_series: Any, sessions: Session
 async def test_simulated_prices_have_every_closed_session_and_need_none(
     make_market: Any, sessions: Sessions, clock: Any, now: str
 ) -> None:
-    clock.seconds = moment(now).timestamp()
+    clock.set_to(moment(now))
     market = make_market(simulated=True)
     found, bars = await market.quote("AAPL"), (await market.history("AAPL")).bars
     assert with_provisional(bars, found, sessions) == (bars, False)
@@ -116,7 +116,7 @@ async def test_simulated_prices_have_every_closed_session_and_need_none(
 async def test_a_file_that_ends_early_gets_no_bar_from_its_own_last_close(
     real_bars: Path, make_market: Any, sessions: Sessions, clock: Any
 ) -> None:
-    clock.seconds = moment("2024-03-12 23:00").timestamp()
+    clock.set_to(moment("2024-03-12 23:00"))
     market = make_market(Files(real_bars, sessions))
     found, bars = await market.quote("AAPL"), (await market.history("AAPL")).bars
     assert with_provisional(bars, found, sessions) == (bars, False)
@@ -126,7 +126,7 @@ async def test_a_file_that_ends_early_gets_no_bar_from_its_own_last_close(
 async def test_a_quote_that_is_held_back_closes_no_session(
     make_market: Any, provider: Any, make_series: Any, sessions: Sessions, clock: Any, *, price: float, expected: bool
 ) -> None:
-    clock.seconds = moment("2024-03-12 20:30").timestamp()
+    clock.set_to(moment("2024-03-12 20:30"))
     closed = quote(price, at=moment("2024-03-12 20:00"))
     market = make_market(provider("tiingo", {"AAPL": make_series()}, {"AAPL": closed}))
     found, bars = await market.quote("AAPL"), (await market.history("AAPL")).bars
@@ -137,7 +137,7 @@ async def test_a_quote_that_is_held_back_closes_no_session(
 async def test_the_bar_takes_the_place_of_the_quote_once_a_provider_has_it(
     make_market: Any, provider: Any, make_series: Any, sessions: Sessions, clock: Any
 ) -> None:
-    clock.seconds = moment("2024-03-12 20:30").timestamp()
+    clock.set_to(moment("2024-03-12 20:30"))
     tiingo = provider("tiingo", {"AAPL": make_series()}, {"AAPL": quote(at=moment("2024-03-12 20:00"))})
     market = make_market(tiingo)
     found, before = await market.quote("AAPL"), (await market.history("AAPL")).bars

@@ -8,10 +8,10 @@ import pytest
 
 from market.errors import QuotaSpent
 from market.history.sqlite_store import HistoryStore
-from market.providers.quota import LocalBuckets, Quota, Usage
-from market.providers.redis_quota import RedisBuckets
+from market.providers.quota import LocalCounters, Quota, Usage
+from market.providers.redis_quota import RedisCounters
 from market.quotes.quote import Quote
-from market.quotes.redis_store import SharedQuotes
+from market.quotes.shared import SharedQuotes
 from redis_client import connect
 from tests.market.takers import taken_by_processes
 from tests.redis_servers import Deployment
@@ -42,8 +42,8 @@ def test_two_processes_together_take_exactly_the_quota(any_redis: Deployment, tm
 async def test_a_clock_that_is_behind_gives_no_request_away(any_redis: Deployment, tmp_path: Path, clock: Any) -> None:
     clients = [connect(any_redis.url, 5) for _ in range(2)]
     ahead, behind = (
-        Quota("tiingo", ("3/day",), [RedisBuckets(client), LocalBuckets(tmp_path)], now=now)
-        for client, now in zip(clients, (clock, lambda: clock() - 0.001), strict=True)
+        Quota("tiingo", ("3/day",), [RedisCounters(client), LocalCounters(tmp_path)], now=now)
+        for client, now in zip(clients, (clock.now, lambda: clock.now() - 0.001), strict=True)
     )
     await ahead.acquire()
     await ahead.acquire()
@@ -58,7 +58,7 @@ async def test_a_clock_that_is_behind_gives_no_request_away(any_redis: Deploymen
 
 async def test_a_redis_that_forgot_the_script_is_told_again(any_redis: Deployment, tmp_path: Path) -> None:
     client = connect(any_redis.url, 5)
-    quota = Quota("tiingo", ("2/day",), [RedisBuckets(client), LocalBuckets(tmp_path)])
+    quota = Quota("tiingo", ("2/day",), [RedisCounters(client), LocalCounters(tmp_path)])
     await quota.acquire()
     for master in any_redis.masters:
         master.ask("SCRIPT FLUSH")
@@ -73,7 +73,7 @@ async def test_a_redis_that_forgot_the_script_is_told_again(any_redis: Deploymen
 @pytest.mark.parametrize("url", ["redis+cluster://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/the-master"])
 async def test_while_all_of_it_is_away_this_machine_counts_and_remembers(tmp_path: Path, url: str) -> None:
     client = connect(url, 0.5)
-    quota = Quota("tiingo", ("100/day",), [RedisBuckets(client), LocalBuckets(tmp_path)])
+    quota = Quota("tiingo", ("100/day",), [RedisCounters(client), LocalCounters(tmp_path)])
     quotes = SharedQuotes(HistoryStore(tmp_path), client)
 
     await quota.acquire()

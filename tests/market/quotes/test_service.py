@@ -5,17 +5,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
+from concurrency.process_turns import ProcessTurns
 from market.calendar.sessions import Sessions
 from market.errors import Malformed, NoPrices, Unreachable
 from market.history.sqlite_store import HistoryStore
 from market.market import Market
-from market.providers import Link
-from market.providers.circuit_breaker import CircuitBreaker
-from market.providers.quota import LocalBuckets, Quota, Usage
+from market.providers.circuit_breaker import ProviderCircuitBreaker
+from market.providers.provider import LimitedProvider
+from market.providers.quota import LocalCounters, Quota, Usage
+from market.quotes.expiry import next_request
 from market.quotes.quote import Quote
-from market.quotes.redis_store import SharedQuotes
-from market.quotes.validation import life
+from market.quotes.shared import SharedQuotes
 from redis_client import connect
 
 DOWN = Unreachable("no answer")
@@ -248,7 +250,7 @@ def at(text: str) -> datetime:
 def lives(sessions: Sessions, fetched: str, quote_at: str, used: int, limit: int | None = 25) -> timedelta:
     quote = quoted(at=at(quote_at), fetched_at=at(fetched))
     windows = ("1/second", f"{limit}/day") if limit else ("1/second",)
-    return life(quote, sessions, 300, tickers=10, windows=windows, usage=Usage(used, limit)) - at(fetched)
+    return next_request(quote, sessions, 300, tickers=10, windows=windows, usage=Usage(used, limit)) - at(fetched)
 
 
 def test_without_a_scarce_quota_a_quote_lives_its_time(sessions: Sessions) -> None:
@@ -256,10 +258,10 @@ def test_without_a_scarce_quota_a_quote_lives_its_time(sessions: Sessions) -> No
     assert lives(sessions, "2024-03-12 15:00", "2024-03-12 15:00", 0, 100_000) == timedelta(minutes=5)
 
 
-def test_an_hours_window_is_shared_out_evenly(sessions: Sessions) -> None:
+def test_an_hours_window_is_shared_out_but_for_one_request_for_each_tickers_bars(sessions: Sessions) -> None:
     quote = quoted(at=at("2024-03-12 15:00"), fetched_at=at("2024-03-12 15:00"))
-    until = life(quote, sessions, 300, tickers=10, windows=("50/hour", "10000/day"), usage=Usage(0, 10000))
-    assert until == at("2024-03-12 15:12")
+    until = next_request(quote, sessions, 300, tickers=10, windows=("50/hour", "10000/day"), usage=Usage(0, 10000))
+    assert until == at("2024-03-12 15:15")
 
 
 def test_in_a_session_what_is_left_is_spread_to_its_close_with_a_reserve_for_after(sessions: Sessions) -> None:
@@ -286,7 +288,7 @@ async def test_a_free_key_carries_ten_tickers_through_whole_days(
     alpha = provider(
         "alpha_vantage", {ticker: make_series(ticker, last="2024-03-20", source="alpha_vantage") for ticker in tickers}
     )
-    quota = Quota("alpha_vantage", ("25/day",), [LocalBuckets(tmp_path)], 0, clock)
+    quota = Quota("alpha_vantage", ("25/day",), [LocalCounters(tmp_path)], 0, clock.now)
 
     async def ask(ticker: str) -> Quote:
         await quota.acquire()
@@ -296,16 +298,23 @@ async def test_a_free_key_carries_ten_tickers_through_whole_days(
         return Quote(ticker, 100.0, moment, "alpha_vantage")
 
     alpha.quote = ask
-    links = [Link(alpha, CircuitBreaker("alpha_vantage", clock), quota)]
+    links = [LimitedProvider(alpha, ProviderCircuitBreaker("alpha_vantage", clock), quota)]
     market = Market(
-        links, HistoryStore(tmp_path), sessions, history_ttl=1e9, quote_ttl=300, memory_ttl=60, tickers=10, now=clock
+        links,
+        HistoryStore(tmp_path),
+        sessions,
+        history_ttl=1e9,
+        quote_ttl=300,
+        turns=ProcessTurns(tmp_path / "turns", 60.0),
+        tickers=10,
+        clock=clock,
     )
     asked_at: list[float] = []
     for _ in range(3 * 48):
         for ticker in tickers:
             before = alpha.count("quote")
             quote = await market.quote(ticker)
-            asked_at += [clock()] * (alpha.count("quote") - before)
+            asked_at += [clock.now()] * (alpha.count("quote") - before)
             assert quote.price > 0
             known_from = sessions.last_complete(clock.moment - timedelta(hours=24))
             assert sessions.begun(quote.at) >= known_from
@@ -328,7 +337,7 @@ def test_quotes_are_shared_through_redis_and_the_newer_one_counts(tmp_path: Path
     newer = here.read("AAPL")
     assert newer is not None
     assert newer.price == 102.0
-    client.set("stocks:quote:AAPL", "nonsense")
+    client.set("stocks:quotes:AAPL", "nonsense")
     old = here.read("AAPL")
     assert old is not None
     assert old.price == 101.0
@@ -341,12 +350,10 @@ def test_quotes_are_shared_through_redis_and_the_newer_one_counts(tmp_path: Path
     client.close()
 
 
-def test_trouble_with_the_store_is_no_trouble_with_the_quote(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    store = HistoryStore(tmp_path)
-    shared = SharedQuotes(store)
-    for path in (tmp_path / "history").iterdir():
-        path.unlink()
-    (tmp_path / "history").rmdir()
-    shared.write(quoted(), CLOSE)
-    assert shared.read("AAPL") is None
-    assert "could not be stored" in caplog.text
+def test_trouble_with_the_store_is_no_trouble_with_the_quote(tmp_path: Path) -> None:
+    (tmp_path / "history").write_text("a file where the store's directory should be")
+    shared = SharedQuotes(HistoryStore(tmp_path))
+    with capture_logs() as lines:
+        shared.write(quoted(), CLOSE)
+        assert shared.read("AAPL") is None
+    assert [line["event"] for line in lines] == ["quote.not_stored", "quote.unreadable"]
