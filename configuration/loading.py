@@ -4,13 +4,18 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any, Literal, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from configuration.places import ROOT
 from configuration.settings import PREFIX, Settings
+
+LONGEST_SHOWN = 100  # characters of a wrong value
+# How a variable gives a setting: as it is, as a JSON list, or as a JSON object of a group of settings.
+Form = Literal["plain", "list", "group"]
 
 # Variables with the prefix that are not settings.
 RESERVED = frozenset({"STOCKS_HOME", "STOCKS_CONFIGURATION", "STOCKS_TEST_BARS", "STOCKS_TEST_REPORTS"})
@@ -76,7 +81,7 @@ def _well_known(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _check_variables(environ: Mapping[str, str]) -> None:
-    structured = {f"{PREFIX}{name}".upper(): is_structured for name, is_structured in _fields(Settings)}
+    structured = {f"{PREFIX}{name}".upper(): form for name, form in _fields(Settings)}
     for name, value in environ.items():
         if not name.startswith(PREFIX) or name in RESERVED:
             continue
@@ -84,9 +89,21 @@ def _check_variables(environ: Mapping[str, str]) -> None:
             raise ConfigurationError(
                 f"{name}: no such setting; configuration.yaml lists them, `__` stands between levels"
             )
-        if structured[name.upper()] and not _is_json(value):
-            shown = "" if "KEY" in name.upper() else f" = {value}"
-            raise ConfigurationError(f'{name}{shown}: must be JSON, such as ["a", "b"]')
+        form = structured[name.upper()]
+        if form != "plain" and not _is_json(value):
+            raise ConfigurationError(_not_json(name, value, form))
+
+
+def _not_json(name: str, value: str, form: Form) -> str:
+    """What is wrong with a variable; the value of a group is never shown, for it may hold a key or a password."""
+    if form == "group":
+        return f'{name}: must be a JSON object, such as {{"setting": 1}}; its value is not shown, it may hold a secret'
+    shown = "" if _is_secret(name) else f" = {value[:LONGEST_SHOWN]}"
+    return f'{name}{shown}: must be JSON, such as ["a", "b"]'
+
+
+def _is_secret(key: str) -> bool:
+    return any(word in key.lower() for word in ("key", "redis_url", "token", "password", "secret", "tracking_uri"))
 
 
 def _is_json(text: str) -> bool:
@@ -97,12 +114,12 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _fields(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, bool]]:
-    """Names of all settings, levels joined by `__`, each with whether a variable gives it as JSON."""
+def _fields(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, Form]]:
+    """Names of all settings, levels joined by `__`, each with the form in which a variable gives it."""
     for name, field in model.model_fields.items():
         kind = field.annotation
         is_group = isinstance(kind, type) and issubclass(kind, BaseModel)
-        yield before + name, is_group or get_origin(kind) is tuple
+        yield before + name, "group" if is_group else "list" if get_origin(kind) is tuple else "plain"
         if is_group:
             yield from _fields(kind, f"{before}{name}__")  # type: ignore[arg-type]  # a group is a model
 
@@ -113,8 +130,16 @@ def _explain(error: ValidationError) -> Iterator[str]:
         if any(other["loc"][: len(problem["loc"])] == problem["loc"] != other["loc"] for other in problems):
             continue  # it only says that a part of it was wrong
         key = ".".join(str(part) for part in problem["loc"] if not str(part).startswith("function-"))
-        secret = any(word in key for word in ("key", "redis_url"))
-        value = (
-            "" if secret or isinstance(problem["input"], dict) else f" = {json.dumps(problem['input'], default=str)}"
-        )
-        yield f"{key}{value}: {problem['msg'].removeprefix('Value error, ')}"
+        yield f"{key}{_shown(key, problem)}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _shown(key: str, problem: ErrorDetails) -> str:
+    """The wrong value, unless it may hold a secret: that of a group, of an unknown setting, of one named a key."""
+    value, is_unknown = problem["input"], problem["type"] == "extra_forbidden"
+    if is_unknown or isinstance(value, dict | list) or _is_secret(key) or _is_group(key):
+        return ""
+    return f" = {json.dumps(value, default=str)[:LONGEST_SHOWN]}"
+
+
+def _is_group(key: str) -> bool:
+    return (key.replace(".", "__"), "group") in _fields(Settings)

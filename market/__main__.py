@@ -13,6 +13,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 import configuration
+import logs
 from market import terminal
 from market.calendar.sessions import Sessions
 from market.errors import InvalidBars, MarketError, NoPrices
@@ -34,6 +35,7 @@ def main() -> None:
 def fetch(tickers: str | None, *, again: bool) -> None:
     """Exit status 0 only when every ticker has its bars."""
     stamina.instrumentation.set_on_retry_hooks(())  # a retry is no news; what comes of it is
+    logs.configure("error")  # what providers answer is told for each ticker
     settings = _settings()
     names = _names(tickers) or settings.tickers
     failures = asyncio.run(_fetch(settings, names, again=again))

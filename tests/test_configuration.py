@@ -185,3 +185,31 @@ def test_what_is_no_ticker(ticker: str) -> None:
 @given(limit=st.integers(1, 10**6), unit=st.sampled_from(sorted(configuration.WINDOW_SECONDS)))
 def test_a_window_of_a_quota(limit: int, unit: str) -> None:
     assert configuration.quota_window(f"{limit}/{unit}") == (limit, configuration.WINDOW_SECONDS[unit])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STOCKS_MARKET", '{"tiingo": {"api_key": "SECRET"'),
+        ("STOCKS_MARKET", '{"tiingo": "SECRET"}'),
+        ("STOCKS_MARKET", '{"tiingo": {"token": "SECRET"}}'),
+        ("STOCKS_MARKET", '"SECRET"'),
+        ("STOCKS_CACHE", '{"redis_url": "redis://:SECRET@host'),
+        ("STOCKS_CACHE", '{"redis_url": "redis://:SECRET@host:port"}'),
+        ("STOCKS_CACHE", '["redis://:SECRET@host"]'),
+        ("STOCKS_SECURITY", '{"api_keys": "SECRET"}'),
+        ("STOCKS_SECURITY", '{"api_keys": ["SECRET", {"SECRET": 1}]}'),
+        ("STOCKS_SECURITY", "SECRET"),
+        ("STOCKS_SECURITY__API_KEYS", "SECRET"),
+        ("STOCKS_MARKET__TIINGO", "SECRET"),
+    ],
+)
+def test_what_may_hold_a_secret_is_refused_without_being_shown(
+    environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        load()
+    assert "SECRET" not in str(caught.value)
+    assert name.removeprefix("STOCKS_").split("__")[0] in str(caught.value).upper()
+    assert "\n" not in str(caught.value)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 import configuration
+import logs
 from configuration import Settings
 from market.errors import MarketError
 from training.errors import TrainingError
@@ -222,7 +223,9 @@ def prepare() -> Settings:
     """Settings, with the environment in place that the libraries read when they are imported."""
     configuration.anchor()
     prepare_environment()
-    return configuration.load()
+    settings = configuration.load()
+    logs.configure("warning")
+    return settings
 
 
 def _tickers(chosen: Sequence[str], settings: Settings, *, any_ticker: bool = False) -> list[str]:

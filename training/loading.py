@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from configuration import Settings
 from market.bars import Bars
@@ -18,18 +19,27 @@ def chunks(tickers: Sequence[str]) -> Iterator[Sequence[str]]:
         yield tickers[start : start + CHUNK]
 
 
-def load(settings: Settings, tickers: Sequence[str]) -> tuple[dict[str, Bars], dict[str, str]]:
-    """The newest bars of each ticker, and for those without any the reason in one line."""
-    return asyncio.run(_load(settings, tickers))
+def load(
+    settings: Settings, tickers: Sequence[str], newer_than: datetime | None = None
+) -> tuple[dict[str, Bars], dict[str, str]]:
+    """The final bars of each ticker, and for those without any the reason in one line.
+
+    Args:
+        newer_than: fetch what was stored before this, as a person who asks for a training wants; None: train on what is
+            stored, so that quotes keep the providers' quotas.
+    """
+    return asyncio.run(_load(settings, tickers, newer_than))
 
 
-async def _load(settings: Settings, tickers: Sequence[str]) -> tuple[dict[str, Bars], dict[str, str]]:
+async def _load(
+    settings: Settings, tickers: Sequence[str], newer_than: datetime | None
+) -> tuple[dict[str, Bars], dict[str, str]]:
     market = Market.open(settings)
     bars: dict[str, Bars] = {}
     failures: dict[str, str] = {}
     for ticker in tickers:
         try:
-            bars[ticker] = (await market.fetch(ticker)).bars
+            bars[ticker] = (await market.for_training(ticker, newer_than)).final_bars
         except MarketError as error:
             failures[ticker] = str(error)
     await market.close()

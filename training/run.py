@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import structlog
 
@@ -94,18 +95,19 @@ def run(settings: Settings, order: RunRequest) -> list[Outcome]:
     return outcomes
 
 
-def run_one(settings: Settings, ticker: str, horizon: int, *, again: bool = True) -> Outcome:
+def run_one(settings: Settings, ticker: str, horizon: int, asked_at: datetime | None = None) -> Outcome:
     """The same for one model, within this process: what a retraining does.
 
     Args:
-        again: also when it was kept back on these very bars, with this recipe.
+        asked_at: when a person asked for it: bars from before are fetched anew, once for all horizons, and it is
+            trained although it was rejected on these very bars before. None: nobody did.
     """
-    bars, failures = load(settings, [ticker])
+    bars, failures = load(settings, [ticker], asked_at)
     if ticker in failures:
         return Outcome(ticker, horizon, promoted=False, reason=failures[ticker])
     registry = Registry(settings)
     try:
-        if not again and (version := _rejected_before(settings, registry, bars[ticker], horizon)):
+        if asked_at is None and (version := _rejected_before(settings, registry, bars[ticker], horizon)):
             return Outcome(ticker, horizon, promoted=False, reason="rejected on the same bars before", version=version)
         with registry.pipeline_run(f"refit {ticker}-{horizon}", {"tickers": ticker}):
             trained = attempt(bars[ticker], horizon, training_config(settings))
@@ -134,7 +136,7 @@ def training_config(settings: Settings) -> TrainingConfig:
 
 
 def _chunk(settings: Settings, registry: Registry, order: RunRequest, tickers: Sequence[str]) -> Iterator[Outcome]:
-    bars, failures = load(settings, tickers)
+    bars, failures = load(settings, tickers, datetime.now(UTC))
     for ticker, reason in failures.items():
         yield from (Outcome(ticker, horizon, promoted=False, reason=reason) for horizon in order.horizons)
     plan = training_config(settings)

@@ -170,13 +170,18 @@ class HistoryService:
         if cached is not None and not self._is_due(cached):
             return self._keep(cached.series, cached.history.fetched_at, cached.asked_at).history
         try:
-            return await self._fetch(ticker, cached, kept_requests=self._quoted_tickers)
+            return await self._fetch(ticker, cached, kept_requests=self._kept_for_quotes(cached))
         except NoPrices as error:
             if cached is None:
                 raise
             fetched_at = cached.history.fetched_at.isoformat()
             log.info("bars.old_served", ticker=ticker, fetched_at=fetched_at, reason=str(error))
             return self._serve_on(cached, LOOK_SECONDS)
+
+    def _kept_for_quotes(self, cached: CachedHistory | None) -> int:
+        """Requests that are left to quotes: none while a session's bar is missing, else one for each ticker."""
+        is_missing = cached is None or cached.is_simulated or cached.history.stale
+        return 0 if is_missing else self._quoted_tickers
 
     async def _fetch(
         self, ticker: str, cached: CachedHistory | None, *, real: bool = False, kept_requests: int = 0

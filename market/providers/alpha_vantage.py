@@ -121,6 +121,7 @@ def parse_daily(body: bytes, ticker: str) -> Series:
         ProviderError: the answer is an error, or not bars.
     """
     table = _table(body, ticker, "Time Series (Daily)")
+    parsing.check_symbol(_symbol(body), ticker, NAME)
     dates = [parsing.session(date, NAME) for date in table]
     rows = [_named(row) for row in table.values()]
     columns = {name: parsing.column(rows, name, NAME) for name in COLUMNS}
@@ -141,6 +142,7 @@ def parse_splits(body: bytes, ticker: str) -> Events:
         ProviderError: the answer is an error, or not splits.
     """
     answer = _answer(body, ticker)
+    parsing.check_symbol(answer.get("symbol"), ticker, NAME)
     rows = answer.get("data")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Malformed(f"{NAME}: its answer for {ticker} holds no list of splits")
@@ -160,6 +162,7 @@ def parse_quote(body: bytes, ticker: str, sessions: Sessions, now: datetime) -> 
         ProviderError: the answer is an error, or no quote.
     """
     row = _named(_table(body, ticker, "Global Quote"))
+    parsing.check_symbol(row.get("symbol"), ticker, NAME)
     day = parsing.session(row.get("latest trading day"), NAME)
     if day > np.datetime64(now.astimezone(NEW_YORK).date(), "D"):
         raise Malformed(f"{NAME}: quotes {ticker} of {day}, which has not begun")
@@ -188,6 +191,12 @@ def _table(body: bytes, ticker: str, key: str) -> Mapping[str, Any]:
     if not isinstance(table, dict):
         raise Malformed(f"{NAME}: its answer for {ticker} has no {key!r}")
     return table
+
+
+def _symbol(body: bytes) -> object:
+    """The symbol in the description of a series, None where there is no description."""
+    description = parsing.decoded(body, NAME).get("Meta Data")
+    return _named(description).get("Symbol") if isinstance(description, dict) else None
 
 
 def _named(row: object) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from market.bars import Bars, FloatArray
 from market.errors import InvalidBars, Malformed
 from market.series import Adjustment, Events, Series
+
+CLOCKS_DIFFER = timedelta(minutes=5)  # by which a provider's clock may be ahead of ours
 
 
 def decoded(body: bytes, who: str) -> Any:
@@ -56,6 +59,40 @@ def session(text: object, who: str) -> np.datetime64:
     if np.isnat(date) or str(date) != text[:10]:
         raise Malformed(f"{who}: a date cannot be read")
     return date
+
+
+def check_symbol(given: object, asked: str, who: str) -> None:
+    """Check that an answer that names its symbol is about the ticker that was asked for, however it writes classes.
+
+    Raises:
+        Malformed: it is about another.
+    """
+    if given is not None and _plain(str(given)) != _plain(asked):
+        raise Malformed(f"{who}: answered about another symbol than {asked}")
+
+
+def check_currency(given: object, configured: str, who: str) -> None:
+    """Check that an answer that names its currency has the configured one.
+
+    Raises:
+        Malformed: it has another.
+    """
+    if given is not None and str(given).upper() != configured.upper():
+        raise Malformed(f"{who}: answered in another currency than {configured}; correct `currency` or the ticker")
+
+
+def check_begun(moment: datetime, now: datetime, who: str) -> None:
+    """Check that a price is not of the future.
+
+    Raises:
+        Malformed: it is, by more than clocks differ.
+    """
+    if moment > now + CLOCKS_DIFFER:
+        raise Malformed(f"{who}: quotes a price of {moment:%Y-%m-%d %H:%M} UTC, which has not come")
+
+
+def _plain(symbol: str) -> str:
+    return symbol.strip().upper().replace("-", ".").replace("/", ".")
 
 
 def column(rows: Sequence[Mapping[str, Any]], field: str, who: str) -> FloatArray:

@@ -98,13 +98,15 @@ def parse_quote(body: bytes, ticker: str, now: datetime) -> Quote:
         ProviderError: the answer is an error, or no quote.
     """
     row = _rows(body, ticker)[0]
+    parsing.check_symbol(row.get("ticker"), ticker, NAME)
     price = row.get("tngoLast") if row.get("tngoLast") is not None else row.get("last")
-    at = min(_moment(row.get("lastSaleTimestamp") or row.get("timestamp"), ticker), now)
+    at = _moment(row.get("lastSaleTimestamp") or row.get("timestamp"), ticker)
+    parsing.check_begun(at, now, NAME)
     opened, high, low = (
         None if row.get(name) is None else parsing.number(row[name], NAME, name) or None
         for name in ("open", "high", "low")
     )
-    return Quote(ticker, parsing.number(price, NAME, "tngoLast"), at, NAME, opened, high, low, fetched_at=now)
+    return Quote(ticker, parsing.number(price, NAME, "tngoLast"), min(at, now), NAME, opened, high, low, fetched_at=now)
 
 
 def _rows(body: bytes, ticker: str) -> list[Mapping[str, Any]]:

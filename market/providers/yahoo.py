@@ -55,6 +55,7 @@ class Yahoo:
         timeout: float,
         home: Path,
         currency: str = "USD",
+        start_timeout: float = START_TIMEOUT_SECONDS,
         python: str = sys.executable,
     ) -> None:
         self._command = [python, "-m", "market.providers.yahoo_worker", base_url, str(home / "yahoo")]
@@ -62,6 +63,7 @@ class Yahoo:
         self._sessions = sessions
         self._timeout = timeout
         self._currency = currency
+        self._start_timeout = start_timeout
         self._process: asyncio.subprocess.Process | None = None
         self._turn: asyncio.Lock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -74,11 +76,12 @@ class Yahoo:
 
     async def series(self, ticker: str, since: np.datetime64 | None = None) -> Series:
         """Split-adjusted bars with splits and dividends, from `since` on or all of them."""
-        return parse_series(await self._ask(ticker, None if since is None else str(since)), ticker)
+        return parse_series(await self._ask(ticker, None if since is None else str(since)), ticker, self._currency)
 
     async def quote(self, ticker: str) -> Quote:
         """The close of the newest daily bar, which moves while its session runs."""
-        return parse_quote(await self._ask(ticker, "latest"), ticker, self._sessions, datetime.now(UTC))
+        body = await self._ask(ticker, "latest")
+        return parse_quote(body, ticker, self._currency, self._sessions, datetime.now(UTC))
 
     async def close(self) -> None:
         """End the process."""
@@ -123,7 +126,7 @@ class Yahoo:
             limit=LARGEST_ANSWER_BYTES,
         )
         try:
-            async with asyncio.timeout(START_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._start_timeout):
                 ready = await _line(process)
         except (TimeoutError, OSError, ValueError):
             ready = b""
@@ -174,13 +177,13 @@ async def _line(process: asyncio.subprocess.Process) -> bytes:
     return line
 
 
-def parse_series(body: bytes, ticker: str) -> Series:
+def parse_series(body: bytes, ticker: str, currency: str) -> Series:
     """Bars from an answer of the process.
 
     Raises:
         ProviderError: it is an error, or not bars.
     """
-    rows = _rows(body, ticker)
+    rows = _rows(body, ticker, currency)
     dates = [parsing.session(row.get("date"), NAME) for row in rows]
     bars = parsing.bars(ticker, NAME, dates, {name: parsing.column(rows, name, NAME) for name in COLUMNS})
     splits = parsing.events(dates, rows, "split", NAME, nothing=0.0)
@@ -190,26 +193,29 @@ def parse_series(body: bytes, ticker: str) -> Series:
     return parsing.series(bars, Adjustment.SPLIT, splits, dividends, adj_close)
 
 
-def parse_quote(body: bytes, ticker: str, sessions: Sessions, now: datetime) -> Quote:
+def parse_quote(body: bytes, ticker: str, currency: str, sessions: Sessions, now: datetime) -> Quote:
     """The newest bar of an answer as a quote; its time is now while its session runs.
 
     Raises:
         ProviderError: it is an error, or not bars.
     """
-    row = _rows(body, ticker)[-1]
+    row = _rows(body, ticker, currency)[-1]
     day = parsing.session(row.get("date"), NAME)
     opened, high, low, close, volume = (parsing.number(row.get(name), NAME, name) for name in COLUMNS)
+    parsing.check_begun(sessions.opens(day), now, NAME)
     at = now if day == sessions.running(now) else min(sessions.closes(day), now)
     return Quote(ticker, close, at, NAME, opened or None, high or None, low or None, volume, fetched_at=now)
 
 
-def _rows(body: bytes, ticker: str) -> list[Mapping[str, Any]]:
+def _rows(body: bytes, ticker: str, currency: str) -> list[Mapping[str, Any]]:
     answer = parsing.decoded(body, NAME)
     if isinstance(answer, dict) and isinstance(kind := answer.get("error"), str):
         raise ERRORS.get(kind, Unreachable)(f"{NAME}: {kind.replace('_', ' ')}: {ticker}")
     rows = answer.get("rows") if isinstance(answer, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Malformed(f"{NAME}: its answer for {ticker} holds no rows")
+    parsing.check_symbol(answer.get("symbol"), ticker, NAME)
+    parsing.check_currency(answer.get("currency"), currency, NAME)
     if not rows:
         raise NoData(f"{NAME}: has no prices of {ticker}")
     return rows

@@ -55,8 +55,9 @@ def answer(question: dict[str, Any], session: requests.Session | None) -> dict[s
     """The rows that were asked for, or the kind of error."""
     since = question["since"]
     window = {"period": "5d"} if since == "latest" else {"start": since or FIRST}
+    ticker = yfinance.Ticker(question["ticker"], session=session)
     try:
-        frame = yfinance.Ticker(question["ticker"], session=session).history(
+        frame = ticker.history(
             **window, auto_adjust=False, actions=True, timeout=question["timeout"], raise_errors=True
         )
     except exceptions.YFRateLimitError:
@@ -71,7 +72,9 @@ def answer(question: dict[str, Any], session: requests.Session | None) -> dict[s
     # A session that has not traded yet, or was halted, has no prices.
     frame = frame.dropna(subset=["Open", "High", "Low", "Close"]).rename(columns=COLUMNS)
     rows = frame[list(COLUMNS.values())].to_dict("records")
-    return {"rows": [{"date": str(day.date()), **row} for day, row in zip(frame.index, rows, strict=True)]}
+    about = ticker.history_metadata or {}
+    named = {"symbol": about.get("symbol"), "currency": about.get("currency")}
+    return named | {"rows": [{"date": str(day.date()), **row} for day, row in zip(frame.index, rows, strict=True)]}
 
 
 def main(base_url: str, cache: str) -> None:

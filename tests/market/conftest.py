@@ -13,7 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
+import configuration
 from concurrency.process_turns import ProcessTurns
+from configuration import Settings
 from market.bars import Bars
 from market.calendar.sessions import Sessions
 from market.clock import Clock
@@ -41,6 +43,14 @@ def real_bars() -> Path:
     if not directory or not Path(directory).is_dir():
         pytest.skip("STOCKS_TEST_BARS names no directory of real bars")
     return Path(directory)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name in ("ALPHA_VANTAGE_API_KEY", "TIINGO_API_KEY", "REDIS_URL", "STOCKS_CONFIGURATION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("STOCKS_HOME", str(tmp_path))
+    return configuration.load()
 
 
 class MovedClock(Clock):
@@ -159,9 +169,9 @@ def make_market(sessions: Sessions, clock: MovedClock, tmp_path: Path) -> MakeMa
         limited = [LimitedProvider(*each) for each in zip(providers, breakers, strict=True)]
         if simulated:
             limited.append(LimitedProvider(Simulated(sessions, lambda: clock.moment)))
-        settings = {"history_ttl": 86400.0, "quote_ttl": 300.0} | options
-        turns = ProcessTurns((home or tmp_path) / "turns", 60.0)
-        return Market(limited, HistoryStore(home or tmp_path), sessions, turns=turns, clock=clock, **settings)
+        settings: dict[str, Any] = {"history_ttl": 86400.0, "quote_ttl": 300.0} | options
+        settings.setdefault("turns", ProcessTurns((home or tmp_path) / "turns", 60.0))
+        return Market(limited, HistoryStore(home or tmp_path), sessions, clock=clock, **settings)
 
     return make
 

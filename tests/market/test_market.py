@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-import configuration
 from configuration import Settings
 from market.errors import NoPrices
 from market.history.sqlite_store import HistoryStore
@@ -19,16 +18,8 @@ from market.market import Market
 from market.quotes.quote import Quote
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT = 0.5
+TIMEOUT = 3.0
 TICKERS = ("AAPL", "GOOGL", "MSFT", "AMZN", "TSLA", "META", "NVDA", "NFLX", "ORCL", "CRM")
-
-
-@pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name in ("ALPHA_VANTAGE_API_KEY", "TIINGO_API_KEY", "REDIS_URL", "STOCKS_CONFIGURATION"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("STOCKS_HOME", str(tmp_path))
-    return configuration.load()
 
 
 def changed(settings: Settings, **market: Any) -> Settings:

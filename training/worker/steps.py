@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 
 import structlog
 
@@ -56,7 +57,7 @@ def work(step: Step, jobs: TrainingJobs, settings: Settings) -> None:
 
     started = time.monotonic()
     try:
-        outcome = run_one(settings, step.ticker, step.horizon, again=step.priority == RETRAIN)
+        outcome = run_one(settings, step.ticker, step.horizon, asked_at=_asked_at(step))
     except Exception as error:
         log.exception("training", ticker=step.ticker, horizon=step.horizon, outcome="failed")
         jobs.finish(step, "failed", f"{type(error).__name__}: {error}")
@@ -66,6 +67,11 @@ def work(step: Step, jobs: TrainingJobs, settings: Settings) -> None:
     seconds = round(time.monotonic() - started, 3)
     tell = log.warning if outcome.failed else log.info
     tell("training", ticker=step.ticker, horizon=step.horizon, outcome=status, reason=reason, seconds=seconds)
+
+
+def _asked_at(step: Step) -> datetime | None:
+    """When a person asked for the training, if one did."""
+    return datetime.fromtimestamp(step.queued_at, UTC) if step.priority == RETRAIN else None
 
 
 def missing(settings: Settings) -> list[tuple[str, int]]:
@@ -91,7 +97,7 @@ async def _kinds(settings: Settings) -> dict[str, bool]:
     kinds = {}
     for ticker in settings.tickers:
         try:
-            kinds[ticker] = (await market.history(ticker)).bars.simulated
+            kinds[ticker] = (await market.for_training(ticker)).bars.simulated
         except MarketError as error:
             log.error("training", ticker=ticker, outcome="not trained", reason=str(error))  # noqa: TRY400
     await market.close()

@@ -1,6 +1,6 @@
 import asyncio
 import sqlite3
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -454,3 +454,67 @@ def test_what_does_not_overlap_does_not_continue(make_series: Any) -> None:
     joined = merged(make_series(last="2024-03-07", count=10), make_series(count=4))
     assert joined is not None
     assert len(joined.bars) == 12
+
+
+async def test_stored_real_bars_end_simulated_ones_though_every_provider_fails(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    market = make_market(provider("tiingo", {"AAPL": DOWN}), simulated=True)
+    assert (await market.history("AAPL")).bars.simulated
+    await make_market(provider("tiingo", {"AAPL": make_series()})).fetch("AAPL")  # another process
+    clock.forward(3)
+    assert (await market.history("AAPL")).bars.source == "tiingo"
+    assert not (await market.quote("AAPL")).simulated
+
+
+async def test_a_preliminary_bar_is_fetched_again_until_it_is_final_and_not_trained_on_before(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    clock.set_to(datetime(2024, 3, 11, 20, 10, tzinfo=UTC))  # ten minutes after the close
+    tiingo = provider("tiingo", {"AAPL": make_series()})
+    market = make_market(tiingo)
+    counts, lasts = [], []
+    for _ in range(9):
+        history = await market.history("AAPL")
+        counts.append(tiingo.count("bars"))
+        lasts.append(str(history.final_bars.session[-1]))
+        clock.forward(3600)
+    assert counts == [1, 1, 2, 2, 2, 2, 3, 3, 3]  # at once, after two hours, after six
+    assert lasts == ["2024-03-08"] * 6 + ["2024-03-11"] * 3
+
+
+async def test_stored_bars_are_trained_on_where_no_provider_is_configured(
+    make_market: Any, provider: Any, make_series: Any
+) -> None:
+    await make_market(provider("tiingo", {"AAPL": make_series()})).fetch("AAPL")
+    market = make_market(simulated=True)
+    with capture_logs() as lines:
+        history = await market.for_training("AAPL", datetime.now(UTC))
+    assert history.bars.source == "tiingo"
+    assert [line["reason"] for line in lines if line["event"] == "bars.stored_used"] == ["no provider is configured"]
+
+
+async def test_two_processes_that_want_the_same_bars_make_one_fetch(
+    make_market: Any, provider: Any, make_series: Any, clock: Any, tmp_path: Path
+) -> None:
+    started, release, waits = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        started.set()
+        await release.wait()
+
+    class NoticedTurns(ProcessTurns):
+        def turn(self, key: str) -> Any:
+            waits.set()
+            return super().turn(key)
+
+    first = provider("tiingo", {"AAPL": make_series()}, before=hold)
+    second = provider("tiingo", {"AAPL": make_series()})
+    one = asyncio.ensure_future(make_market(first).history("AAPL"))
+    await started.wait()
+    other = asyncio.ensure_future(make_market(second, turns=NoticedTurns(tmp_path / "turns", 60.0)).history("AAPL"))
+    await waits.wait()
+    clock.forward(1)
+    release.set()
+    assert len((await one).bars) == len((await other).bars) == 300
+    assert second.asked == []

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from market.bars import Bars
+from market.errors import MarketError
+from market.history.schema import MIGRATIONS
 from market.history.sqlite_store import HistoryStore
 from market.quotes.quote import Quote
 from market.series import Adjustment, Series
@@ -211,3 +213,36 @@ def test_a_kill_in_the_middle_of_writing_loses_nothing_older(tmp_path: Path, mak
     with sqlite3.connect(tmp_path / "history" / "prices.sqlite") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     connection.close()
+
+
+def test_a_file_from_before_schema_versions_is_brought_forward_with_all_it_holds(
+    tmp_path: Path, make_series: Any
+) -> None:
+    path = tmp_path / "history" / "prices.sqlite"
+    path.parent.mkdir()
+    with sqlite3.connect(path) as connection:
+        for statement in MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute("INSERT INTO fetches VALUES (1, 1, 'AAPL', 'tiingo', 'traded', 1710000000.0)")
+        connection.execute("INSERT INTO bars VALUES (1, 19000, 1, 10.0, 12.0, 9.0, 11.0, 1000.0, NULL)")
+    connection.close()
+    store = HistoryStore(tmp_path)
+    stored = store.read("AAPL")
+    assert stored is not None
+    assert stored.series.bars.close.tolist() == [11.0]
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+    connection.close()
+    store.replace(make_series("MSFT"), FETCHED)
+    assert HistoryStore(tmp_path).knows("MSFT")
+
+
+def test_a_file_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
+    HistoryStore(tmp_path)
+    path = tmp_path / "history" / "prices.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(MarketError, match=r"version 99.*install the newer release or move the file away"):
+        HistoryStore(tmp_path)
+    assert path.exists()

@@ -330,3 +330,17 @@ def test_any_json_is_either_prices_or_a_typed_error(sessions: Sessions, answer: 
 def test_any_bytes_are_either_prices_or_a_typed_error(body: bytes) -> None:
     with pytest.raises(ProviderError):
         parse_daily(body, "MSFT")
+
+
+def test_an_answer_about_another_symbol_is_refused(sessions: Sessions) -> None:
+    with pytest.raises(Malformed, match="answered about another symbol than NVDA"):
+        parse_quote(QUOTE, "NVDA", sessions, NOW)
+    with pytest.raises(Malformed, match="another symbol"):
+        parse_daily(DAILY, "NVDA")
+    with pytest.raises(Malformed, match="another symbol"):
+        parse_splits(SPLITS, "NVDA")
+
+
+def test_a_class_of_shares_may_be_written_in_either_way(sessions: Sessions) -> None:
+    written = QUOTE.replace(b'"MSFT"', b'"BRK-B"')
+    assert parse_quote(written, "BRK.B", sessions, NOW).price == 112.13

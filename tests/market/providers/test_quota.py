@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from market.errors import QuotaSpent, TooFast
-from market.providers.quota import LocalCounters, Quota, Usage
+from market.errors import KeptForQuotes, QuotaSpent, TooFast
+from market.providers.counters import Counters, LocalCounters, MemoryCounters
+from market.providers.quota import Quota, Usage
 from market.providers.redis_quota import RedisCounters
 from redis_client import connect
 from tests.market.takers import taken_by_processes
@@ -130,3 +132,53 @@ async def test_without_redis_it_is_counted_on_this_machine_until_redis_is_back(
     assert await shared.usage() == Usage(1, 100)  # Redis began anew, this machine's counts do not mix in
     shared.close()
     client.close()
+
+
+async def test_requests_may_be_kept_for_quotes(tmp_path: Path, clock: Any) -> None:
+    day = quota(tmp_path, ("1/second", "25/day"), clock.now)
+    for _ in range(14):
+        await day.check_kept(10)
+        await day.acquire()
+        clock.forward(1.1)
+    await day.acquire()
+    with pytest.raises(KeptForQuotes, match="the last 10 requests of 25/day are kept for quotes"):
+        await day.check_kept(10)
+    day.close()
+
+
+async def test_of_a_small_quota_no_more_than_half_is_kept(tmp_path: Path, clock: Any) -> None:
+    small = quota(tmp_path, ("4/day",), clock.now)
+    await small.check_kept(10)
+    small.close()
+
+
+@pytest.mark.parametrize("broken", [b"this is not a database" * 200, None])
+async def test_where_requests_cannot_be_counted_the_provider_is_asked_sparingly(
+    tmp_path: Path, clock: Any, broken: bytes | None
+) -> None:
+    if broken is None:
+        (tmp_path / "quota").write_text("a file where the directory should be")
+    else:
+        (tmp_path / "quota").mkdir()
+        (tmp_path / "quota" / "quota.sqlite").write_bytes(broken)
+    counters: list[Counters] = [LocalCounters(tmp_path), MemoryCounters()]
+    day = Quota("alpha_vantage", ("25/day",), counters, 0, clock.now, cool_down=3600)
+    with capture_logs() as lines:
+        for _ in range(6):
+            await day.acquire()
+        with pytest.raises(QuotaSpent):
+            await day.acquire()
+    assert [line["counted_instead"] for line in lines] == ["sparingly, in this process alone"]
+    assert (await day.usage()).used_today == 6
+    day.close()
+
+
+async def test_a_damaged_file_of_counts_is_set_aside_and_begun_anew(tmp_path: Path, clock: Any) -> None:
+    (tmp_path / "quota").mkdir()
+    (tmp_path / "quota" / "quota.sqlite").write_bytes(b"this is not a database" * 200)
+    day = Quota("alpha_vantage", ("25/day",), [LocalCounters(tmp_path), MemoryCounters()], 0, clock.now, cool_down=0)
+    for _ in range(8):
+        await day.acquire()
+    assert len(list((tmp_path / "quota").glob("*unreadable*"))) == 1
+    assert (await day.usage()).used_today == 7  # the first one was counted in memory
+    day.close()

@@ -199,3 +199,15 @@ def test_any_json_is_either_prices_or_a_typed_error(answer: Any) -> None:
         assert len(parse_daily(body, "AAPL").bars)
     with suppress(ProviderError):
         assert parse_quote(body, "AAPL", NOW).price > 0
+
+
+def test_a_quote_of_another_symbol_or_of_the_future_is_refused() -> None:
+    now = datetime(2024, 3, 11, 15, 0, tzinfo=UTC)
+    row = {"ticker": "ZZZZ", "tngoLast": 170.0, "timestamp": "2024-03-11T14:59:00+00:00"}
+    with pytest.raises(Malformed, match="another symbol than NVDA"):
+        parse_quote(json.dumps([row]).encode(), "NVDA", now)
+    row |= {"ticker": "nvda", "timestamp": "2024-03-11T16:00:00+00:00"}
+    with pytest.raises(Malformed, match="which has not come"):
+        parse_quote(json.dumps([row]).encode(), "NVDA", now)
+    row["timestamp"] = "2024-03-11T15:01:00+00:00"  # a clock that is a little ahead
+    assert parse_quote(json.dumps([row]).encode(), "NVDA", now).at == now

@@ -24,12 +24,12 @@ SESSIONS = ["2020-08-27", "2020-08-28", "2020-08-31"]
 NOW = datetime(2020, 9, 1, 2, 0, tzinfo=UTC)
 
 
-def chart() -> bytes:
+def chart(symbol: str = "AAPL") -> bytes:
     """An answer of Yahoo's chart interface around a split."""
     opened = [int(datetime.fromisoformat(f"{day}T13:30:00+00:00").timestamp()) for day in SESSIONS]
     prices = [125.0, 126.0, 129.0]
     meta = {
-        "currency": "USD", "symbol": "AAPL", "exchangeName": "NMS", "instrumentType": "EQUITY",
+        "currency": "USD", "symbol": symbol, "exchangeName": "NMS", "instrumentType": "EQUITY",
         "firstTradeDate": 345479400, "regularMarketTime": opened[-1] + 23400, "gmtoffset": -14400, "timezone": "EDT",
         "exchangeTimezoneName": "America/New_York", "regularMarketPrice": 129.0, "priceHint": 2,
         "dataGranularity": "1d", "range": "", "validRanges": ["1d", "5d", "max"],
@@ -49,10 +49,10 @@ def chart() -> bytes:
 
 @pytest.fixture
 async def yahoo(server: Any, played: Any, sessions: Sessions, tmp_path: Path) -> AsyncIterator[Yahoo]:
-    server.routes = {"getcrumb": played(b"crumb")}
+    server.routes = {"getcrumb": played(b"crumb"), "BRK-B": played(chart("BRK-B"))}
     server.play(played(chart()))
     quota = Quota("yahoo", (), [LocalCounters(tmp_path)])
-    source = Yahoo(server.url, quota, sessions, timeout=5.0, home=tmp_path)
+    source = Yahoo(server.url, quota, sessions, timeout=60.0, home=tmp_path, start_timeout=120.0)
     yield source
     await source.close()
 
@@ -100,7 +100,14 @@ def test_what_the_process_makes_of_each_answer(server: Any, played: Any, tmp_pat
 @pytest.mark.slow
 async def test_a_silent_yahoo_costs_the_time_out(server: Any, played: Any, sessions: Sessions, tmp_path: Path) -> None:
     server.play(played(delay=60))
-    silent = Yahoo(server.url, Quota("yahoo", (), [LocalCounters(tmp_path)]), sessions, timeout=0.3, home=tmp_path)
+    silent = Yahoo(
+        server.url,
+        Quota("yahoo", (), [LocalCounters(tmp_path)]),
+        sessions,
+        timeout=0.3,
+        home=tmp_path,
+        start_timeout=120.0,
+    )
     with pytest.raises(Unreachable, match=r"no answer for AAPL within 0\.3 s"):
         await silent.series("AAPL")
     await silent.close()
@@ -122,13 +129,13 @@ def rows(**changed: Any) -> bytes:
         "date": "2020-08-31", "open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5, "adj_close": 1.4, "volume": 5,
         "split": 0.0, "dividend": 0.0,
     }  # fmt: skip
-    return json.dumps({"rows": [row | changed]}).encode()
+    return json.dumps({"symbol": "AAPL", "currency": "USD", "rows": [row | changed]}).encode()
 
 
 def test_a_quote_of_the_running_session_is_of_now(sessions: Sessions) -> None:
     running = datetime(2020, 8, 31, 15, 0, tzinfo=UTC)
-    assert parse_quote(rows(), "AAPL", sessions, running).at == running
-    assert parse_quote(rows(), "AAPL", sessions, running + timedelta(days=1)).at == datetime(
+    assert parse_quote(rows(), "AAPL", "USD", sessions, running).at == running
+    assert parse_quote(rows(), "AAPL", "USD", sessions, running + timedelta(days=1)).at == datetime(
         2020, 8, 31, 20, tzinfo=UTC
     )
 
@@ -152,7 +159,21 @@ def test_a_quote_of_the_running_session_is_of_now(sessions: Sessions) -> None:
 )
 def test_what_each_answer_of_the_process_means(body: bytes, error: type) -> None:
     with pytest.raises(error):
-        parse_series(body, "AAPL")
+        parse_series(body, "AAPL", "USD")
+
+
+@pytest.mark.parametrize(
+    ("ticker", "currency", "message"),
+    [("NVDA", "USD", "another symbol than NVDA"), ("AAPL", "EUR", "another currency than EUR")],
+)
+def test_an_answer_about_something_else_is_refused(ticker: str, currency: str, message: str) -> None:
+    with pytest.raises(Malformed, match=message):
+        parse_series(rows(), ticker, currency)
+
+
+def test_a_price_of_the_future_is_refused(sessions: Sessions) -> None:
+    with pytest.raises(Malformed, match="which has not come"):
+        parse_quote(rows(), "AAPL", "USD", sessions, datetime(2020, 8, 28, 15, 0, tzinfo=UTC))
 
 
 values = st.none() | st.floats() | st.integers() | st.text(max_size=3)
@@ -168,6 +189,6 @@ answers = st.fixed_dictionaries(
 def test_any_json_is_either_prices_or_a_typed_error(sessions: Sessions, answer: Any) -> None:
     body = json.dumps(answer).encode()
     with suppress(ProviderError):
-        assert len(parse_series(body, "AAPL").bars)
+        assert len(parse_series(body, "AAPL", "USD").bars)
     with suppress(ProviderError):
-        assert parse_quote(body, "AAPL", sessions, NOW).price > 0
+        assert parse_quote(body, "AAPL", "USD", sessions, NOW).price > 0
