@@ -75,6 +75,8 @@ Quota = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[1-9]\d*/(second|minute|hour|day|month)$")], ...], AfterValidator(_nested)
 ]
 BaseUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+# A name and an address at which the operator of the requests is reached, as the SEC asks for.
+Contact = Annotated[str, Field(pattern=r"^[\x20-\x7e]*[^\s@]+@[^\s@]+\.[^\s@]+[\x20-\x7e]*$", max_length=200)]
 ProviderName = Literal["alpha_vantage", "tiingo", "yahoo", "files", "simulated"]
 
 
@@ -113,6 +115,13 @@ class Reports(Section):
     announced_before: NonNegativeInt
 
 
+class Edgar(Section):
+    base_url: BaseUrl
+    tickers_url: BaseUrl
+    contact: Contact | None
+    quota: Quota
+
+
 class Tiingo(ProviderSection):
     base_url: BaseUrl
     api_key: SecretStr | None
@@ -149,6 +158,7 @@ class Market(Section):
     tiingo: Tiingo
     yahoo: Yahoo
     reports: Reports
+    edgar: Edgar
 
     @model_validator(mode="after")
     def _files_need_a_directory(self) -> "Market":

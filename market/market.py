@@ -19,6 +19,7 @@ from market.quotes.quote import Quote
 from market.quotes.service import Quotes
 from market.quotes.shared import SharedQuotes, quotes_namespace
 from market.reports.calendar import ReportCalendar
+from market.reports.configured import configured_reports
 from market.reports.dates import ReportDates
 from redis_client import connect
 
@@ -97,8 +98,9 @@ class Market:
         url = settings.cache.redis_url
         redis = connect(url.get_secret_value(), REDIS_TIMEOUT_SECONDS) if url else None
         store = HistoryStore(settings.home)
+        resources = Resources(settings, sessions, settings.home, redis)
         return cls(
-            configured_providers(Resources(settings, sessions, settings.home, redis)),
+            configured_providers(resources),
             store,
             sessions,
             history_ttl=settings.market.history_ttl,
@@ -108,7 +110,7 @@ class Market:
             tickers=len(settings.tickers),
             quotes=SharedQuotes(store, redis, quotes_namespace(settings)),
             redis=redis,
-            reports=ReportCalendar.open(settings.market),
+            reports=configured_reports(resources, store),
         )
 
     async def history(self, ticker: str) -> History:
@@ -154,6 +156,10 @@ class Market:
         """Past and announced reports of `ticker`, from memory."""
         return self._reports.reports_of(ticker)
 
+    async def refresh_reports(self, ticker: str) -> ReportDates:
+        """The same after the providers of report dates were asked where what they said is older than a day."""
+        return await self._reports.refresh(ticker)
+
     @property
     def has_real_providers(self) -> bool:
         """Whether any configured provider could give prices that are not invented."""
@@ -173,6 +179,7 @@ class Market:
 
     async def close(self) -> None:
         """Close the connections of every provider and of Redis."""
+        await self._reports.close()
         await self._chain.close()
         if self._redis is not None:
             self._redis.close()

@@ -41,4 +41,21 @@ TABLES = (
           AND b.fetch = (SELECT max(fetch) FROM bars WHERE series = b.series AND session = b.session)
     """,
 )
-MIGRATIONS = (TABLES,)
+# Version 2: report dates, past ones and what each fetch said of the next one.
+REPORTS = (
+    """
+    CREATE TABLE reports (
+        ticker TEXT NOT NULL, source TEXT NOT NULL, filed_on INTEGER NOT NULL, timing TEXT NOT NULL,
+        fetched_at REAL NOT NULL,
+        PRIMARY KEY (ticker, source, filed_on, timing)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE report_fetches (
+        id INTEGER PRIMARY KEY, ticker TEXT NOT NULL, source TEXT NOT NULL, fetched_at REAL NOT NULL,
+        announced_on INTEGER, announced_timing TEXT
+    )
+    """,
+    "CREATE INDEX report_fetches_of_ticker ON report_fetches (ticker, source, id)",
+)
+MIGRATIONS = (TABLES, REPORTS)

@@ -86,7 +86,7 @@ class HistoryStore:
 
     def read(self, ticker: str) -> Stored | None:
         """The newest series of `ticker`, if there is one."""
-        with self._connection() as connection:
+        with self.reading() as connection:
             connection.execute("BEGIN")
             newest = connection.execute(NEWEST, (ticker,)).fetchone()
             if newest is None:
@@ -99,14 +99,14 @@ class HistoryStore:
 
     def replace(self, series: Series, fetched_at: datetime) -> None:
         """Take `series` as the whole history of its ticker from now on."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             begun = connection.execute("SELECT coalesce(max(series), 0) + 1 FROM fetches").fetchone()[0]
             self._add(connection, begun, series, fetched_at)
             _prune(connection, series.ticker)
 
     def extend(self, update: Series, fetched_at: datetime) -> bool:
         """Add new and corrected bars to the newest series; False when that one is of another source or adjustment."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             newest = connection.execute(NEWEST, (update.ticker,)).fetchone()
             if newest is None or newest[2:4] != (update.source, update.adjustment):
                 return False
@@ -116,24 +116,24 @@ class HistoryStore:
     def write_quote(self, quote: Quote, fetched_at: datetime) -> None:
         """Store `quote` as the last one known of its ticker."""
         row = (quote.ticker, fetched_at.timestamp(), quote_to_json(quote))
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(REPLACE_QUOTE, row)
 
     def read_quote(self, ticker: str) -> Quote | None:
         """The last quote of `ticker` that was stored."""
-        with self._connection() as connection:
+        with self.reading() as connection:
             row = connection.execute("SELECT fetched_at, quote FROM quotes WHERE ticker = ?", (ticker,)).fetchone()
         return quote_from_json(row[1], row[0]) if row else None
 
     def fetched_at(self, ticker: str) -> datetime | None:
         """When the newest series of `ticker` was fetched."""
-        with self._connection() as connection:
+        with self.reading() as connection:
             newest = connection.execute(NEWEST, (ticker,)).fetchone()
         return datetime.fromtimestamp(newest[4], UTC) if newest else None
 
     def knows(self, ticker: str) -> bool:
         """Whether a real bar or quote of `ticker` was ever stored."""
-        with self._connection() as connection:
+        with self.reading() as connection:
             query = "SELECT 1 FROM fetches WHERE ticker = ?1 UNION ALL SELECT 1 FROM quotes WHERE ticker = ?1 LIMIT 1"
             return connection.execute(query, (ticker,)).fetchone() is not None
 
@@ -158,7 +158,8 @@ class HistoryStore:
         connection.executemany(INSERT_ACTION, actions)
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to the file, made anew when the file is gone."""
         if not self._is_prepared or not self._path.exists():
             self._prepare()
         with self._opened() as connection:
@@ -172,8 +173,9 @@ class HistoryStore:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as connection, connection:
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The same within one transaction."""
+        with self.reading() as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
 

@@ -57,14 +57,13 @@ class SigningTransport(httpx.AsyncBaseTransport):
 
 
 def signed(
-    request: httpx.Request, *, params: Mapping[str, str] | None = None, token: str | None = None
+    request: httpx.Request, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
 ) -> httpx.Request:
-    """A copy of `request` with more query parameters or an authorization header."""
-    headers = httpx.Headers(request.headers)
-    if token:
-        headers["Authorization"] = token
+    """A copy of `request` with more query parameters or headers."""
+    merged = httpx.Headers(request.headers)
+    merged.update(headers or {})
     url = request.url.copy_merge_params(dict(params)) if params else request.url
-    return httpx.Request(request.method, url, headers=headers, extensions=request.extensions)
+    return httpx.Request(request.method, url, headers=merged, extensions=request.extensions)
 
 
 class HttpSource:

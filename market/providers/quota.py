@@ -94,14 +94,14 @@ class Quota:
                 raise QuotaSpent(spent, datetime.fromtimestamp(until, UTC))
 
     async def check_kept(self, requests: int) -> None:
-        """Check that more than `requests`, or than half of a window where that is less, are left in each long window.
+        """Check that more than `requests`, or all of a smaller window, are left in each long window.
 
         Raises:
             KeptForQuotes: they are not.
         """
         for window in self.windows:
             limit, seconds = quota_window(window)
-            kept = min(requests, limit // 2)
+            kept = min(requests, limit - 1)
             if seconds > SHORT_WINDOW_SECONDS and limit - await asyncio.to_thread(self._used, seconds) <= kept:
                 raise KeptForQuotes(f"{self._provider}: the last {kept} requests of {window} are kept for quotes")
 

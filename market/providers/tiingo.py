@@ -35,7 +35,7 @@ class Tiingo:
         key = settings.api_key.get_secret_value() if settings.api_key else ""
 
         def sign(request: httpx.Request) -> httpx.Request:
-            return signed(request, token=f"Token {key}")
+            return signed(request, headers={"Authorization": f"Token {key}"})
 
         self._source = HttpSource(
             NAME, settings.base_url, quota, timeout=timeout, sign=sign, refusal=refusal, pause=pause

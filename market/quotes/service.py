@@ -138,8 +138,9 @@ class Quotes:
             return quote
 
         try:
-            # Outside sessions the price stands still: what is left of a scarce quota is kept for the next one.
-            kept = 0 if self._sessions.running(self._clock.moment) else self._tickers
+            # Outside sessions the price stands still: a request for each ticker's bars and one for its quote in the
+            # next session are kept of a scarce quota.
+            kept = 0 if self._sessions.running(self._clock.moment) else 2 * self._tickers
             quote = await self._chain.first(ticker, "quote", providers, ask, kept_requests=kept)
         except NoPrices:
             explained = await self._explained(ticker, held_back)

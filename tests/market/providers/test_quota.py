@@ -146,7 +146,7 @@ async def test_requests_may_be_kept_for_quotes(tmp_path: Path, clock: Any) -> No
     day.close()
 
 
-async def test_of_a_small_quota_no_more_than_half_is_kept(tmp_path: Path, clock: Any) -> None:
+async def test_of_a_small_quota_one_request_may_always_be_made(tmp_path: Path, clock: Any) -> None:
     small = quota(tmp_path, ("4/day",), clock.now)
     await small.check_kept(10)
     small.close()
