@@ -149,8 +149,9 @@ def _rows(answer: Any) -> Iterator[tuple[Any, ...]]:
     """Form, items, filing date and moment of acceptance of each filing; the document has a column of each."""
     filings = answer.get("filings", answer) if isinstance(answer, dict) else None
     table = filings.get("recent", filings) if isinstance(filings, dict) else None
-    columns = [table.get(name) for name in ("form", "items", "filingDate", "acceptanceDateTime")] if table else []
-    if not columns or not all(isinstance(column, list) for column in columns):
+    names = ("form", "items", "filingDate", "acceptanceDateTime")
+    columns: list[Any] = [table.get(name) for name in names] if isinstance(table, dict) else [None]
+    if not all(isinstance(column, list) for column in columns):
         raise Malformed(f"{NAME}: its answer holds no filings")
     if len({len(column) for column in columns}) > 1:
         raise Malformed(f"{NAME}: the columns of its filings differ in length")
