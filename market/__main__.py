@@ -47,6 +47,7 @@ async def _fetch(settings: configuration.Settings, tickers: tuple[str, ...], *, 
     output, errors = terminal.console(), terminal.console(error=True)
     market = _open(settings)
     failures = 0
+    _check_store(market)
     try:
         with Progress(console=errors, disable=not errors.is_terminal, transient=True) as progress:
             for ticker in progress.track(tickers, description="Fetching"):
@@ -54,6 +55,13 @@ async def _fetch(settings: configuration.Settings, tickers: tuple[str, ...], *, 
     finally:
         await market.close()
     return failures
+
+
+def _check_store(market: Market) -> None:
+    try:
+        market.check_store()
+    except MarketError as error:
+        raise click.ClickException(str(error)) from None
 
 
 async def _fetch_one(market: Market, ticker: str, output: Console, errors: Console, *, again: bool) -> bool:
@@ -66,6 +74,8 @@ async def _fetch_one(market: Market, ticker: str, output: Console, errors: Conso
         errors.print(Text(str(error), style="red"))
         return False
     output.print(terminal.fetched(history))
+    if (reports := await market.refresh_reports(ticker)).reports:
+        output.print(terminal.reported(reports))
     for line in terminal.lines(ticker, history.findings):
         output.print(line)
     return True

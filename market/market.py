@@ -69,6 +69,7 @@ class Market:
     ) -> None:
         clock = clock or Clock()
         self._redis = redis
+        self._store = store
         self.sessions = sessions
         self._reports = reports or ReportCalendar()
         self._chain = Chain(providers)
@@ -139,6 +140,14 @@ class Market:
             NoPrices: none are stored and none long enough can be fetched, or newer ones could not be.
         """
         return await self._histories.for_training(ticker, newer_than)
+
+    def check_store(self) -> None:
+        """Check that fetched bars can be stored.
+
+        Raises:
+            MarketError: they cannot; in one line that names the file.
+        """
+        self._store.check_usable()
 
     def is_current(self, ticker: str) -> bool:
         """Whether the stored bars of `ticker` are young enough that `history` would not fetch."""

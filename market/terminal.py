@@ -6,6 +6,7 @@ from rich.text import Text
 from market.bars import Bars
 from market.history.history import History
 from market.history.quality import Finding, Kind
+from market.reports.dates import ReportDates
 
 STYLES = {
     Kind.GAP: "red",
@@ -49,3 +50,10 @@ def fetched(history: History) -> Text:
     text = summary(bars.ticker, bars, history.findings)
     text.append(f", from {bars.source}" + (" (invented, not stored)" if bars.simulated else ""))
     return text
+
+
+def reported(reports: ReportDates) -> Text:
+    """One line about report dates."""
+    sources = ", ".join(dict.fromkeys(report.source for report in reports.reports))
+    dates = reports.filed_on
+    return Text(f"{reports.ticker}: {len(dates)} report dates, {dates[0]} to {dates[-1]}, from {sources}")

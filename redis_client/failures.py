@@ -25,6 +25,7 @@ class RedisFailures:
         purpose: what Redis is used for, as the log says it.
         failures: in a row after which Redis is left alone.
         cool_down: seconds for which it is.
+        on_failure: called after each call that failed.
         now: seconds of a clock that is never set.
     """
 
@@ -34,9 +35,11 @@ class RedisFailures:
         *,
         failures: int = 1,
         cool_down: float = COOL_DOWN_SECONDS,
+        on_failure: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._purpose = purpose
+        self._on_failure = on_failure
         self._cool_down = cool_down
         self.circuit = CircuitBreaker(cool_down=cool_down, failures=failures, now=now)
 
@@ -46,19 +49,37 @@ class RedisFailures:
         return self.circuit.state == "open"
 
     @contextmanager
-    def guarding(self) -> Iterator[None]:
+    def guarding(self, *, even_when_open: bool = False) -> Iterator[None]:
         """Around one call, of a synchronous or an asynchronous client.
+
+        Args:
+            even_when_open: make the call though Redis is left alone, to learn whether it answers.
 
         Raises:
             RedisUnavailable: the call failed, or must not be made yet.
         """
+        is_probe = not even_when_open and self._admit()
         try:
-            with self.circuit.calling(*trouble()):
-                yield
+            yield
+        except trouble() as error:
+            self._note(error)
+            raise RedisUnavailable(type(error).__name__) from None
+        else:
+            self.circuit.succeed()
+        finally:
+            if is_probe:
+                self.circuit.end_probe()
+
+    def _admit(self) -> bool:
+        try:
+            return self.circuit.admit()
         except CircuitOpen as error:
             raise RedisUnavailable(str(error)) from None
-        except trouble() as error:
-            if self.is_open:
-                kind = type(error).__name__
-                log.warning("redis.unavailable", purpose=self._purpose, error=kind, retry_after=self._cool_down)
-            raise RedisUnavailable(type(error).__name__) from None
+
+    def _note(self, error: Exception) -> None:
+        was_open = self.is_open
+        self.circuit.fail()
+        self._on_failure()
+        if self.is_open and not was_open:
+            kind = type(error).__name__
+            log.warning("redis.unavailable", purpose=self._purpose, error=kind, retry_after=self._cool_down)

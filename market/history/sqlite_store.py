@@ -64,6 +64,19 @@ class HistoryStore:
             # Prices still come from the providers; the next call tries again.
             log.error("history_store.unavailable", file=str(self._path), reason=str(error))  # noqa: TRY400  # says all
 
+    def check_usable(self) -> None:
+        """Check that prices can be stored.
+
+        Raises:
+            MarketError: they cannot; in one line that names the file.
+        """
+        try:
+            with self.writing():
+                pass
+        except (sqlite3.Error, OSError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise MarketError(f"{self._path}: {reason}; make STOCKS_HOME a writable directory with room") from None
+
     def _prepare(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:

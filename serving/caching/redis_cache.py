@@ -4,24 +4,21 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import TypeVar
 
-import structlog
-
 from concurrency.micro_batcher import MicroBatcher
 from configuration import Settings
-from redis_client import AsyncRedis, connect_async, trouble
+from redis_client import AsyncRedis, connect_async
+from redis_client.failures import RedisFailures, RedisUnavailable
 from serving.contract.schemas import Prediction
 from serving.telemetry import metrics
 
-log = structlog.get_logger(__name__)
-
 # Seconds; a cache that answers later than this is slower than computing.
 TIMEOUT = 0.05
-COOL_DOWN = 5.0
-# Calls in a row that must fail before it is left alone: one may be late on a busy machine.
-FAILURES = 3
+# After which it is left alone: one call may be late on a busy machine.
+FAILURES_IN_A_ROW = 3
 
 Result = TypeVar("Result")
 # Key, value and life in milliseconds.
@@ -39,7 +36,9 @@ class RedisCache:
         """
         self._redis = redis
         self._namespace = namespace
-        self._failures, self._closed_until = 0, 0.0
+        self._failures = RedisFailures(
+            "answers", failures=FAILURES_IN_A_ROW, on_failure=metrics.REDIS_FAILURES.inc, now=monotonic
+        )
         self._reads = MicroBatcher[str, bytes | None](self._read)
         self._writes = MicroBatcher[Write, None](self._write)
         self._writing: set[asyncio.Task[None]] = set()
@@ -81,15 +80,8 @@ class RedisCache:
         if self._redis is not None:
             await self._redis.aclose()
 
-    def _note_failure(self, error: Exception) -> None:
-        metrics.REDIS_FAILURES.inc()
-        self._failures += 1
-        if self._failures >= FAILURES:
-            log.warning("redis", problem=type(error).__name__, left_alone_for=COOL_DOWN)
-            self._closed_until = monotonic() + COOL_DOWN
-
     def _usable(self) -> bool:
-        return self._redis is not None and monotonic() >= self._closed_until
+        return self._redis is not None and not self._failures.is_open
 
     def _key(self, name: str) -> str:
         return f"{self._namespace}:{name}"
@@ -112,14 +104,10 @@ class RedisCache:
     async def _attempt(self, use: Callable[[AsyncRedis], Awaitable[Result]], *, patient: bool = False) -> Result | None:
         if self._redis is None:
             return None
-        try:
+        with suppress(RedisUnavailable), self._failures.guarding(even_when_open=patient):
             async with asyncio.timeout(10 * TIMEOUT if patient else 3 * TIMEOUT):
-                result = await use(self._redis)
-        except trouble() as error:
-            self._note_failure(error)
-            return None
-        self._failures, self._closed_until = 0, 0.0
-        return result
+                return await use(self._redis)
+        return None
 
 
 def namespace_of(settings: Settings) -> str:

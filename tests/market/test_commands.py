@@ -215,3 +215,24 @@ def test_an_interrupted_fetch_goes_on_where_it_ended_and_spends_nothing_twice(
     asked_again = {path.split("/")[3] for path in server.paths[before:]}
     assert not asked_again & set(done)
     assert asked_again | set(done) == set(tickers)
+
+
+def test_report_dates_are_fetched_with_the_bars(
+    tmp_path: Path, sessions: Sessions, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "AAPL.csv", sessions, 300)
+    (tmp_path / "reports.csv").write_text("ticker,filed_on\nAAPL,2018-05-01\nAAPL,2018-07-31\n")
+    monkeypatch.setenv("STOCKS_MARKET__FILES__DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("STOCKS_MARKET__FILES__REPORTS", str(tmp_path / "reports.csv"))
+    monkeypatch.setenv("STOCKS_MARKET__PROVIDERS", '["files"]')
+    result = run("fetch", "--tickers", "AAPL")
+    assert result.exit_code == 0
+    assert "AAPL: 2 report dates, 2018-05-01 to 2018-07-31, from files" in result.stdout
+    assert home.exists()
+
+
+def test_a_store_that_cannot_be_written_is_one_line(home: Path) -> None:
+    (home / "history").write_text("a file where the store's directory should be")
+    result = run("fetch", "--tickers", "AAPL")
+    assert result.exit_code == 1
+    assert "make STOCKS_HOME a writable directory with room" in result.stderr

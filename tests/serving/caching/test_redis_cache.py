@@ -11,7 +11,7 @@ import redis
 
 from configuration import Settings
 from redis_client import connect_async
-from serving.caching.redis_cache import FAILURES, TIMEOUT, RedisCache, namespace_of
+from serving.caching.redis_cache import FAILURES_IN_A_ROW, TIMEOUT, RedisCache, namespace_of
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ async def test_a_dead_redis_costs_a_few_tries_and_then_nothing_for_a_while() -> 
         port = closed.getsockname()[1]
     cache = RedisCache(connect_async(f"redis://127.0.0.1:{port}", TIMEOUT), "test")
 
-    for _ in range(FAILURES):
+    for _ in range(FAILURES_IN_A_ROW):
         assert await cache.get("a") is None
     started = time.perf_counter()
     assert [await cache.get("a") for _ in range(1000)] == [None] * 1000
@@ -107,8 +107,8 @@ async def test_a_redis_that_never_answers_costs_its_time_out(settings: Settings)
     server.close()
 
 
-async def test_it_comes_back_when_redis_does(shared: RedisCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared, "_closed_until", time.monotonic() + 60)
+async def test_it_comes_back_when_redis_does(shared: RedisCache) -> None:
+    shared._failures.circuit.pause(60)  # noqa: SLF001
     assert await shared.get("a") is None
     assert await shared.working(), "a look at the health is a new try"
     shared.put("a", b"1", 60)

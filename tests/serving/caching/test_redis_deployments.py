@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from redis_client import connect_async
-from serving.caching.redis_cache import COOL_DOWN, TIMEOUT, RedisCache
+from redis_client.failures import COOL_DOWN_SECONDS
+from serving.caching.redis_cache import TIMEOUT, RedisCache
 from tests.redis_servers import Deployment, Server, cluster, sentinel
 
 FAILOVER_WITHIN = 300.0
@@ -88,7 +89,7 @@ async def test_a_failover_is_survived_without_a_user_noticing(make_parts: Any, t
             for ticker in ("AAPL", "MSFT", "TSLA"):
                 assert (await make_parts(shared).predictor.answer(ticker, 1)).layer == "miss"
             left_alone |= not shared._usable()  # noqa: SLF001
-        await asyncio.sleep(COOL_DOWN)
+        await asyncio.sleep(COOL_DOWN_SECONDS)
 
         assert await shared.working()
         assert await kept(shared, "after", b"2")
