@@ -143,8 +143,13 @@ def _container() -> "Container":
 
 
 def _entrance(app: "ASGIApp") -> "ASGIApp":
+    from compat import uvicorn_limits
     from serving.http.entrance import make_entrance
+    from serving.http.refusal import refusal
 
+    serving = settings.serving
+    limits = uvicorn_limits.Limits(serving.max_header_bytes, serving.max_body_bytes, serving.receive_timeout)
+    uvicorn_limits.install(limits, refusal)
     return make_entrance(app, settings, _container)
 
 

@@ -181,6 +181,10 @@ class Serving(Section):
     workers: PositiveInt
     max_concurrency: PositiveInt
     deadline: PositiveFloat
+    receive_timeout: PositiveFloat
+    max_header_bytes: PositiveInt
+    max_body_bytes: PositiveInt
+    max_tickers: PositiveInt
     runner: Literal["process", "embedded"]
     forest_memory_mb: PositiveFloat
     memory_alert_mb: PositiveFloat

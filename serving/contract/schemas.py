@@ -77,7 +77,7 @@ class Prediction(Body):
     timestamp: Moment
 
 
-Tickers = Annotated[list[str], Field(min_length=1, max_length=1000)]
+Tickers = Annotated[list[str], Field(min_length=1)]
 
 
 class PredictionsRequest(Body):

@@ -1,7 +1,7 @@
 """Checks of what was asked."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sized
 from http import HTTPStatus
 
 from configuration import TICKER_PATTERN, Settings
@@ -35,6 +35,17 @@ def check_horizon(horizon: int, settings: Settings) -> None:
     if horizon not in settings.horizons:
         allowed = ", ".join(str(one) for one in settings.horizons)
         raise unprocessable(f"horizon {horizon} is not configured; the horizons are {allowed} sessions")
+
+
+def check_count(tickers: Sized, settings: Settings) -> None:
+    """Raise 422 when one request names more tickers than it may.
+
+    Raises:
+        Problem: 422.
+    """
+    most = settings.serving.max_tickers
+    if len(tickers) > most:
+        raise unprocessable(f"{len(tickers)} tickers were asked for; at most {most} may be in one request")
 
 
 def check_parameters(given: Iterable[tuple[str, str]], known: Collection[str]) -> None:

@@ -13,7 +13,7 @@ from serving.caching.memory_cache import MemoryCache
 from serving.caching.redis_cache import RedisCache
 from serving.contract.problems import LONGEST_ECHO, Problem, unavailable
 from serving.contract.schemas import Prediction, Predictions, TickerProblem
-from serving.contract.validation import check_horizon, check_ticker
+from serving.contract.validation import check_count, check_horizon, check_ticker
 from serving.predictions.predictor import Computed, Predictor
 from serving.predictions.rendered import CacheLayer, Rendered, Served
 from serving.telemetry import metrics
@@ -99,8 +99,9 @@ class CachedPredictor:
         """Answer for several tickers; one that fails becomes a problem and spoils no other.
 
         Raises:
-            Problem: 422 for a horizon that is not configured.
+            Problem: 422 for a horizon that is not configured, or more tickers than may be asked for.
         """
+        check_count(tickers, self._settings)
         check_horizon(horizon, self._settings)
         outcomes = await asyncio.gather(*(self._attempt(ticker, horizon) for ticker in tickers))
         return Predictions(
