@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import threading
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,6 +19,15 @@ TAKEN_OVER = ("bentoml", "uvicorn", "uvicorn.error", "uvicorn.access", "circus")
 # Where BentoML writes a traceback for every request that it does not answer with 200.
 REQUESTS = "bentoml._internal.server.http_app"
 SERVER_ERROR = 500
+
+
+_one_at_a_time = threading.Lock()
+_told_of_lost_lines: list[Callable[[], None]] = []
+
+
+def on_lost_line(tell: Callable[[], None]) -> None:
+    """Have `tell` called for each line that could not be written."""
+    _told_of_lost_lines.append(tell)
 
 
 def configure(level: str) -> None:
@@ -40,7 +51,7 @@ def configure(level: str) -> None:
         logger_factory=_Lines,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
@@ -72,16 +83,36 @@ def _with_request(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 
 def _rendering(*, for_a_person: bool) -> list[Processor]:
+    """Return what makes a line of an event; tracebacks come without the values of variables, which may be keys."""
     if for_a_person:
-        return [structlog.dev.ConsoleRenderer()]
-    # Without the values of variables: among them may be keys.
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]
 
 
-class _Lines(structlog.WriteLogger):
-    """Writes lines to standard error; knows the name that it was asked for."""
+class _Lines:
+    """Writes lines to standard error; knows the name that it was asked for. It never raises."""
 
     def __init__(self, name: str = "root") -> None:
-        super().__init__(sys.stderr)
         self.name = name
+
+    def msg(self, line: str) -> None:
+        """Write one line, or count it as lost where none can be written: a full disk, a closed pipe."""
+        try:
+            with _one_at_a_time:
+                sys.stderr.write(line + "\n")
+                sys.stderr.flush()
+        except (OSError, ValueError):
+            for tell in _told_of_lost_lines:
+                tell()
+
+    debug = info = warning = warn = error = critical = exception = msg
+
+
+class _Handler(logging.StreamHandler[Any]):
+    """The same for what libraries log."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002  # as the library has it
+        """Count the line as lost."""
+        for tell in _told_of_lost_lines:
+            tell()

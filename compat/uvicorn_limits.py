@@ -51,16 +51,17 @@ class LimitedProtocol(httptools_impl.HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client, and start the clock of a request that is not complete with them."""
-        if self._is_refused:
-            return
-        self._header_bytes += len(data)
-        super().data_received(data)
+        if not self._is_refused:
+            self._header_bytes += len(data)
+            super().data_received(data)
+            self._watch()
+
+    def _watch(self) -> None:
         if self._is_refused:
             return
         if not self._is_receiving:
             self._header_bytes = 0
-            return
-        if not self._has_headers and self._header_bytes > self.limits.header_bytes:
+        elif not self._has_headers and self._header_bytes > self.limits.header_bytes:
             self._refuse_headers()
         elif self._timer is None:
             self._timer = self.loop.call_later(self.limits.seconds, self._refuse_slow)
@@ -85,6 +86,8 @@ class LimitedProtocol(httptools_impl.HttpToolsProtocol):
             self._refuse_headers()
             return
         super().on_headers_complete()
+        if self.scope["method"] == "GET":  # a body, if there is one, is measured as it comes
+            return
         announced = next((value for name, value in self.headers if name == b"content-length"), b"0")
         if int(announced) > self.limits.body_bytes:
             self._refuse_body()

@@ -7,6 +7,7 @@ from configuration.horizons import HORIZONS, LONGEST_HORIZON, HorizonParameters
 from configuration.loading import WELL_KNOWN, ConfigurationError, load
 from configuration.places import ROOT, anchor, bento_folder, bento_store, home
 from configuration.settings import (
+    SHORTEST_API_KEY,
     TICKER_PATTERN,
     WINDOW_SECONDS,
     AlphaVantage,
@@ -31,6 +32,7 @@ __all__ = [
     "HORIZONS",
     "LONGEST_HORIZON",
     "ROOT",
+    "SHORTEST_API_KEY",
     "TICKER_PATTERN",
     "WELL_KNOWN",
     "WINDOW_SECONDS",

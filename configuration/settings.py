@@ -29,6 +29,7 @@ from configuration.horizons import check_horizon
 from configuration.places import absolute, home
 
 PREFIX = "STOCKS_"
+SHORTEST_API_KEY = 8
 TICKER_PATTERN = r"^[A-Z][A-Z0-9]{0,5}([.-][A-Z0-9]{1,3})?$"
 WINDOW_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "month": 30 * 86400}
 
@@ -68,6 +69,19 @@ def _of_redis(url: SecretStr) -> SecretStr:
     return url
 
 
+def _is_long_enough(key: SecretStr) -> SecretStr:
+    if len(key.get_secret_value()) < SHORTEST_API_KEY:
+        raise ValueError(f"an API key has at least {SHORTEST_API_KEY} characters; leave the list empty to have none")
+    return key
+
+
+def _is_there(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError("there is no such file")
+    return path
+
+
+ApiKey = Annotated[SecretStr, AfterValidator(_is_long_enough)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Ticker = Annotated[str, BeforeValidator(_in_upper_case), Field(pattern=TICKER_PATTERN)]
 Horizon = Annotated[int, AfterValidator(check_horizon)]
@@ -194,7 +208,8 @@ class Serving(Section):
 
 
 class Security(Section):
-    api_keys: tuple[SecretStr, ...]
+    api_keys: tuple[ApiKey, ...]
+    api_keys_file: Annotated[Path, AfterValidator(absolute), AfterValidator(_is_there)] | None
     trusted_proxies: tuple[str, ...]
 
 

@@ -28,6 +28,7 @@ from serving.predictions.forecast_cache import ForecastCache
 from serving.predictions.forecaster import Call, Forecaster
 from serving.predictions.predictor import Predictor, model_tag, try_model
 from serving.telemetry import metrics
+from serving.telemetry.batches import write_all, write_regularly
 from serving.training_requests.missing_models import WantedModels
 from serving.training_requests.retraining import Retraining
 from training_queue.jobs import Step, TrainingJobs
@@ -131,7 +132,9 @@ class Container:
 
     def exposition(self) -> bytes:
         """The text that Prometheus scrapes."""
+        write_all()
         return metrics.exposition(
+            self.champions.figures,
             self.retraining.figures,
             self.track_record.figures,
             self.reports.memory_figures,
@@ -145,6 +148,7 @@ class Container:
             self.performance.watch(),
             self.market_figures.watch(),
             self.event_sources.follow(self.status.health, self.retraining),
+            write_regularly(),
         ]
 
     async def _serve_models(self) -> None:

@@ -1,7 +1,10 @@
 """What is written and what is not."""
 
+import errno
+import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -92,3 +95,47 @@ def test_an_exception_is_written_without_the_values_of_variables(capsys: pytest.
     written = capsys.readouterr().err
     assert written.count("ValueError") >= 2
     assert secret not in written
+
+
+class Broken(io.StringIO):
+    """Standard error that nothing can be written to."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def write(self, _text: str) -> int:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), BrokenPipeError(), ValueError("I/O on a closed file")]
+)
+def test_a_line_that_cannot_be_written_is_counted_and_never_raises(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[None] = []
+    monkeypatch.setattr(logs, "_told_of_lost_lines", [lambda: lost.append(None)])
+    monkeypatch.setattr(sys, "stderr", Broken(error))
+    with configured():
+        structlog.get_logger("ours").warning("something")
+        logging.getLogger("theirs").warning("something")
+
+    assert len(lost) == 2
+
+
+def test_a_terminal_sees_no_values_of_variables_either(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    key = "a key " + "of a provider"
+    with configured():
+        for logger in (structlog.get_logger("ours"), logging.getLogger("theirs")):
+            try:
+                int(key[:0] + "x")
+            except ValueError:
+                logger.exception("failed")
+
+    written = capsys.readouterr().err
+    assert written.count("ValueError") >= 2
+    assert "a key of a provider" not in written

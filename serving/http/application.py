@@ -11,6 +11,7 @@ from configuration import Settings
 from serving import VERSION
 from serving.container import Container
 from serving.contract.problems import Problem, not_found, translate, unprocessable
+from serving.http.api_keys import ApiKeys
 from serving.http.dependencies import known_parameters
 from serving.http.openapi import describe
 from serving.http.prediction import problem_response
@@ -42,6 +43,7 @@ def make_application(settings: Settings, container: Callable[[], Container]) -> 
     )
     application.state.container = container
     application.state.settings = settings
+    application.state.api_keys = ApiKeys(settings.security)
     for room in (predictions, details, inference, models, monitoring, events, documentation, page):
         application.include_router(room.router)
     application.openapi = cache(lambda: describe(application, settings))  # type: ignore[method-assign]  # FastAPI's way

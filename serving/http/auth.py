@@ -1,9 +1,6 @@
 """Who may change something."""
 
-import hmac
 import re
-from collections.abc import Iterable
-from hashlib import sha256
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Annotated
@@ -12,7 +9,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from serving.contract.problems import Problem
-from serving.http.dependencies import Configured
+from serving.http.api_keys import ApiKeys
 
 FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip")
 # A Host header that names this machine: no user, no path, nothing that a lenient parser would skip.
@@ -24,27 +21,26 @@ _bearer = HTTPBearer(
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-async def check_permission(request: Request, settings: Configured, credentials: Credentials) -> None:
+async def check_permission(request: Request, credentials: Credentials) -> None:
     """Refuse strangers, as a dependency of routes that change something.
 
     Raises:
         Problem: 401 or 403.
     """
-    keys = [key.get_secret_value() for key in settings.security.api_keys]
-    if keys:
+    keys: ApiKeys = request.app.state.api_keys
+    if keys.configured:
         check_key(credentials.credentials if credentials else "", keys)
     else:
         check_local_program(request)
 
 
-def check_key(given: str, keys: Iterable[str]) -> None:
-    """Raise 401 unless `given` is one of `keys`; the time it takes does not tell how much of it was right.
+def check_key(given: str, keys: ApiKeys) -> None:
+    """Raise 401 unless `given` is one of `keys`.
 
     Raises:
         Problem: 401.
     """
-    matches = [hmac.compare_digest(_digest(given), _digest(key)) for key in keys]
-    if not any(matches):
+    if not keys.accept(given):
         raise Problem(
             HTTPStatus.UNAUTHORIZED,
             "This needs `Authorization: Bearer KEY` with one of the configured API keys.",
@@ -64,11 +60,6 @@ def check_local_program(request: Request) -> None:
             "Only this machine may do that until an API key is configured (security.api_keys);"
             " then send it as a bearer token.",
         )
-
-
-def _digest(key: str) -> bytes:
-    """Equally long for all keys, so that comparing two does not tell their lengths."""
-    return sha256(key.encode()).digest()
 
 
 def _is_from_here(request: Request) -> bool:

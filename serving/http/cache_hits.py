@@ -8,15 +8,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from configuration import Settings
 from serving.container import Container
-from serving.http.envelope import REQUEST_ID, request_id_of
 from serving.http.plain_requests import plain_horizon, plain_horizons
-from serving.http.prediction import bypasses_cache
+from serving.http.prediction import cache_directives
+from serving.http.request_ids import REQUEST_ID, request_id_of
 from serving.predictions.rendered import Rendered
 from serving.telemetry import metrics
+from serving.telemetry.batches import BatchedHistogram
 
 log = structlog.get_logger(__name__)
 
-HIT_SECONDS = metrics.REQUESTS.labels("GET", metrics.PREDICT, "200")
+HIT_SECONDS = BatchedHistogram(metrics.REQUESTS.labels("GET", metrics.PREDICT, "200"))
+UNCHANGED_SECONDS = BatchedHistogram(metrics.REQUESTS.labels("GET", metrics.PREDICT, "304"))
+PREFIX_LENGTH = len(metrics.PREDICT_PREFIX)
+FROM_MEMORY = (b"x-cache", b"memory")
 
 
 class CacheHits:
@@ -31,30 +35,27 @@ class CacheHits:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         started = perf_counter()
-        answer = self._find(scope) if scope["type"] == "http" else None
-        if answer is None:
-            await self._app(scope, receive, send)
-            return
-        await send({"type": "http.response.start", "status": 200, "headers": _headers(scope, answer, started)})
-        await send({"type": "http.response.body", "body": answer.body})
-        HIT_SECONDS.observe(perf_counter() - started)
+        horizon = plain_horizon(scope, self._horizons) if scope["type"] == "http" else None
+        if horizon is not None:
+            fresh, known = cache_directives(scope["headers"])
+            answer = None if fresh else self._container().predictor.hit(scope["path"][PREFIX_LENGTH:], horizon)
+            if answer is not None:
+                await self._send(scope, send, answer, known, started)
+                return
+        await self._app(scope, receive, send)
+
+    async def _send(self, scope: Scope, send: Send, answer: Rendered, known: bytes, started: float) -> None:
+        milliseconds = 1000 * (perf_counter() - started)
+        unchanged = answer.etag in known
+        headers = [
+            *(answer.unchanged_headers if unchanged else answer.headers),
+            FROM_MEMORY,
+            (b"x-response-time", b"%.3f" % (milliseconds / 1000)),
+            (b"server-timing", b"cache;dur=%.3f, total;dur=%.3f" % (milliseconds, milliseconds)),
+            (REQUEST_ID, request_id_of(scope)),
+        ]
+        await send({"type": "http.response.start", "status": 304 if unchanged else 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if unchanged else answer.body})
+        (UNCHANGED_SECONDS if unchanged else HIT_SECONDS).values.append(perf_counter() - started)
         if self._debug:
             log.debug("cache.hit", path=scope["path"], layer="memory")
-
-    def _find(self, scope: Scope) -> Rendered | None:
-        horizon = plain_horizon(scope, self._horizons)
-        if horizon is None or bypasses_cache(scope["headers"]):
-            return None
-        return self._container().predictor.hit(scope["path"][len(metrics.PREDICT_PREFIX) :], horizon)
-
-
-def _headers(scope: Scope, answer: Rendered, started: float) -> list[tuple[bytes, bytes]]:
-    milliseconds = 1000 * (perf_counter() - started)
-    return [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(answer.body)),
-        (b"x-cache", b"memory"),
-        (b"x-response-time", b"%.3f" % (milliseconds / 1000)),
-        (b"server-timing", b"cache;dur=%.3f, total;dur=%.3f" % (milliseconds, milliseconds)),
-        (REQUEST_ID, request_id_of(scope).encode()),
-    ]

@@ -8,7 +8,6 @@ from fastapi.routing import APIRoute
 from configuration import Settings
 from serving.container import Container
 from serving.contract.validation import check_json_body, check_parameters
-from serving.http.prediction import bypasses_cache
 
 
 async def _container(request: Request) -> Container:
@@ -19,10 +18,6 @@ async def _container(request: Request) -> Container:
 async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
-
-
-async def _wants_fresh(request: Request) -> bool:
-    return bypasses_cache(request.scope["headers"])
 
 
 async def known_parameters(request: Request) -> None:
@@ -48,6 +43,5 @@ async def json_body(request: Request) -> bytes:
 
 Parts = Annotated[Container, Depends(_container)]
 Configured = Annotated[Settings, Depends(_settings)]
-Fresh = Annotated[bool, Depends(_wants_fresh)]
 JsonBody = Annotated[bytes, Depends(json_body)]
 Horizon = Annotated[int, Query(description="Sessions ahead, one of the configured horizons.")]

@@ -10,8 +10,8 @@ from configuration import Settings
 from serving.container import Container
 from serving.http.native import NATIVE_PATHS, check_native
 from serving.http.plain_requests import INFER_ROUTE, plain_horizon, plain_horizons, plain_inference, read_body
-from serving.http.prediction import bypasses_cache, predict
-from serving.http.responses import PreparedResponse
+from serving.http.prediction import predict
+from serving.http.responses import json_response
 from serving.http.time_limit import TimeLimit
 from serving.telemetry import metrics
 
@@ -58,13 +58,13 @@ class Dispatcher:
         horizon = plain_horizon(scope, self._horizons)
         if horizon is not None:
             scope["route"] = metrics.PREDICT
-            ticker, fresh = scope["path"][len(metrics.PREDICT_PREFIX) :], bypasses_cache(scope["headers"])
-            return await predict(self._container().predictor, ticker, horizon, fresh=fresh)
+            ticker = scope["path"][len(metrics.PREDICT_PREFIX) :]
+            return await predict(self._container().predictor, ticker, horizon, scope["headers"])
         model = plain_inference(scope)
         if model is None:
             return None
         scope["route"] = INFER_ROUTE
-        return PreparedResponse(await self._container().inference.infer(model, await read_body(receive)))
+        return json_response(await self._container().inference.infer(model, await read_body(receive)))
 
     async def _answer_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         application = await asyncio.shield(self._application())

@@ -3,7 +3,6 @@
 from contextlib import AbstractContextManager
 from functools import cache
 from http import HTTPStatus
-from random import getrandbits
 from time import perf_counter
 from typing import Any
 
@@ -15,13 +14,12 @@ from logs import request_id
 from serving.contract.problems import MEDIA_TYPE, Problem, translate
 from serving.http.native import NATIVE_PATHS
 from serving.http.places import Places
+from serving.http.request_ids import REQUEST_ID, request_id_of
 from serving.telemetry import metrics, tracing
 from serving.telemetry.timing import server_timing, stages
 
 log = structlog.get_logger(__name__)
 
-REQUEST_ID = b"x-request-id"
-LONGEST_ID = 64
 EVENT_STREAM = b"text/event-stream"
 METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Counted for a client that went before its answer began.
@@ -49,7 +47,7 @@ class Envelope:
             return
         answer = _Answer(scope, send)
         stages.set(answer.seconds)
-        request_id.set(answer.request_id)
+        request_id.set(answer.request_id.decode("ascii"))
         try:
             with self._places.taken(scope["path"]):
                 if tracing.enabled():
@@ -114,9 +112,10 @@ class _Answer:
         await self._send_body({"type": "http.response.body", "body": body})
 
     def observe(self) -> None:
-        """Count the request under its route."""
-        method = self._method if self._method in METHODS else metrics.UNKNOWN
-        labels = (method, _route(self.scope), str(self._status or CLIENT_LEFT))
+        """Count the request under its route, HEAD as GET; one with a method that its route does not have under none."""
+        method = self.scope["method"] if self.scope["method"] in METHODS else metrics.UNKNOWN
+        route = metrics.UNKNOWN if self._status == HTTPStatus.METHOD_NOT_ALLOWED else _route(self.scope)
+        labels = (method, route, str(self._status or CLIENT_LEFT))
         _requests(*labels).observe((self._answered_at or perf_counter()) - self._since)
         for name, spent in self.seconds.items():
             _stages(name).observe(spent)
@@ -140,15 +139,8 @@ class _Answer:
             *message["headers"],
             (b"x-response-time", b"%.3f" % total),
             (b"server-timing", timing.encode()),
-            (REQUEST_ID, self.request_id.encode()),
+            (REQUEST_ID, self.request_id),
         ]
-
-
-def request_id_of(scope: Scope) -> str:
-    """Return the client's own id, if it is a short plain word; else a new one."""
-    given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"").decode("latin-1")
-    plain = given.isascii() and given.isprintable() and 0 < len(given) <= LONGEST_ID
-    return given if plain else f"{getrandbits(128):032x}"
 
 
 def _span(scope: Scope) -> AbstractContextManager[Any]:

@@ -3,23 +3,30 @@
 from starlette.responses import Response
 
 from serving.contract.problems import MEDIA_TYPE, Problem
-from serving.http.responses import PreparedResponse
+from serving.http.responses import PreparedResponse, json_response
 from serving.predictions.cached import CachedPredictor
 
 BYPASS = b"no-cache"
 
+Headers = list[tuple[bytes, bytes]]
 
-async def predict(predictor: CachedPredictor, ticker: str, horizon: int, *, fresh: bool) -> Response:
+
+async def predict(predictor: CachedPredictor, ticker: str, horizon: int, headers: Headers) -> Response:
     """Answer GET /predict/{ticker}.
 
     Args:
-        fresh: whether features and model are computed for this request alone.
+        headers: of the request. `Cache-Control: no-cache` has features and model computed for this request alone;
+            `If-None-Match` with the ETag of the answer gets 304 without a body.
 
     Raises:
         Problem: 422 or 404 for what cannot be asked, 503 when nothing is known.
     """
+    fresh, known = cache_directives(headers)
     served = await predictor.answer(ticker, horizon, fresh=fresh)
-    return PreparedResponse(served.answer.body, [(b"x-cache", served.layer.encode())])
+    layer = (b"x-cache", served.layer.encode())
+    if served.answer.etag in known:
+        return PreparedResponse(b"", [*served.answer.unchanged_headers, layer], 304)
+    return PreparedResponse(served.answer.body, [*served.answer.headers, layer])
 
 
 async def predict_many(predictor: CachedPredictor, tickers: list[str], horizon: int) -> Response:
@@ -28,15 +35,21 @@ async def predict_many(predictor: CachedPredictor, tickers: list[str], horizon: 
         predictions = await predictor.predict_many(tickers, horizon)
     except Problem as problem:
         return problem_response(problem, "/predict")
-    return PreparedResponse(predictions.model_dump_json().encode())
+    return json_response(predictions.model_dump_json().encode())
 
 
 def problem_response(problem: Problem, instance: str) -> Response:
     """A problem about the path `instance` as an answer."""
     headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
-    return PreparedResponse(problem.render(instance), headers, int(problem.status), MEDIA_TYPE.encode())
+    return json_response(problem.render(instance), headers, int(problem.status), MEDIA_TYPE.encode())
 
 
-def bypasses_cache(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether the client wants an answer computed for it alone."""
-    return any(name == b"cache-control" and BYPASS in value.lower() for name, value in headers)
+def cache_directives(headers: Headers) -> tuple[bool, bytes]:
+    """Return whether the client wants an answer computed for it alone, and the ETags of those that it has."""
+    fresh, known = False, b""
+    for name, value in headers:
+        if name == b"cache-control":
+            fresh = BYPASS in value.lower()
+        elif name == b"if-none-match":
+            known = value
+    return fresh, known

@@ -1,9 +1,9 @@
 """The answer to a request that is refused while it arrives, as it goes over the wire."""
 
 from http import HTTPStatus
-from random import getrandbits
 
 from serving.contract.problems import MEDIA_TYPE, Problem
+from serving.http.request_ids import new_request_id
 from serving.telemetry import metrics
 
 
@@ -18,6 +18,6 @@ def refusal(status: HTTPStatus, detail: str, path: str) -> bytes:
         "connection: close",
         "x-response-time: 0.000",
         "server-timing: total;dur=0.00",
-        f"x-request-id: {getrandbits(128):032x}",
+        f"x-request-id: {new_request_id().decode()}",
     )
     return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body

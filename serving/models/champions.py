@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import structlog
+from prometheus_client.metrics_core import GaugeMetricFamily
 
 from forecasting.model_store import PublishedModel, UnreadableModel, newest_folder, read_published_model
 from serving.telemetry import metrics
@@ -55,6 +56,15 @@ class Champions:
     def serving(self) -> list[PublishedModel]:
         """All models that answer."""
         return list(self._serving.values())
+
+    def figures(self) -> list[GaugeMetricFamily]:
+        """Versions of the models that answer; one that was replaced is not among them."""
+        info = GaugeMetricFamily(
+            "stocks_model_info", "Models that answer, by version.", labels=["ticker", "horizon", "version"]
+        )
+        for (ticker, horizon), published in self._serving.items():
+            info.add_metric([ticker, str(horizon), str(published.card.version)], 1)
+        return [info]
 
     def on_swap(self, tell: Swapped) -> None:
         """Have `tell` called with ticker and horizon whenever a model has taken over."""

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from serving.monitoring.process_memory import MemoryUse, memory_mb
 from serving.telemetry import metrics
+from serving.telemetry.batches import write_all
 
 WINDOW = 900.0
 LOOK_EVERY = 15.0
@@ -126,6 +127,7 @@ class Performance:
 
     def recent(self) -> Counts:
         """What was counted in the last quarter of an hour."""
+        write_all()
         return read_counts(metrics.registry()).since(self._looks[0][1])
 
     def memory_now(self) -> MemoryUse:

@@ -17,6 +17,7 @@ from serving.contract.validation import check_count, check_horizon, check_ticker
 from serving.predictions.predictor import Computed, Predictor
 from serving.predictions.rendered import CacheLayer, Rendered, Served
 from serving.telemetry import metrics
+from serving.telemetry.batches import counter
 from serving.telemetry.timing import stage
 
 log = structlog.get_logger(__name__)
@@ -132,8 +133,8 @@ class CachedPredictor:
 
     def _count(self, answer: Rendered, layer: CacheLayer | Literal["bypass"]) -> None:
         """Count an answer that somebody gets, and ask for the model that should have made it."""
-        LAYERS[layer].inc()
-        answer.served.inc()
+        LAYERS[layer].count += 1
+        answer.served.count += 1
         if not answer.model:
             self._wanted(answer.prediction.ticker, answer.prediction.prediction.horizon)
 
@@ -223,7 +224,7 @@ class CachedPredictor:
 
 
 LAYERS = {
-    layer: metrics.IN_CACHE.labels(layer) for layer in ("memory", "redis", "prediction", "miss", "stale", "bypass")
+    layer: counter(metrics.IN_CACHE, layer) for layer in ("memory", "redis", "prediction", "miss", "stale", "bypass")
 }
 
 

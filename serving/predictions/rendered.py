@@ -1,13 +1,13 @@
 """A prediction as it leaves the service: rendered once, kept in the caches, served many times."""
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from time import time
 from typing import Literal, Self
 
-from prometheus_client import Counter
-
 from serving.contract.schemas import Prediction
 from serving.telemetry import metrics
+from serving.telemetry.batches import BatchedCounter, counter
 
 CacheLayer = Literal["memory", "redis", "prediction", "miss", "stale"]
 
@@ -18,26 +18,35 @@ class Rendered:
 
     Attributes:
         body: the prediction as JSON.
+        headers: that every answer with this body has, ready to send.
         model: folder name of the model that could have made it, also when the baseline stood in for it; empty when
             there was none.
         expires: Unix seconds; the quote in it is good no longer.
-        served: counts the answers of its model.
+        etag: names the body, so that a client need not get it twice.
+        served: counts the answers of its kind.
     """
 
     prediction: Prediction
     body: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+    etag: bytes
     model: str
     expires: float
-    served: Counter
+    served: BatchedCounter
 
     @classmethod
     def of(cls, prediction: Prediction, model: str, expires: float, fallback: str = "") -> Self:
         """Render `prediction`; `fallback` says why its model did not make it."""
-        made_by = prediction.model
-        served = metrics.PREDICTIONS.labels(
-            prediction.ticker, prediction.prediction.horizon, made_by.type, made_by.version or 0, fallback
+        horizon, made_by = str(prediction.prediction.horizon), prediction.model.type
+        served = counter(metrics.PREDICTIONS, prediction.ticker, horizon, made_by, fallback)
+        body = prediction.model_dump_json().encode()
+        etag = b'"%s"' % blake2b(body, digest_size=8).hexdigest().encode()
+        headers = (
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"etag", etag),
         )
-        return cls(prediction, prediction.model_dump_json().encode(), model, expires, served)
+        return cls(prediction, body, headers, etag, model, expires, served)
 
     @classmethod
     def from_body(cls, body: bytes, model: str, expires: float) -> Self:
@@ -47,6 +56,11 @@ class Rendered:
             ValueError: it is no prediction.
         """
         return cls.of(Prediction.model_validate_json(body), model, expires)
+
+    @property
+    def unchanged_headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The headers of an answer to a client that has the body already."""
+        return self.headers[2:]
 
     def seconds_left(self) -> float:
         """How long it may still be served unmarked."""

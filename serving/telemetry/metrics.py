@@ -1,12 +1,20 @@
 """What is counted. Labels are bounded: route templates, configured tickers, never what a client wrote."""
 
+import importlib.metadata
 import os
+import platform
 from collections.abc import Iterable
 from typing import Protocol
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess, values
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import REGISTRY, Collector
+
+import logs
+from serving import VERSION
+
+log = structlog.get_logger(__name__)
 
 _process = {"id": os.getpid()}
 os.register_at_fork(after_in_child=lambda: _process.update(id=os.getpid()))
@@ -16,11 +24,8 @@ if values.ValueClass is not values.MutexValue:
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-# Seconds. Half a millisecond is a cached answer, ten seconds the deadline.
-BUCKETS = (
-    *(0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075),
-    *(0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0),
-)
+# Seconds. Half a millisecond is a cached answer, ten seconds the deadline. Each bound is a series of each route.
+BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 PREDICT = "/predict/{ticker}"
@@ -35,11 +40,13 @@ IN_CACHE = Counter("stocks_cache_total", "Predictions by the layer that answered
 PREDICTIONS = Counter(
     "stocks_predictions_total",
     "Predictions by what made them; fallback says why no model did.",
-    ["ticker", "horizon", "type", "version", "fallback"],
+    ["ticker", "horizon", "type", "fallback"],
 )
 STAGES = Histogram("stocks_stage_seconds", "Time of one step of a computed prediction.", ["stage"], buckets=BUCKETS)
 BATCH_ROWS = Histogram("stocks_batch_rows", "Rows that travelled to the forests in one call.", buckets=SIZES)
 QUEUE = Histogram("stocks_queue_seconds", "Wait of a call's first row for the call before it.", buckets=BUCKETS)
+LOST_LOG_LINES = Counter("stocks_log_lines_lost_total", "Log lines that could not be written.")
+logs.on_lost_line(LOST_LOG_LINES.inc)
 SWAPS = Counter("stocks_model_swaps_total", "Published models by what became of them.", ["outcome"])
 REDIS_FAILURES = Counter("stocks_redis_failures_total", "Calls to Redis that failed or came too late.")
 
@@ -56,7 +63,11 @@ class _AtScrape(Collector):
         self._source = source
 
     def collect(self) -> Iterable[Metric]:
-        return self._source()
+        try:
+            return [*self._source()]
+        except Exception:
+            log.exception("metric.unavailable")  # one that cannot be read takes no other away
+            return []
 
 
 def registry(*sources: Source) -> CollectorRegistry:
@@ -71,6 +82,15 @@ def registry(*sources: Source) -> CollectorRegistry:
     return found
 
 
+def build_info() -> Iterable[Metric]:
+    """What is running, as labels of a metric that is always 1."""
+    info = GaugeMetricFamily(
+        "stocks_build_info", "Releases of what is running.", labels=["version", "python", "bentoml"]
+    )
+    info.add_metric([VERSION, platform.python_version(), importlib.metadata.version("bentoml")], 1)
+    return [info]
+
+
 def exposition(*sources: Source) -> bytes:
     """The text that Prometheus scrapes."""
-    return generate_latest(registry(*sources))
+    return generate_latest(registry(build_info, *sources))

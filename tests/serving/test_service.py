@@ -140,6 +140,41 @@ def test_what_a_client_got_wrong_is_told_to_the_client_and_not_to_the_log(
     assert "Exception on" not in service.log
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (b" " * 1_048_577, 413, "the body has more than 1048576 bytes"),
+        (json.dumps({"tickers": ["A" * 500_000]}).encode(), 200, ""),
+        (json.dumps({"tickers": ["AAPL"], "horizons": 5}).encode(), 422, "horizons: Extra inputs are not permitted"),
+        (json.dumps({"tickers": ["AAPL"], "horizon": "5"}).encode(), 422, "horizon: Input should be a valid integer"),
+        (json.dumps({"tickers": ["AAPL"] * 1001}).encode(), 422, "at most 1000 may be in one request"),
+    ],
+)
+def test_bodies_are_held_to_limits_and_echoed_shortly(
+    client: httpx.Client, body: bytes, status: int, said: str
+) -> None:
+    answer = client.post("/predict", content=body, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == status
+    assert said in answer.text
+    assert len(answer.content) < 1000
+    assert status == 200 or is_problem(answer, status)
+
+
+def test_long_headers_are_refused(client: httpx.Client) -> None:
+    assert is_problem(client.get("/tickers", headers={"Cookie": "x" * 65_536}), 431)
+
+
+def test_what_browsers_send_for_a_form_is_refused(client: httpx.Client) -> None:
+    answer = client.post("/predict", content=b"{}", headers={"Content-Type": "multipart/form-data"})
+
+    assert is_problem(answer, 415)
+
+
+def test_the_api_is_described_once(client: httpx.Client) -> None:
+    assert client.get("/docs.json").json() == client.get("/openapi.json").json()
+
+
 def test_one_bad_ticker_of_many_spoils_no_other(client: httpx.Client) -> None:
     body = client.post("/predict", json={"tickers": [*TICKERS, "NOPE", "!"]}).json()
 

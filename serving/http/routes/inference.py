@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from serving.http.dependencies import JsonBody, Parts
-from serving.http.responses import PreparedResponse
+from serving.http.responses import json_response
 from serving.http.routes.responses import problems
 from serving.models.open_inference import SERVER
 
@@ -19,13 +19,13 @@ router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 @router.post(f"{MODEL}/infer", responses=PROBLEMS)
 async def infer(name: str, body: JsonBody, container: Parts) -> Response:
     """Rows of inputs through a forest."""
-    return PreparedResponse(await container.inference.infer(name, body))
+    return json_response(await container.inference.infer(name, body))
 
 
 @router.post(f"{VERSION}/infer", responses=PROBLEMS)
 async def infer_version(name: str, version: str, body: JsonBody, container: Parts) -> Response:
     """Rows of inputs through a forest, if it is of this version."""
-    return PreparedResponse(await container.inference.infer(name, body, version))
+    return json_response(await container.inference.infer(name, body, version))
 
 
 @router.get(f"{MODEL}/ready", responses=PROBLEMS)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from configuration import Settings
 from market.calendar.sessions import Sessions
 from serving.container import Container, embedded_forests
 from serving.http.entrance import make_entrance
+from serving.http.native import NATIVE_PATHS
 from serving.http.plain_requests import SMALL_BODY_BYTES
 from serving.telemetry import tracing
 from training_queue.worker_lock import WorkerLock
@@ -178,6 +180,65 @@ async def test_probes_and_scrapers_are_answered_when_all_places_are_taken(runnin
         assert (await client.get("/metrics")).status_code == 200
         gate.set()
         assert (await waiting).status_code == 200
+
+
+async def test_an_answer_that_the_client_has_is_not_sent_again(running: Running) -> None:
+    async with running() as (client, _):
+        first = await client.get("/predict/AAPL")
+        same = {"If-None-Match": first.headers["etag"]}
+        for path in ("/predict/AAPL", "/predict/AAPL?horizon=01"):
+            again = await client.get(path, headers=same)
+
+            assert (again.status_code, again.content) == (304, b"")
+            assert again.headers["etag"] == first.headers["etag"]
+            assert again.headers["x-cache"] == "memory"
+        other = await client.get("/predict/AAPL", headers={"If-None-Match": '"another"'})
+        fresh = await client.get("/predict/AAPL", headers=same | {"Cache-Control": "no-cache"})
+
+        assert (other.status_code, other.content) == (200, first.content)
+        assert fresh.headers["x-cache"] == "miss"
+
+
+async def test_what_was_counted_in_memory_is_in_the_next_scrape(running: Running) -> None:
+    def hits(text: str) -> float:
+        counted = re.findall(r'^stocks_cache_total\{layer="memory"\} (\S+)', text, re.MULTILINE)
+        return float(counted[0]) if counted else 0.0
+
+    async with running() as (client, _):
+        before = hits((await client.get("/metrics")).text)
+        for _ in range(5):
+            await client.get("/predict/AAPL")
+        after = (await client.get("/metrics")).text
+
+        assert hits(after) == before + 5
+        assert 'stocks_request_seconds_count{method="GET",route="/predict/{ticker}",status="200"}' in after
+
+
+async def test_scrapes_stay_small_and_name_releases_and_models(running: Running, publish: Any) -> None:
+    tickers = ["AAPL", "GOOGL", "MSFT", "AMZN", "TSLA", "META", "NVDA", "NFLX", "ORCL", "CRM"]
+    for ticker in tickers:
+        publish(ticker, version=7)
+    async with running(tickers=tickers, horizons=[1, 5, 21]) as (client, _):
+        paths = (await client.get("/openapi.json")).json()["paths"]
+        for path in paths:
+            for name in ("AAPL", "ZZZZ", "0"):
+                address = re.sub(r"\{\w+\}", name, path)
+                for method in ("GET", "POST", "HEAD"):
+                    if path not in NATIVE_PATHS:
+                        await client.request(method, address)
+                        await client.request(method, address + "?unknown=1")
+        for ticker in tickers:
+            for horizon in (1, 5, 21):
+                await client.get(f"/predict/{ticker}?horizon={horizon}")
+        text = (await client.get("/metrics")).text
+
+        # Servers keep their metrics in shared files, which have no such lines.
+        text = re.sub(r"^.*_created\b.*\n", "", text, flags=re.MULTILINE)
+        assert len(text) < 100_000
+        assert "stocks_build_info{" in text
+        assert 'stocks_model_info{horizon="1",ticker="AAPL",version="7"} 1.0' in text
+        assert text.count("stocks_model_info{") == len(tickers)
+        assert 'version="7"' not in "".join(re.findall("^stocks_predictions_total.*", text, re.MULTILINE))
 
 
 async def test_an_unset_horizon_is_one_session_and_must_be_configured(running: Running) -> None:

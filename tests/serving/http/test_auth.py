@@ -1,13 +1,15 @@
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, Request, Response
 
-from configuration import Settings
+from configuration import ConfigurationError, Settings
 from serving.contract.problems import Problem
+from serving.http.api_keys import ApiKeys
 from serving.http.auth import check_permission
 
 Ask = Callable[..., Awaitable[int]]
@@ -17,7 +19,7 @@ KEYS = json.dumps(["correct-horse", "battery-staple"])
 
 def application(settings: Settings) -> FastAPI:
     app = FastAPI()
-    app.state.settings = settings
+    app.state.api_keys = ApiKeys(settings.security)
 
     @app.post("/change", dependencies=[Depends(check_permission)])
     async def change() -> str:
@@ -107,3 +109,37 @@ async def test_anything_else_does_not_not_even_from_here(make_settings: Callable
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
     assert "horse" not in answer.text
+
+
+async def test_keys_of_a_file_rotate_without_a_restart(make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("# rotated monthly\nfirst-key-of-all\n\nshort\n", encoding="utf-8")
+    app = application(make_settings(security__api_keys_file=str(file)))
+
+    async def status(key: str) -> int:
+        transport = httpx.ASGITransport(app, client=HERE)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:3000") as connection:
+            return (await connection.post("/change", headers={"Authorization": f"Bearer {key}"})).status_code
+
+    assert [await status(key) for key in ("first-key-of-all", "short", "# rotated monthly", "")] == [200, 401, 401, 401]
+    new = tmp_path / "new"
+    new.write_text("second-key-of-all\n", encoding="utf-8")
+    new.replace(file)
+    assert [await status(key) for key in ("first-key-of-all", "second-key-of-all")] == [401, 200]
+    file.unlink()
+    assert await status("second-key-of-all") == 200, "keys that were read stay"
+    file.write_text("", encoding="utf-8")
+    assert [await status(key) for key in ("second-key-of-all", "")] == [401, 401], "an empty file opens to nobody"
+
+
+@pytest.mark.parametrize("keys", [[""], ["1234567"], ["long-enough", ""]])
+def test_empty_and_short_keys_stop_the_start(make_settings: Callable[..., Settings], keys: list[str]) -> None:
+    with pytest.raises(ConfigurationError, match="has at least 8 characters") as caught:
+        make_settings(security__api_keys=keys)
+
+    assert "1234567" not in str(caught.value)
+
+
+def test_a_missing_file_of_keys_stops_the_start(make_settings: Callable[..., Settings]) -> None:
+    with pytest.raises(ConfigurationError, match="there is no such file"):
+        make_settings(security__api_keys_file="/nowhere/keys")

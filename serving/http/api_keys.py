@@ -1,0 +1,58 @@
+"""The keys that open the routes which change something."""
+
+import hmac
+from hashlib import sha256
+from pathlib import Path
+
+import structlog
+
+from configuration import SHORTEST_API_KEY, Security
+
+log = structlog.get_logger(__name__)
+
+
+class ApiKeys:
+    """Keys of the settings, and of a file that is read again when it changes, so that keys rotate without a restart.
+
+    Attributes:
+        configured: whether keys are used at all; an empty file opens to nobody.
+    """
+
+    def __init__(self, security: Security) -> None:
+        self._fixed = [_digest(key.get_secret_value()) for key in security.api_keys]
+        self._path = security.api_keys_file
+        self._from_file: list[bytes] = []
+        self._read_at: tuple[int, int] | None = None
+        self.configured = bool(self._fixed or self._path)
+
+    def accept(self, given: str) -> bool:
+        """Whether `given` is one of the keys; the time it takes does not tell how much of it was right."""
+        self._refresh()
+        digest = _digest(given)
+        equal = [hmac.compare_digest(digest, key) for key in (*self._fixed, *self._from_file)]
+        return any(equal)
+
+    def _refresh(self) -> None:
+        if self._path is None:
+            return
+        try:
+            status = self._path.stat()
+            if (read_at := (status.st_mtime_ns, status.st_ino)) != self._read_at:
+                self._from_file = _read(self._path)
+                self._read_at = read_at
+        except (OSError, UnicodeDecodeError) as error:
+            # The keys read before go on to open.
+            log.error("api_keys.unreadable", file=str(self._path), problem=type(error).__name__)  # noqa: TRY400
+
+
+def _read(path: Path) -> list[bytes]:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    keys = [line for line in lines if line and not line.startswith("#")]
+    if short := sum(len(key) < SHORTEST_API_KEY for key in keys):
+        log.error("api_keys.too_short", file=str(path), ignored=short, shortest=SHORTEST_API_KEY)
+    return [_digest(key) for key in keys if len(key) >= SHORTEST_API_KEY]
+
+
+def _digest(key: str) -> bytes:
+    """Equally long for all keys, so that comparing two does not tell their lengths."""
+    return sha256(key.encode()).digest()
