@@ -7,7 +7,7 @@ from http import HTTPStatus
 from configuration import TICKER_PATTERN, Settings
 from serving.contract.problems import LONGEST_ECHO, Problem, not_found, unprocessable
 
-JSON_TYPE = b"application/json"
+JSON_TYPES = frozenset({b"", b"application/json"})
 
 _TICKER = re.compile(TICKER_PATTERN)
 
@@ -64,18 +64,19 @@ def check_parameters(given: Iterable[tuple[str, str]], known: Collection[str]) -
         seen.add(name)
 
 
-def check_json_body(headers: Mapping[bytes, bytes], example: str) -> None:
+def check_json_body(headers: Mapping[bytes, bytes], example: str, accepted: Collection[bytes] = JSON_TYPES) -> None:
     """Check that a body is there and said to be JSON.
 
     Args:
         headers: of the request, names in lower case.
         example: of a body, for the message.
+        accepted: content types.
 
     Raises:
         Problem: 415 for another content type, 422 when there is no body.
     """
     given = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if given not in {b"", JSON_TYPE}:
+    if given not in accepted:
         shown = given.decode("latin-1")[:LONGEST_ECHO]
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the content type is {shown!r}; send `Content-Type: application/json`"

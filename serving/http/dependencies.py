@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 from configuration import Settings
 from serving.container import Container
 from serving.contract.validation import check_json_body, check_parameters
+from serving.http.plain_requests import INFERENCE_TYPES
 
 
 async def _container(request: Request) -> Container:
@@ -37,7 +38,7 @@ async def json_body(request: Request) -> bytes:
     Raises:
         Problem: 415 or 422.
     """
-    check_json_body(dict(request.scope["headers"]), example='{"inputs": [...]}')
+    check_json_body(dict(request.scope["headers"]), example='{"inputs": [...]}', accepted=INFERENCE_TYPES)
     return await request.body()
 
 

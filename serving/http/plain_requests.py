@@ -10,7 +10,8 @@ from serving.telemetry import metrics
 INFER_ROUTE = "/v2/models/{name}/infer"
 INFER = re.compile("/v2/models/([^/]+)/infer")
 SMALL_BODY_BYTES = 65536
-JSON_TYPES = frozenset({b"", b"application/json"})
+# Other servers of the protocol do not look at the type, and `curl -d` names forms.
+INFERENCE_TYPES = frozenset({b"", b"application/json", b"application/x-www-form-urlencoded"})
 
 Horizons = Mapping[bytes, int]
 
@@ -36,7 +37,7 @@ def plain_inference(scope: Scope) -> str | None:
     headers = dict(scope["headers"])
     length = headers.get(b"content-length", b"")
     small = length.isdigit() and 0 < int(length) <= SMALL_BODY_BYTES
-    return found[1] if small and headers.get(b"content-type", b"") in JSON_TYPES else None
+    return found[1] if small and headers.get(b"content-type", b"") in INFERENCE_TYPES else None
 
 
 async def read_body(receive: Receive) -> bytes:
