@@ -19,7 +19,7 @@ COMPILE := $(RUN) requirements/as_pip.py pip compile --quiet --universal --pytho
 	--no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup page serve test test-page screenshots train ui bento image images fetch publish rollback push deploy undeploy up test-deploy test-image bench yahoo scale lock clean
+.PHONY: help setup page serve test test-page screenshots train ui bento image images fetch publish rollback push deploy undeploy up test-deploy test-image test-cluster bench yahoo scale lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -53,6 +53,9 @@ images: image  ## that, and the images of the trainer and of the MLflow server
 	deploy/image/build.sh training stock-prediction-training:$(VERSION)
 	deploy/image/build.sh mlflow stock-prediction-mlflow:$(VERSION)
 
+test-cluster: $(VENV)/.dev  ## several trainers on MLflow with PostgreSQL; needs postgresql, takes minutes
+	env -u STOCKS_HOME -u BENTOML_HOME CLUSTER=1 $(RUN) -m pytest tests/deploy/test_past_one_machine.py
+
 fetch: setup  ## prices of all configured tickers into the history store
 	$(RUN) -m market fetch
 
@@ -81,6 +84,7 @@ test-deploy: $(VENV)/.dev  ## what is in deploy/ and the workflows, by the tools
 	env -u STOCKS_HOME -u BENTOML_HOME TOOLS_MUST_BE_THERE=1 $(RUN) -m pytest tests/deploy
 
 test-image: $(VENV)/.dev  ## the images, built and run; needs podman and buildah
+	$(RUN) -m training bento --allow-empty
 	env -u STOCKS_HOME -u BENTOML_HOME IMAGES=1 $(RUN) -m pytest tests/deploy/test_running_images.py
 
 bench: $(VENV)/.dev  ## this service beside others on this machine; results in benchmarks/
