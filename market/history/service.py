@@ -33,6 +33,7 @@ WAIT_SECONDS = 0.25  # for newer bars where older ones are known
 SERVED_ON_SECONDS = 1.0  # for which the older ones then serve without waiting
 CALENDAR_LOOK_SECONDS = 86400.0  # between two looks at the calendar's end
 OVERLAP_SESSIONS = 5  # of an update that are already stored
+MOST_IN_MEMORY = 1024  # histories; six years of one take about 150 kB
 
 Answer = TypeVar("Answer")
 
@@ -283,8 +284,15 @@ class HistoryService:
         else:
             cached = self._made(series, fetched_at, asked_at, until)
             log_findings(cached.history)
-        self._cached[series.ticker] = cached
+        self._remember(series.ticker, cached)
         return cached
+
+    def _remember(self, ticker: str, cached: CachedHistory) -> None:
+        """Let go of what was looked at longest ago; the store has it."""
+        self._cached.pop(ticker, None)
+        self._cached[ticker] = cached
+        if len(self._cached) > MOST_IN_MEMORY:
+            del self._cached[next(iter(self._cached))]
 
     def _made(self, series: Series, fetched_at: datetime, asked_at: float, until: float) -> CachedHistory:
         published, begun = current = self._current_sessions()

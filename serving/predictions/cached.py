@@ -29,6 +29,8 @@ FALLBACK_TTL_SECONDS = 5.0
 # An answer is kept in Redis so long for the case that everything else fails.
 LAST_RESORT_TTL_SECONDS = 86400.0
 RETRY_AFTER_SECONDS = 5
+# Of one request for many tickers so many are computed side by side, so that other requests need not wait for all.
+COMPUTED_AT_ONCE = 32
 
 Key = tuple[str, int]
 
@@ -97,14 +99,16 @@ class CachedPredictor:
         await self._from_caches((ticker, horizon))
 
     async def predict_many(self, tickers: list[str], horizon: int) -> Predictions:
-        """Answer for several tickers; one that fails becomes a problem and spoils no other.
+        """Answer for several tickers; one that fails, or is not answered in time, is a problem and spoils no other.
 
         Raises:
             Problem: 422 for a horizon that is not configured, or more tickers than may be asked for.
         """
         check_count(tickers, self._settings)
         check_horizon(horizon, self._settings)
-        outcomes = await asyncio.gather(*(self._attempt(ticker, horizon) for ticker in tickers))
+        until = asyncio.get_running_loop().time() + self._settings.serving.deadline
+        places = asyncio.Semaphore(COMPUTED_AT_ONCE)
+        outcomes = await asyncio.gather(*(self._in_turn(ticker, horizon, places, until) for ticker in tickers))
         return Predictions(
             predictions=[outcome for outcome in outcomes if isinstance(outcome, Prediction)],
             problems=[outcome for outcome in outcomes if isinstance(outcome, TickerProblem)],
@@ -120,6 +124,20 @@ class CachedPredictor:
             self.expire(ticker, horizon)
         keys = [(ticker, horizon) for horizon in self._settings.horizons]
         await self._redis_cache.drop([_name(key, self._model(*key)) for key in keys])
+
+    async def _in_turn(
+        self, ticker: str, horizon: int, places: asyncio.Semaphore, until: float
+    ) -> Prediction | TickerProblem:
+        """Answer from memory, or when there is a place; after the moment `until` of the loop's clock say so instead."""
+        if self.in_memory(ticker, horizon):
+            return await self._attempt(ticker, horizon)
+        try:
+            async with asyncio.timeout_at(until), places:
+                return await self._attempt(ticker, horizon)
+        except TimeoutError:
+            late = HTTPStatus.SERVICE_UNAVAILABLE
+            detail = f"no answer within {self._settings.serving.deadline:g} s; ask again"
+            return TickerProblem(ticker=ticker[:LONGEST_ECHO], status=late, title=late.phrase, detail=detail)
 
     async def _attempt(self, ticker: str, horizon: int) -> Prediction | TickerProblem:
         try:

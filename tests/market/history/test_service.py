@@ -52,6 +52,23 @@ async def test_a_known_answer_needs_no_input_or_output(make_market: Any, provide
     assert answered.value.value is known
 
 
+async def test_what_was_looked_at_longest_ago_leaves_the_memory_and_comes_back_from_the_store(
+    make_market: Any, provider: Any, make_series: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("market.history.service.MOST_IN_MEMORY", 2)
+    tickers = ["AAPL", "MSFT", "TSLA"]
+    tiingo = provider("tiingo", {ticker: make_series(ticker) for ticker in tickers})
+    market = make_market(tiingo)
+    first = [await market.history(ticker) for ticker in tickers]
+
+    again = await market.history("AAPL")
+
+    assert again is not first[0]
+    assert len(again.bars) == len(first[0].bars)
+    assert await market.history("TSLA") is first[2]
+    assert tiingo.count("bars") == 3
+
+
 async def test_a_restart_reads_the_store(make_market: Any, provider: Any, make_series: Any) -> None:
     await make_market(provider("tiingo", {"AAPL": make_series()})).history("AAPL")
     again = provider("tiingo", {"AAPL": make_series()})

@@ -216,6 +216,22 @@ async def test_several_at_once_and_one_that_fails_spoils_no_other(parts: Any) ->
     assert [(one.ticker, one.status) for one in found.problems] == [("MSFT", 503), ("NOPE", 404), ("?", 422)]
 
 
+async def test_of_many_what_is_there_in_time_is_answered_and_the_rest_is_named(
+    parts: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await parts.predictor.answer("AAPL", 1)
+    serving = settings.serving.model_copy(update={"deadline": 0.2})
+    parts.predictor._settings = settings.model_copy(update={"serving": serving})  # noqa: SLF001
+    monkeypatch.setattr("serving.predictions.cached.COMPUTED_AT_ONCE", 1)
+    parts.market.gate.clear()  # from now on no quote comes
+
+    found = await parts.predictor.predict_many(["MSFT", "AAPL", "TSLA"], 1)
+
+    assert [one.ticker for one in found.predictions] == ["AAPL"]
+    assert [(one.ticker, one.status) for one in found.problems] == [("MSFT", 503), ("TSLA", 503)]
+    assert "ask again" in found.problems[1].detail
+
+
 async def test_a_bug_with_one_ticker_is_that_tickers_500(parts: Any) -> None:
     parts.market.broken = RuntimeError("a secret")
 
