@@ -81,7 +81,7 @@ up: images  ## everything in containers: the service on 3000, MLflow on 5000, Gr
 	docker compose --file deploy/compose.yaml --env-file deploy/.env up --detach --no-build
 
 test-deploy: $(VENV)/.dev  ## what is in deploy/ and the workflows, by the tools that read them
-	env -u STOCKS_HOME -u BENTOML_HOME TOOLS_MUST_BE_THERE=1 $(RUN) -m pytest tests/deploy
+	env -u STOCKS_HOME -u BENTOML_HOME TOOLS_MUST_BE_THERE=1 $(RUN) -m pytest -m 'not page' tests/deploy
 
 test-image: $(VENV)/.dev  ## the images, built and run; needs podman and buildah
 	$(RUN) -m training bento --allow-empty

@@ -14,7 +14,7 @@ import httpx
 from tests.redis_servers import free_port
 from tests.serving.running import wait_until
 
-READY_WITHIN = 180.0
+READY_WITHIN = 600.0
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from tests.serving.conftest import Publisher
 from tests.serving.running import Service, start, wait_until
 from training_queue.jobs import RETRAIN, TrainingJobs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.deploy]
 
 LAST = np.datetime64("2024-03-08")
 WITHIN_SECONDS = 240.0
@@ -99,7 +99,7 @@ def test_every_query_of_a_dashboard_finds_series(service: Service, prometheus: C
 
 
 def test_the_rules_are_evaluated_without_a_fault(prometheus: Callable[[str], list[Any]]) -> None:
-    wait_until(lambda: bool(prometheus("stocks:requests:error_share")), WITHIN_SECONDS, "a recorded rule")
+    wait_until(lambda: bool(prometheus("stocks:request_seconds:p95")), WITHIN_SECONDS, "a recorded rule")
     (failures,) = prometheus("sum(prometheus_rule_evaluation_failures_total) or vector(0)")
     assert float(failures["value"][1]) == 0
 
