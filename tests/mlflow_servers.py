@@ -26,7 +26,7 @@ def mlflow_server(
     port = port or free_port()
     words = ["server", "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
     words += ["--backend-store-uri", backend or f"sqlite:///{folder / 'mlflow.db'}"]
-    words += ["--artifacts-destination", str(folder / "artifacts")]
+    words += ["--artifacts-destination", str(folder / "artifacts"), "--uvicorn-opts=--timeout-worker-healthcheck=60"]
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen([sys.executable, "-m", "mlflow", *words], stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
