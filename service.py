@@ -82,6 +82,8 @@ class ForestRunner:
     name="stock_prediction",
     workers=settings.serving.workers,
     traffic={"timeout": BEHIND_OURS},
+    # `/readyz` would wait five seconds for forests that are frozen, and be a 500; the service answers without them.
+    runner_probe={"enabled": False},
     **QUIET,
 )
 class StockPrediction:
@@ -106,6 +108,10 @@ class StockPrediction:
         )
         self.container = Container.open(settings, forests)
         self._background = AsyncExitStack()
+
+    def __is_ready__(self) -> bool:
+        """Whether the models were looked for; the baseline answers while the forests do not."""
+        return self.container.champions.has_looked
 
     @bentoml.on_startup
     async def start(self) -> None:

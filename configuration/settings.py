@@ -200,6 +200,7 @@ class Serving(Section):
     max_body_bytes: PositiveInt
     max_tickers: PositiveInt
     runner: Literal["process", "embedded"]
+    forest_timeout: PositiveFloat
     forest_memory_mb: PositiveFloat
     memory_alert_mb: PositiveFloat
     max_streams: PositiveInt

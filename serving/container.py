@@ -16,6 +16,7 @@ from serving.contract.schemas import Prediction
 from serving.events.board import EventBoard
 from serving.events.sources import EventSources
 from serving.models.champions import Champions
+from serving.models.forest_client import Call, ForestClient
 from serving.models.onnx_sessions import OnnxSessions, Output, Row
 from serving.models.open_inference import Inference
 from serving.monitoring.health import Status
@@ -25,7 +26,7 @@ from serving.monitoring.track_record import TrackRecord
 from serving.monitoring.window import Performance
 from serving.predictions.cached import CachedPredictor
 from serving.predictions.forecast_cache import ForecastCache
-from serving.predictions.forecaster import Call, Forecaster
+from serving.predictions.forecaster import Forecaster
 from serving.predictions.predictor import Predictor, model_tag, try_model
 from serving.telemetry import metrics
 from serving.telemetry.batches import write_all, write_regularly
@@ -45,6 +46,7 @@ class Container:
     retraining: Retraining
     reports: PerformanceReports
     champions: Champions
+    forests: ForestClient
     market: Market
     market_figures: MarketFigures
     redis_cache: RedisCache
@@ -57,12 +59,23 @@ class Container:
     def open(cls, settings: Settings, call: Call) -> Self:
         """Wire the parts as configured; `call` reaches the forests."""
         market, redis_cache = Market.open(settings), RedisCache.open(settings)
-        ask = MicroBatcher[Row, Output](call, _observe).ask
-        forecaster = Forecaster(call, _observe)
+        forests = ForestClient(call, settings.serving.forest_timeout)
+        ask = MicroBatcher[Row, Output](forests.predict, _observe).ask
+        forecaster = Forecaster(forests.predict, _observe)
         keys = [(ticker, horizon) for horizon in settings.horizons for ticker in settings.tickers]
 
+        async def call_patiently(rows: Sequence[Row]) -> Sequence[Output]:
+            return await forests.predict_patiently(rows, settings.serving.deadline)
+
+        ask_patiently = MicroBatcher[Row, Output](call_patiently, _observe).ask
+
         async def attempt(published: PublishedModel) -> None:
-            await try_model(published, ask)
+            await try_model(published, ask_patiently)
+
+        async def resume() -> None:
+            await champions.recheck()
+            for key in keys:
+                predictor.expire(*key)
 
         jobs, worker = TrainingJobs(settings.home), WorkerLock(settings.home)
         wanted = WantedModels(jobs, worker)
@@ -90,6 +103,7 @@ class Container:
         )
         champions.on_swap(predictor.expire)
         champions.on_swap(event_sources.swapped)
+        forests.on_return(resume)
         return cls(
             predictor=predictor,
             inference=Inference(settings, champions, ask),
@@ -99,13 +113,14 @@ class Container:
                 champions,
                 predictor=predictor,
                 shared=redis_cache,
-                probe=attempt,
+                forests=forests,
                 accuracy=track_record.score,
                 last_training=jobs.last,
             ),
             retraining=Retraining(settings, jobs, worker),
             reports=PerformanceReports(settings, performance, market, track_record),
             champions=champions,
+            forests=forests,
             market=market,
             market_figures=MarketFigures(market),
             redis_cache=redis_cache,
@@ -144,6 +159,7 @@ class Container:
     def _background(self) -> list[Coroutine[None, None, None]]:
         return [
             self._serve_models(),
+            self.forests.watch(),
             self.retraining.follow(self._trained),
             self.performance.watch(),
             self.market_figures.watch(),

@@ -3,41 +3,65 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from time import monotonic
+from typing import NamedTuple
 
 import structlog
 from prometheus_client.metrics_core import GaugeMetricFamily
 
+from forecasting.card import model_name
 from forecasting.model_store import PublishedModel, UnreadableModel, newest_folder, read_published_model
+from serving.models.forest_client import ForestsUnavailable
 from serving.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY = 1.0
+LOOK_EVERY_SECONDS = 1.0
+# A refused model is tried again after so long: its files may have been copied one by one, or mended.
+RETRY_SECONDS = 10.0
 # New models that are opened in one call; others wait for their answers meanwhile.
 TRIED_AT_ONCE = 32
+NO_FOLDER = Path()
 
 Key = tuple[str, int]
-Try = Callable[[PublishedModel], Awaitable[None]]
-Swapped = Callable[[str, int], None]
+TryModel = Callable[[PublishedModel], Awaitable[None]]
+OnSwap = Callable[[str, int], None]
+
+
+class Refusal(NamedTuple):
+    """A published model that cannot serve, why, and when it is tried again by the monotonic clock."""
+
+    folder: Path
+    reason: str
+    retry_at: float
 
 
 class Champions:
     """Follows the model store; a new model takes over only after it has given an answer.
 
-    One reference is replaced, so a request in flight ends with the model it began with, card and forest alike.
+    One reference is replaced, so a request in flight ends with the model it began with, card and forest alike. A model
+    that fails while it serves is withdrawn, and takes over again when it answers again.
 
     Attributes:
         has_looked: whether the store was looked through at least once; until then a model that is missing may be there.
     """
 
-    def __init__(self, roots: Sequence[Path], keys: Sequence[Key], attempt: Try) -> None:
-        """Follow `keys` in `roots`; `attempt` raises for a model that cannot answer."""
+    def __init__(
+        self, roots: Sequence[Path], keys: Sequence[Key], attempt: TryModel, now: Callable[[], float] = monotonic
+    ) -> None:
+        """Follow `keys` in `roots`.
+
+        Args:
+            attempt: raises for a model that cannot answer.
+            now: seconds of a clock that is never set.
+        """
         self._roots = roots
         self._keys = keys
         self._attempt = attempt
-        self._swapped: list[Swapped] = []
+        self._now = now
+        self._on_swap: list[OnSwap] = []
         self._serving: dict[Key, PublishedModel] = {}
-        self._refused: dict[Key, tuple[Path, str]] = {}
+        self._refused: dict[Key, Refusal] = {}
         self.has_looked = False
 
     def get(self, ticker: str, horizon: int) -> PublishedModel | None:
@@ -47,11 +71,11 @@ class Champions:
     def refusal(self, ticker: str, horizon: int) -> str | None:
         """Why the newest published model does not serve, when it does not."""
         refused = self._refused.get((ticker, horizon))
-        return refused[1] if refused else None
+        return refused.reason if refused else None
 
-    def refusals(self) -> list[str]:
-        """Why newest models do not serve."""
-        return [reason for _, reason in self._refused.values()]
+    def refusals(self) -> dict[Key, str]:
+        """Why newest models do not serve, by ticker and horizon."""
+        return {key: refused.reason for key, refused in self._refused.items()}
 
     def serving(self) -> list[PublishedModel]:
         """All models that answer."""
@@ -66,45 +90,87 @@ class Champions:
             info.add_metric([ticker, str(horizon), str(published.card.version)], 1)
         return [info]
 
-    def on_swap(self, tell: Swapped) -> None:
-        """Have `tell` called with ticker and horizon whenever a model has taken over."""
-        self._swapped.append(tell)
+    def on_swap(self, tell: OnSwap) -> None:
+        """Have `tell` called with ticker and horizon whenever a model has taken over or was withdrawn."""
+        self._on_swap.append(tell)
 
     async def follow(self) -> None:
         """Look for new models until cancelled."""
         while True:
-            await self.look()
-            await asyncio.sleep(LOOK_EVERY)
+            try:
+                await self.look()
+            except Exception:
+                log.exception("models.look_failed")
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def look(self) -> None:
         """Take over what was published since the last look."""
-        newest = await asyncio.to_thread(lambda: [newest_folder(self._roots, *key) for key in self._keys])
-        new = [(key, folder) for key, folder in zip(self._keys, newest, strict=True) if self._is_new(key, folder)]
-        for start in range(0, len(new), TRIED_AT_ONCE):
-            chunk = new[start : start + TRIED_AT_ONCE]
-            await asyncio.gather(*(self._take_over(key, folder) for key, folder in chunk if folder is not None))
+        newest = await asyncio.to_thread(lambda: [(key, self._newest(key)) for key in self._keys])
+        for key, found in newest:
+            if isinstance(found, str):
+                self._refuse(key, NO_FOLDER, found)
+        await self._try([(key, found) for key, found in newest if isinstance(found, Path) and self._is_due(key, found)])
         self.has_looked = True
 
-    def _is_new(self, key: Key, folder: Path | None) -> bool:
+    async def recheck(self) -> None:
+        """Try every model that serves, and withdraw those that no longer answer."""
+        await self._try([(key, published.folder) for key, published in self._serving.items()])
+
+    def withdraw(self, published: PublishedModel, reason: str) -> None:
+        """Serve a model no longer, because it failed for `reason`."""
+        key = published.card.ticker, published.card.horizon
+        if self._serving.get(key) == published:
+            del self._serving[key]
+            self._refuse(key, published.folder, reason)
+            self._tell(key)
+
+    async def _try(self, models: Sequence[tuple[Key, Path]]) -> None:
+        for start in range(0, len(models), TRIED_AT_ONCE):
+            await asyncio.gather(*(self._take_over(*model) for model in models[start : start + TRIED_AT_ONCE]))
+
+    def _newest(self, key: Key) -> Path | str | None:
+        """The folder of the newest model, or why it is not known."""
+        try:
+            return newest_folder(self._roots, *key)
+        except (OSError, ValueError) as error:
+            return f"{model_name(*key)}: the store's pointer to the newest model cannot be read: {error}"
+
+    def _is_due(self, key: Key, folder: Path) -> bool:
         serving, refused = self._serving.get(key), self._refused.get(key)
-        known = (serving and serving.folder == folder) or (refused and refused[0] == folder)
-        return folder is not None and not known
+        if serving and serving.folder == folder:
+            self._refused.pop(key, None)
+            return False
+        return refused is None or refused.folder != folder or self._now() >= refused.retry_at
 
     async def _take_over(self, key: Key, folder: Path) -> None:
         try:
-            published = read_published_model(folder)
+            published = await asyncio.to_thread(read_published_model, folder)
             await self._attempt(published)
-        except UnreadableModel as error:
-            log.error("model refused", ticker=key[0], horizon=key[1], problem=str(error))  # noqa: TRY400
-            metrics.SWAPS.labels("refused").inc()
-            self._refused[key] = (folder, str(error))
+        except ForestsUnavailable:
+            return  # said once by who asks them; the next look tries again
+        except Exception as error:  # noqa: BLE001  # whatever it is concerns this model alone
+            current = self._serving.get(key)
+            reason = str(error) if isinstance(error, UnreadableModel) else f"{folder}: {type(error).__name__}: {error}"
+            if current is not None and current.folder == folder:
+                self.withdraw(current, reason)
+            else:
+                self._refuse(key, folder, reason)
             return
-        except Exception:
-            log.exception("model not tried yet", ticker=key[0], horizon=key[1])
+        self._refused.pop(key, None)
+        if self._serving.get(key) == published:
             return
         self._serving[key] = published
-        self._refused.pop(key, None)
-        for tell in self._swapped:
-            tell(*key)
+        self._tell(key)
         metrics.SWAPS.labels("serving").inc()
-        log.info("model serving", ticker=key[0], horizon=key[1], version=published.card.version)
+        log.info("model.serving", ticker=key[0], horizon=key[1], version=published.card.version)
+
+    def _refuse(self, key: Key, folder: Path, reason: str) -> None:
+        known = self._refused.get(key)
+        self._refused[key] = Refusal(folder, reason, self._now() + RETRY_SECONDS)
+        if known is None or (known.folder, known.reason) != (folder, reason):
+            log.error("model.refused", ticker=key[0], horizon=key[1], problem=reason)
+            metrics.SWAPS.labels("refused").inc()
+
+    def _tell(self, key: Key) -> None:
+        for tell in self._on_swap:
+            tell(*key)

@@ -21,6 +21,7 @@ from forecasting.formula import OUTPUTS
 from forecasting.model_store import PublishedModel
 from serving.contract.problems import not_found, unavailable, unprocessable
 from serving.models.champions import Champions
+from serving.models.forest_client import ForestsUnavailable
 from serving.models.onnx_sessions import Output, Row
 
 INPUT, OUTPUT = "X", "variable"
@@ -56,7 +57,8 @@ class Inference:
             raise not_found(f"there is no model {name[:40]!r}; POST /v2/repository/index lists them")
         published = self._champions.get(*key)
         if published is None:
-            raise unavailable(f"{name}: its model is not trained yet", retry_after=30)
+            reason = self._champions.refusal(*key) or "there is no model yet"
+            raise unavailable(f"{name}: {reason}", retry_after=30)
         if version is not None and version != str(published.card.version):
             raise not_found(f"{name}: version {published.card.version} serves, and no other")
         return published
@@ -110,8 +112,12 @@ class Inference:
             raise unprocessable(f"the body is not JSON: {error}") from None
         inputs = read_inputs(request)
         folder = str(published.folder)
-        outputs = await self._outputs([Row(folder, row.tobytes()) for row in inputs])
+        try:
+            outputs = await self._outputs([Row(folder, row.tobytes()) for row in inputs])
+        except ForestsUnavailable:
+            raise unavailable(f"{name}: the forests do not answer", retry_after=1) from None
         if problems := [output.problem for output in outputs if output.problem]:
+            self._champions.withdraw(published, problems[0])
             raise unavailable(problems[0], retry_after=1)
         data = np.frombuffer(b"".join(output.values for output in outputs), dtype=np.float32).tolist()
         answer = {

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from time import time
 
@@ -11,7 +11,6 @@ import structlog
 
 from configuration import Settings
 from forecasting.card import ModelCard
-from forecasting.model_store import PublishedModel
 from market.bars import SIMULATED
 from market.errors import MarketError
 from market.market import History, Market
@@ -20,13 +19,13 @@ from serving.contract.problems import Problem
 from serving.contract.schemas import Accuracy, Health, LastTraining, ModelStatus, WarmUpStatus
 from serving.contract.validation import check_horizon, check_ticker
 from serving.models.champions import Champions
+from serving.models.forest_client import ForestClient
 from serving.monitoring import retrain_reasons
 from serving.predictions.cached import CachedPredictor
 from training_queue.jobs import Result
 
 log = structlog.get_logger(__name__)
 
-PROBE_TIMEOUT = 1.0
 REAL_PRICES = "set ALPHA_VANTAGE_API_KEY or TIINGO_API_KEY, or put `files` among market.providers"
 
 
@@ -41,19 +40,18 @@ class Status:
         *,
         predictor: CachedPredictor,
         shared: RedisCache,
-        probe: Callable[[PublishedModel], Awaitable[None]],
+        forests: ForestClient,
         accuracy: Callable[[str, int], Accuracy | None],
         last_training: Callable[[str, int], Result | None],
     ) -> None:
         """Wire the parts.
 
         Args:
-            probe: raises when a published model does not answer.
             accuracy: how the last served predictions of a ticker and horizon turned out.
             last_training: what came of the last training of a ticker and horizon.
         """
         self._settings = settings
-        self._probe = probe
+        self._forests = forests
         self._accuracy = accuracy
         self._last_training = last_training
         self._shared = shared
@@ -135,19 +133,10 @@ class Status:
             reasons.append(f"no prices: {', '.join(missing)}")
         if self._shared.configured and not await self._shared.working():
             reasons.append("Redis is configured and does not answer; everything is computed in each process")
-        if not await self._forests_answer():
-            reasons.append("the forests do not answer; the baseline does")
-        reasons += [f"model refused: {refusal}" for refusal in self._champions.refusals()]
+        if not await self._forests.answer():
+            reasons.append(self._forests.problem)
+        reasons += [f"model refused: {refusal}" for refusal in self._champions.refusals().values()]
         return Health(status="degraded" if reasons else "healthy", reasons=reasons)
-
-    async def _forests_answer(self) -> bool:
-        for published in self._champions.serving()[:1]:
-            try:
-                await asyncio.wait_for(self._probe(published), PROBE_TIMEOUT)
-            except Exception:
-                log.exception("the forests do not answer")
-                return False
-        return True
 
     async def _warm(self, ticker: str) -> str | None:
         try:

@@ -1,6 +1,6 @@
 """From bars and their models to forecasts, many at once: inputs side by side, and one call to the forests."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
@@ -12,10 +12,9 @@ from features.matrix import FeatureMatrix
 from forecasting.distribution import Forecast
 from forecasting.model_store import PublishedModel, UnreadableModel
 from market.bars import Bars, FloatArray
+from serving.models.forest_client import Call
 from serving.models.onnx_sessions import Output, Row
 from serving.telemetry.timing import TimedStage, record_stage
-
-Call = Callable[[Sequence[Row]], Awaitable[Sequence[Output]]]
 
 
 class ForecastRequest(NamedTuple):

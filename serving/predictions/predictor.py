@@ -20,6 +20,7 @@ from market.quotes.quote import Quote
 from serving.contract.problems import unavailable
 from serving.contract.schemas import DataReference, ModelReference, Prediction
 from serving.models.champions import Champions
+from serving.models.forest_client import ForestsUnavailable
 from serving.models.onnx_sessions import Output, Row
 from serving.predictions.forecast_cache import ForecastCache
 from serving.predictions.forecaster import Forecaster
@@ -130,6 +131,11 @@ class Predictor:
         if published is not None and not reason:
             try:
                 return await self._by_model(published, bars, fresh=fresh)
+            except ForestsUnavailable:
+                reason = "forests_unavailable"
+            except UnreadableModel as error:
+                self._champions.withdraw(published, str(error))
+                reason = "model_failed"
             except Exception as error:  # noqa: BLE001  # whatever it is, the baseline answers
                 log.error("fallback", ticker=bars.ticker, horizon=horizon, to="baseline", problem=str(error))  # noqa: TRY400
                 reason = "model_failed"

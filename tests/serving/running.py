@@ -53,6 +53,7 @@ def environment(home: Path, **given: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
     kept.pop("REDIS_URL", None)
     own = {"STOCKS_HOME": str(home), "BENTOML_HOME": str(home / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
+    own["STOCKS_SERVING__FOREST_TIMEOUT"] = "30"  # on a busy machine too the forests answer
     return {**kept, **own, "STOCKS_MARKET__PROVIDERS": '["simulated"]', **given}
 
 

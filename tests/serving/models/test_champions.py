@@ -1,11 +1,13 @@
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from forecasting.card import CARD_FILE
-from forecasting.model_store import PublishedModel, UnreadableModel
-from serving.models.champions import Champions
+from forecasting.model_store import LATEST_FILE, PublishedModel, UnreadableModel
+from serving.models.champions import RETRY_SECONDS, Champions
+from serving.models.forest_client import ForestsUnavailable
 
 Publish = Callable[..., PublishedModel]
 KEYS = [("AAPL", 1), ("MSFT", 1)]
@@ -76,7 +78,7 @@ async def test_a_refusal_is_forgotten_when_a_better_one_comes(store: Path, publi
 
 
 async def test_a_runner_that_is_not_there_yet_is_no_refusal(store: Path, publish: Publish) -> None:
-    outcomes: list[Exception | None] = [ConnectionError("not started yet"), None]
+    outcomes: list[Exception | None] = [ForestsUnavailable("not started yet"), None]
 
     async def attempt(_published: PublishedModel) -> None:
         if outcome := outcomes.pop(0):
@@ -91,6 +93,102 @@ async def test_a_runner_that_is_not_there_yet_is_no_refusal(store: Path, publish
     await champions.look()
 
     assert champions.get("AAPL", 1) is not None
+
+
+async def test_a_refused_model_that_is_mended_in_place_takes_over(store: Path, publish: Publish) -> None:
+    clock = [0.0]
+    champions = Champions([store], KEYS, accept, now=lambda: clock[0])
+    published = publish("AAPL")
+    card = (published.folder / CARD_FILE).read_bytes()
+    (published.folder / CARD_FILE).unlink()
+    await champions.look()
+    assert champions.refusal("AAPL", 1)
+
+    (published.folder / CARD_FILE).write_bytes(card)
+    clock[0] = RETRY_SECONDS
+    await champions.look()
+
+    assert champions.get("AAPL", 1) == published
+    assert champions.refusal("AAPL", 1) is None
+
+
+async def test_a_model_that_fails_while_it_serves_is_withdrawn_and_comes_back(store: Path, publish: Publish) -> None:
+    clock = [0.0]
+    champions = Champions([store], KEYS, accept, now=lambda: clock[0])
+    told: list[tuple[str, int]] = []
+    champions.on_swap(lambda *key: told.append(key))
+    published = publish("AAPL")
+    await champions.look()
+
+    champions.withdraw(published, "its file is cut off")
+    await champions.look()
+
+    assert champions.get("AAPL", 1) is None
+    assert champions.refusal("AAPL", 1) == "its file is cut off"
+    clock[0] = RETRY_SECONDS
+    await champions.look()
+    assert champions.get("AAPL", 1) == published
+    assert told == [("AAPL", 1)] * 3
+
+
+async def test_a_recheck_withdraws_only_what_no_longer_answers(store: Path, publish: Publish) -> None:
+    broken: set[str] = set()
+
+    async def attempt(published: PublishedModel) -> None:
+        if published.card.ticker in broken:
+            await refuse(published)
+
+    champions = Champions([store], KEYS, attempt)
+    publish("AAPL")
+    kept = publish("MSFT")
+    await champions.look()
+    broken.add("AAPL")
+
+    await champions.recheck()
+
+    assert champions.serving() == [kept]
+    assert "damaged" in (champions.refusal("AAPL", 1) or "")
+
+
+@pytest.mark.parametrize("pointer", [b"\xff\xfe", b""])
+async def test_an_unreadable_pointer_keeps_no_other_model_from_being_taken(
+    store: Path, publish: Publish, pointer: bytes
+) -> None:
+    champions = Champions([store], KEYS, accept)
+    first = publish("AAPL", version=1)
+    await champions.look()
+    pointer_file = first.folder.parent / LATEST_FILE
+    pointer_file.write_bytes(pointer)
+    other = publish("MSFT")
+
+    await champions.look()
+
+    assert champions.serving() == [first, other]
+    assert (champions.refusal("AAPL", 1) is None) == (pointer == b"")
+    pointer_file.write_text(first.folder.name, encoding="utf-8")
+    await champions.look()
+    assert champions.refusal("AAPL", 1) is None
+
+
+async def test_following_goes_on_after_any_failure(store: Path, publish: Publish) -> None:
+    champions, looks = Champions([store], KEYS, accept), iter([RuntimeError("a disk that fails"), None])
+    look = champions.look
+
+    async def failing_once() -> None:
+        if error := next(looks):
+            raise error
+        await look()
+        seen.set()
+
+    seen = asyncio.Event()
+    champions.look = failing_once  # type: ignore[method-assign]  # its first look fails
+    published = publish("AAPL")
+
+    following = asyncio.create_task(champions.follow())
+    await asyncio.wait_for(seen.wait(), 60)
+    following.cancel()
+
+    assert champions.get("AAPL", 1) == published
 
 
 async def test_a_store_comes_before_what_the_bento_brought(

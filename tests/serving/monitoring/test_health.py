@@ -1,5 +1,5 @@
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -7,10 +7,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from configuration import Settings
-from forecasting.model_store import PublishedModel
 from redis_client import connect_async
 from serving.caching.redis_cache import RedisCache
 from serving.contract.problems import Problem
+from serving.models.forest_client import ForestClient
+from serving.models.onnx_sessions import Output, Row
 from serving.monitoring.health import Status
 from training_queue.jobs import Result, TrainingJobs
 
@@ -22,23 +23,24 @@ def jobs(settings: Settings) -> TrainingJobs:
     return TrainingJobs(settings.home)
 
 
+async def answer(rows: Sequence[Row]) -> Sequence[Output]:
+    return [Output(b"", "")] * len(rows)
+
+
 @pytest.fixture
 def make_status(settings: Settings, parts: Any, jobs: TrainingJobs) -> MakeStatus:
     def make(
         shared: RedisCache | None = None,
-        probe: Callable[[PublishedModel], Awaitable[None]] | None = None,
+        forests: ForestClient | None = None,
         last_training: Callable[[str, int], Result | None] | None = None,
     ) -> Status:
-        async def fine(_published: PublishedModel) -> None:
-            """It answers."""
-
         return Status(
             settings,
             parts.market,
             parts.champions,
             predictor=parts.predictor,
             shared=shared or RedisCache(None, "test"),
-            probe=probe or fine,
+            forests=forests or ForestClient(answer, 60.0),
             accuracy=lambda _ticker, _horizon: None,
             last_training=last_training or jobs.last,
         )
@@ -141,10 +143,10 @@ async def test_forests_that_do_not_answer_degrade(make_status: MakeStatus, parts
     publish("AAPL")
     await parts.champions.look()
 
-    async def gone(_published: PublishedModel) -> None:
+    async def gone(_rows: Sequence[Row]) -> Sequence[Output]:
         raise ConnectionError
 
-    assert "the baseline does" in (await make_status(probe=gone).health()).reasons[0]
+    assert "the baseline does" in (await make_status(forests=ForestClient(gone, 60.0)).health()).reasons[0]
 
 
 async def test_a_refused_model_degrades_and_says_why(make_status: MakeStatus, parts: Any, publish: Any) -> None:

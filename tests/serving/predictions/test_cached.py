@@ -7,6 +7,7 @@ import pytest
 
 from market.errors import NoPrices
 from serving.contract.problems import Problem
+from serving.models.forest_client import ForestsUnavailable
 from serving.predictions.cached import STALE_AFTER_SECONDS
 
 
@@ -180,20 +181,33 @@ async def test_what_takes_too_long_is_503(make_parts: Any, settings: Any) -> Non
         await parts.predictor.answer("AAPL", 1)
 
 
-async def test_the_baseline_in_place_of_a_failing_model_is_kept_for_a_moment_only(
+async def test_the_baseline_in_place_of_silent_forests_is_kept_for_a_moment_only(
     parts: Any, publish: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def silent(_rows: Any) -> Any:
+        raise ForestsUnavailable
+
     monkeypatch.setattr("serving.predictions.cached.FALLBACK_TTL_SECONDS", 0.05)
-    entry = publish("AAPL")
+    publish("AAPL")
     await parts.champions.look()
-    content = entry.forest.read_bytes()
-    entry.forest.write_bytes(b"\0")
-    parts.forests._open.clear()  # noqa: SLF001
-    assert (await parts.predictor.answer("AAPL", 1)).answer.prediction.model.type == "baseline"
-    entry.forest.write_bytes(content)
+    with monkeypatch.context() as patched:
+        patched.setattr(parts.forests, "predict", silent)
+        assert (await parts.predictor.answer("AAPL", 1)).answer.prediction.model.type == "baseline"
     await asyncio.sleep(0.1)
 
     assert (await parts.predictor.answer("AAPL", 1)).answer.prediction.model.type == "random_forest"
+
+
+async def test_a_model_that_fails_is_withdrawn(parts: Any, publish: Any) -> None:
+    entry = publish("AAPL")
+    await parts.champions.look()
+    entry.forest.write_bytes(b"\0")
+    parts.forests._open.clear()  # noqa: SLF001
+
+    assert (await parts.predictor.answer("AAPL", 1)).answer.prediction.model.type == "baseline"
+
+    assert parts.champions.get("AAPL", 1) is None
+    assert "not the file its card belongs to" in parts.champions.refusal("AAPL", 1)
 
 
 async def test_a_missing_model_is_wanted_with_every_answer_and_a_failing_one_is_not(parts: Any, publish: Any) -> None:
