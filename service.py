@@ -23,7 +23,7 @@ from serving.contract.schemas import Predictions, PredictionsRequest, Tickers
 from serving.http.prediction import predict_many
 from serving.runtime_folder import metrics_folder, runtime_folder
 from serving.startup import explain_busy_port
-from serving.training_requests.trainer_process import can_train, start_trainer
+from serving.training_requests.trainer_process import can_train, keep_trainer_running
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -134,7 +134,7 @@ class StockPrediction:
     def train_in_the_background() -> None:
         """Once per deployment, where the training packages are installed."""
         if can_train():
-            start_trainer()
+            keep_trainer_running(settings.home)
 
     @bentoml.api(route="/predict", input_spec=PredictionsRequest, output_spec=Predictions)
     async def predict(self, tickers: Tickers, horizon: int = 1) -> "Response":

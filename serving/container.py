@@ -32,7 +32,9 @@ from serving.telemetry import metrics
 from serving.telemetry.batches import write_all, write_regularly
 from serving.training_requests.missing_models import WantedModels
 from serving.training_requests.retraining import Retraining
+from serving.training_requests.trainer_process import can_train
 from training_queue.jobs import Step, TrainingJobs
+from training_queue.publications import Publications
 from training_queue.worker_lock import WorkerLock
 
 
@@ -78,7 +80,9 @@ class Container:
                 predictor.expire(*key)
 
         jobs, worker = TrainingJobs(settings.home), WorkerLock(settings.home)
-        wanted = WantedModels(jobs, worker)
+        publications = Publications(settings.home)
+        wanted = WantedModels(jobs, publications, worker)
+        retraining = Retraining(settings, jobs, worker, expects_trainer=can_train())
 
         def want(ticker: str, horizon: int) -> None:
             if champions.has_looked:
@@ -103,6 +107,7 @@ class Container:
         )
         champions.on_swap(predictor.expire)
         champions.on_swap(event_sources.swapped)
+        champions.on_refusal(wanted.repair)
         forests.on_return(resume)
         return cls(
             predictor=predictor,
@@ -116,8 +121,10 @@ class Container:
                 forests=forests,
                 accuracy=track_record.score,
                 last_training=jobs.last,
+                trainer_problem=retraining.trainer_problem,
+                unpublished=publications.left_behind,
             ),
-            retraining=Retraining(settings, jobs, worker),
+            retraining=retraining,
             reports=PerformanceReports(settings, performance, market, track_record),
             champions=champions,
             forests=forests,

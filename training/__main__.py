@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 import configuration
 import logs
+from concurrency.parent_death import end_with_parent
 from configuration import Settings
 from market.errors import MarketError
 from training.errors import TrainingError
@@ -215,7 +216,8 @@ def work() -> None:
     settings = prepare()
     from training.worker.process import work_forever
 
-    if not work_forever(settings.home, os.getppid()):
+    end_with_parent()
+    if not work_forever(settings.home):
         raise click.ClickException(f"{settings.home}: another worker trains for it already")
 
 

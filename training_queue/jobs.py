@@ -2,34 +2,24 @@
 
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
 from typing import Literal
 
+from training_queue.database import QueueDatabase
+
 Status = Literal["queued", "running", "promoted", "kept", "failed"]
 
-BUSY_TIMEOUT = 5.0
-KEPT_FOR = 7 * 86400.0
+SECONDS_KEPT = 7 * 86400.0
+# A step during which the worker died so often is not tried again.
+MOST_ATTEMPTS = 3
 
 # Order of work: what a person waits for first.
 ASKED, RETRAIN, MISSING = 0, 1, 2
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS steps (
-    step_id INTEGER PRIMARY KEY, job_id TEXT NOT NULL, ticker TEXT NOT NULL, horizon INTEGER NOT NULL,
-    priority INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT, queued_at REAL NOT NULL, started_at REAL,
-    finished_at REAL
-);
-CREATE UNIQUE INDEX IF NOT EXISTS open_steps ON steps (ticker, horizon) WHERE status IN ('queued', 'running');
-CREATE INDEX IF NOT EXISTS steps_of_job ON steps (job_id);
-CREATE TABLE IF NOT EXISTS results (
-    ticker TEXT NOT NULL, horizon INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, ended_at REAL NOT NULL,
-    PRIMARY KEY (ticker, horizon)
-);
-"""
+COLUMNS = "step_id, job_id, ticker, horizon, priority, status, reason, queued_at, started_at, finished_at, attempts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +29,7 @@ class Step:
     Attributes:
         reason: why it ended as it did; null before.
         queued_at, started_at, finished_at: Unix seconds, null until then.
+        attempts: how often a worker has begun it.
     """
 
     step_id: int
@@ -51,11 +42,12 @@ class Step:
     queued_at: float
     started_at: float | None
     finished_at: float | None
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of the last training of one ticker and horizon, by a worker or by hand; it is never forgotten.
+    """The outcome of the last training of one ticker and horizon, by a worker or by hand; it is never forgotten.
 
     Attributes:
         ended_at: Unix seconds.
@@ -76,7 +68,7 @@ class Job:
 
     @property
     def status(self) -> Status:
-        """What is under way, else what is open, else the worst that came of any step."""
+        """Running or queued while any step is; then the worst outcome of a step."""
         found = {step.status for step in self.steps}
         if "running" in found or ("queued" in found and len(found) > 1):
             return "running"
@@ -85,9 +77,9 @@ class Job:
 
     @property
     def reason(self) -> str | None:
-        """What came of each step that has ended."""
-        told = [f"horizon {step.horizon}: {step.reason}" for step in self.steps if step.reason]
-        return "; ".join(told) or None
+        """The outcome of each step that has ended."""
+        reasons = [f"horizon {step.horizon}: {step.reason}" for step in self.steps if step.reason]
+        return "; ".join(reasons) or None
 
     @property
     def queued_at(self) -> float:
@@ -107,14 +99,14 @@ class Job:
 
 
 class TrainingJobs:
-    """A queue in one SQLite file that any number of processes share; one open job per ticker."""
+    """A queue that any number of processes share.
+
+    Every method raises QueueUnavailable while its file cannot be read or written.
+    """
 
     def __init__(self, home: Path) -> None:
-        self._path = home / "jobs" / "jobs.sqlite"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._transaction() as connection:
-            # No write-ahead log: whoever closes one last waits for the disk, and readers look every second.
-            connection.executescript("PRAGMA journal_mode=DELETE;" + SCHEMA)
+        self._database = QueueDatabase(home)
+        self._transaction = self._database.transaction
 
     def add(self, ticker: str, horizons: Iterable[int], priority: int) -> Job:
         """Queue the training of a ticker.
@@ -154,13 +146,13 @@ class TrainingJobs:
         """Take the most urgent step whose ticker nobody works on; None when there is none."""
         with self._transaction() as connection:
             found = connection.execute(
-                "UPDATE steps SET status = 'running', started_at = ? WHERE step_id = ("
+                "UPDATE steps SET status = 'running', started_at = ?, attempts = attempts + 1 WHERE step_id = ("
                 " SELECT step_id FROM steps WHERE status = 'queued'"
                 " AND ticker NOT IN (SELECT ticker FROM steps WHERE status = 'running')"
-                " ORDER BY priority, step_id LIMIT 1) RETURNING *",
+                " ORDER BY priority, step_id LIMIT 1) RETURNING step_id",
                 (time(),),
             ).fetchone()
-        return Step(*found) if found else None
+            return self._select(connection, "step_id = ?", found[0])[0] if found else None
 
     def finish(self, step: Step, status: Status, reason: str) -> None:
         """Write the outcome of a claimed step, and forget what ended more than a week ago."""
@@ -170,7 +162,7 @@ class TrainingJobs:
                 (status, reason, time(), step.step_id),
             )
             self._write_result(connection, step.ticker, step.horizon, status, reason)
-            connection.execute("DELETE FROM steps WHERE finished_at < ?", (time() - KEPT_FOR,))
+            connection.execute("DELETE FROM steps WHERE finished_at < ?", (time() - SECONDS_KEPT,))
 
     def note(self, ticker: str, horizon: int, status: Status, reason: str) -> None:
         """Write the outcome of a training that was no step of the queue."""
@@ -178,7 +170,7 @@ class TrainingJobs:
             self._write_result(connection, ticker, horizon, status, reason)
 
     def last(self, ticker: str, horizon: int) -> Result | None:
-        """What came of the last training, if there ever was one."""
+        """The outcome of the last training, if there ever was one."""
         with self._transaction() as connection:
             found = connection.execute(
                 "SELECT status, reason, ended_at FROM results WHERE ticker = ? AND horizon = ?", (ticker, horizon)
@@ -189,7 +181,7 @@ class TrainingJobs:
         """Queue a claimed step again, behind all that are as urgent."""
         with self._transaction() as connection:
             connection.execute(
-                "UPDATE steps SET status = 'queued', started_at = NULL,"
+                "UPDATE steps SET status = 'queued', started_at = NULL, attempts = attempts - 1,"
                 " step_id = (SELECT max(step_id) + 1 FROM steps) WHERE step_id = ?",
                 (step.step_id,),
             )
@@ -207,14 +199,11 @@ class TrainingJobs:
     def finished(self, since: float) -> list[Step]:
         """Steps that ended after `since` (Unix seconds), in that order."""
         with self._transaction() as connection:
-            rows = connection.execute(
-                "SELECT * FROM steps WHERE finished_at > ? ORDER BY finished_at", (since,)
-            ).fetchall()
-        return [Step(*row) for row in rows]
+            return self._select(connection, "finished_at > ? ORDER BY finished_at", since)
 
     def changed_at(self) -> int:
         """When anything was written last, in nanoseconds of the file's clock; costs no look into the file."""
-        return self._path.stat().st_mtime_ns
+        return self._database.changed_at()
 
     def outcomes(self) -> dict[Status, int]:
         """How many steps of the last week stand where."""
@@ -222,25 +211,36 @@ class TrainingJobs:
             return dict(connection.execute("SELECT status, count(*) FROM steps GROUP BY status").fetchall())
 
     def resume(self) -> None:
-        """Queue again what was running when the last worker ended; for the one that holds `WorkerLock` alone."""
+        """Queue again what was running when the last worker ended; for the one that holds `WorkerLock` alone.
+
+        What several workers have died of is failed instead.
+        """
         with self._transaction() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            reason = f"the worker ended {MOST_ATTEMPTS} times while it trained this"
+            deadly = connection.execute(
+                "UPDATE steps SET status = 'failed', reason = ?, finished_at = ?"
+                " WHERE status = 'running' AND attempts >= ? RETURNING ticker, horizon",
+                (reason, time(), MOST_ATTEMPTS),
+            ).fetchall()
+            for ticker, horizon in deadly:
+                self._write_result(connection, ticker, horizon, "failed", reason)
             connection.execute("UPDATE steps SET status = 'queued', started_at = NULL WHERE status = 'running'")
 
     @staticmethod
     def _write_result(connection: sqlite3.Connection, ticker: str, horizon: int, status: Status, reason: str) -> None:
         connection.execute(
-            "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)", (ticker, horizon, status, reason, time())
+            "INSERT OR REPLACE INTO results (ticker, horizon, status, reason, ended_at) VALUES (?, ?, ?, ?, ?)",
+            (ticker, horizon, status, reason, time()),
         )
 
-    @staticmethod
-    def _steps(connection: sqlite3.Connection, job_id: str) -> list[Step]:
-        rows = connection.execute("SELECT * FROM steps WHERE job_id = ? ORDER BY step_id", (job_id,)).fetchall()
-        return [Step(*row) for row in rows]
+    def _steps(self, connection: sqlite3.Connection, job_id: str) -> list[Step]:
+        return self._select(connection, "job_id = ? ORDER BY step_id", job_id)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT)) as connection, connection:
-            yield connection
+    @staticmethod
+    def _select(connection: sqlite3.Connection, which: str, value: object) -> list[Step]:
+        query = f"SELECT {COLUMNS} FROM steps WHERE {which}"  # noqa: S608  # names and conditions of this file alone
+        return [Step(*row) for row in connection.execute(query, (value,)).fetchall()]
 
 
 def _job(steps: Sequence[Step]) -> Job:

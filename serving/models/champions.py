@@ -60,6 +60,7 @@ class Champions:
         self._attempt = attempt
         self._now = now
         self._on_swap: list[OnSwap] = []
+        self._on_refusal: list[OnSwap] = []
         self._serving: dict[Key, PublishedModel] = {}
         self._refused: dict[Key, Refusal] = {}
         self.has_looked = False
@@ -93,6 +94,10 @@ class Champions:
     def on_swap(self, tell: OnSwap) -> None:
         """Have `tell` called with ticker and horizon whenever a model has taken over or was withdrawn."""
         self._on_swap.append(tell)
+
+    def on_refusal(self, tell: OnSwap) -> None:
+        """Have `tell` called with ticker and horizon whenever a published model turns out not to answer."""
+        self._on_refusal.append(tell)
 
     async def follow(self) -> None:
         """Look for new models until cancelled."""
@@ -170,6 +175,8 @@ class Champions:
         if known is None or (known.folder, known.reason) != (folder, reason):
             log.error("model.refused", ticker=key[0], horizon=key[1], problem=reason)
             metrics.SWAPS.labels("refused").inc()
+            for tell in self._on_refusal:
+                tell(*key)
 
     def _tell(self, key: Key) -> None:
         for tell in self._on_swap:

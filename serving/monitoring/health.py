@@ -1,8 +1,7 @@
 """What the service says about itself: its models, its health, its warm-up."""
 
 import asyncio
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from time import time
 
@@ -22,6 +21,7 @@ from serving.models.champions import Champions
 from serving.models.forest_client import ForestClient
 from serving.monitoring import retrain_reasons
 from serving.predictions.cached import CachedPredictor
+from training_queue.database import QueueUnavailable
 from training_queue.jobs import Result
 
 log = structlog.get_logger(__name__)
@@ -43,17 +43,23 @@ class Status:
         forests: ForestClient,
         accuracy: Callable[[str, int], Accuracy | None],
         last_training: Callable[[str, int], Result | None],
+        trainer_problem: Callable[[], str],
+        unpublished: Callable[[], Sequence[tuple[str, int]]],
     ) -> None:
         """Wire the parts.
 
         Args:
             accuracy: how the last served predictions of a ticker and horizon turned out.
-            last_training: what came of the last training of a ticker and horizon.
+            last_training: the outcome of the last training of a ticker and horizon.
+            unpublished: models whose champion is not published yet.
+            trainer_problem: why nothing can be trained; empty when a trainer lives or none should.
         """
         self._settings = settings
         self._forests = forests
         self._accuracy = accuracy
         self._last_training = last_training
+        self._trainer_problem = trainer_problem
+        self._unpublished = unpublished
         self._shared = shared
         self._market = market
         self._champions = champions
@@ -135,8 +141,18 @@ class Status:
             reasons.append("Redis is configured and does not answer; everything is computed in each process")
         if not await self._forests.answer():
             reasons.append(self._forests.problem)
+        if problem := self._trainer_problem():
+            reasons.append(problem)
+        reasons += await asyncio.to_thread(self._not_published)
         reasons += [f"model refused: {refusal}" for refusal in self._champions.refusals().values()]
         return Health(status="degraded" if reasons else "healthy", reasons=reasons)
+
+    def _not_published(self) -> list[str]:
+        try:
+            models = self._unpublished()
+        except QueueUnavailable as error:
+            return [f"the list of trainings cannot be read: {error}"]
+        return [f"the champion is not published yet: {ticker} at horizon {horizon}" for ticker, horizon in models]
 
     async def _warm(self, ticker: str) -> str | None:
         try:
@@ -164,8 +180,8 @@ class Status:
     async def _last(self, ticker: str, horizon: int) -> Result | None:
         try:
             return await asyncio.to_thread(self._last_training, ticker, horizon)
-        except sqlite3.Error as error:
-            log.warning("list of trainings", problem=str(error))
+        except QueueUnavailable as error:
+            log.warning("queue.unavailable", problem=str(error))
             return None
 
     def _kept_lately(self, last: Result | None, history: History | None) -> bool:

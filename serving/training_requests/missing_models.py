@@ -1,36 +1,55 @@
-"""Models that were asked for and do not exist yet."""
+"""Models that were asked for and do not exist yet, or cannot serve."""
 
 import asyncio
+from collections.abc import Callable
 from time import time
 
+import structlog
+
+from training_queue.database import QueueUnavailable
 from training_queue.jobs import ASKED, TrainingJobs
+from training_queue.publications import Publications
 from training_queue.worker_lock import WorkerLock
 
-# Seconds between two looks at the same model's jobs, and before one whose training was in vain is tried again.
-ASK_EVERY = 30.0
-AFTER_FAILURE = 3600.0
+log = structlog.get_logger(__name__)
+
+ASK_EVERY_SECONDS = 30.0
+# Before a model whose training gave none that serves is trained again.
+AFTER_FAILURE_SECONDS = 3600.0
 
 
 class WantedModels:
-    """Puts what users wait for at the head of the training queue, where a worker is there to train it."""
+    """Asks the worker for what users wait for."""
 
-    def __init__(self, jobs: TrainingJobs, worker: WorkerLock) -> None:
+    def __init__(self, jobs: TrainingJobs, publications: Publications, worker: WorkerLock) -> None:
         self._jobs = jobs
+        self._publications = publications
         self._worker = worker
         self._asked: dict[tuple[str, int], float] = {}
         self._asking: set[asyncio.Task[None]] = set()
 
     def ask(self, ticker: str, horizon: int) -> None:
-        """Note that somebody asked for this model; cheap when repeated, and never waits."""
+        """Put a model at the head of the training queue, where a worker is there; cheap when repeated, never waits."""
         now = time()
-        if now - self._asked.get((ticker, horizon), 0.0) < ASK_EVERY:
+        if now - self._asked.get((ticker, horizon), 0.0) < ASK_EVERY_SECONDS:
             return
         self._asked[ticker, horizon] = now
-        task = asyncio.create_task(asyncio.to_thread(self._add, ticker, horizon, now))
+        self._start(self._add, ticker, horizon, now)
+
+    def repair(self, ticker: str, horizon: int) -> None:
+        """Have a model whose published files do not serve published again; never waits."""
+        self._start(self._publications.request, ticker, horizon)
+
+    def _start(self, work: Callable[..., None], *arguments: object) -> None:
+        task = asyncio.create_task(asyncio.to_thread(work, *arguments))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
     def _add(self, ticker: str, horizon: int, now: float) -> None:
-        if not self._worker.held() or self._jobs.failed_since(ticker, horizon, since=now - AFTER_FAILURE):
+        if not self._worker.held():
             return
-        self._jobs.add(ticker, [horizon], ASKED)
+        try:
+            if not self._jobs.failed_since(ticker, horizon, since=now - AFTER_FAILURE_SECONDS):
+                self._jobs.add(ticker, [horizon], ASKED)
+        except QueueUnavailable as error:
+            log.warning("queue.unavailable", problem=str(error))

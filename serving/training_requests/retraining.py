@@ -1,35 +1,51 @@
-"""Training on request: into the queue, and what became of it."""
+"""Training on request: into the queue, and its outcome."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from time import time
+from time import monotonic, time
 
+import structlog
 from prometheus_client.metrics_core import GaugeMetricFamily
 
 from configuration import Settings
 from serving.contract.problems import not_found, unavailable
 from serving.contract.schemas import Retrained, RetrainStep
 from serving.contract.validation import check_horizon, check_ticker
+from training_queue.database import QueueUnavailable
 from training_queue.jobs import RETRAIN, Job, Step, TrainingJobs
 from training_queue.worker_lock import WorkerLock
 
-RETRY_AFTER = 60
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_SECONDS = 60
+QUEUE_RETRY_AFTER_SECONDS = 10
 LOOK_EVERY = 1.0
+# Seconds after the start within which the trainer beside the service may still be starting.
+TRAINER_STARTS_WITHIN = 60.0
 
 
 class Retraining:
-    """The queue of trainings as clients see it."""
+    """The queue of trainings, and the trainer, as clients see them."""
 
-    def __init__(self, settings: Settings, jobs: TrainingJobs, worker: WorkerLock) -> None:
+    def __init__(
+        self, settings: Settings, jobs: TrainingJobs, worker: WorkerLock, *, expects_trainer: bool = False
+    ) -> None:
+        """Wire the parts.
+
+        Args:
+            expects_trainer: whether this service starts a trainer, so that one should live.
+        """
         self._settings = settings
         self._jobs = jobs
         self._worker = worker
+        self._expects_trainer = expects_trainer
+        self._missed_after = monotonic() + TRAINER_STARTS_WITHIN
 
     async def ask(self, ticker: str, horizon: int | None) -> Retrained:
         """Queue the training of a ticker at `horizon`, or at all of them.
 
         Raises:
-            Problem: 422 or 404 for what cannot be asked, 503 when nobody is there to train.
+            Problem: 422 or 404 for what cannot be asked, 503 when no worker lives or the queue cannot be written.
         """
         ticker = check_ticker(ticker, self._settings)
         if horizon is not None:
@@ -38,25 +54,31 @@ class Retraining:
             raise unavailable(
                 "No worker trains here; start `python -m training work` with this STOCKS_HOME where the training"
                 " packages are installed.",
-                RETRY_AFTER,
+                RETRY_AFTER_SECONDS,
             )
         horizons = self._settings.horizons if horizon is None else (horizon,)
-        return _told(await asyncio.to_thread(self._jobs.add, ticker, horizons, RETRAIN))
+        try:
+            return _retrained(await asyncio.to_thread(self._jobs.add, ticker, horizons, RETRAIN))
+        except QueueUnavailable as error:
+            raise _queue_unavailable(error) from None
 
     async def outcome(self, job_id: str) -> Retrained:
-        """What became of a job.
+        """The job of this id as it stands.
 
         Raises:
-            Problem: 404 when there is none of this id.
+            Problem: 404 when there is none of this id, 503 when the queue cannot be read.
         """
-        job = await asyncio.to_thread(self._jobs.get, job_id)
+        try:
+            job = await asyncio.to_thread(self._jobs.get, job_id)
+        except QueueUnavailable as error:
+            raise _queue_unavailable(error) from None
         if job is None:
             raise not_found("There is no such job; those that ended more than a week ago are forgotten.")
-        return _told(job)
+        return _retrained(job)
 
     def recent(self, limit: int) -> list[Retrained]:
         """The last jobs, the newest first; reads the file of the queue."""
-        return [_told(job) for job in self._jobs.recent(limit)]
+        return [_retrained(job) for job in self._jobs.recent(limit)]
 
     def changed_at(self) -> int:
         """When any job moved on last, in nanoseconds."""
@@ -69,21 +91,41 @@ class Retraining:
             await asyncio.sleep(LOOK_EVERY)
             if changed_at == (changed_at := self._jobs.changed_at()):
                 continue
-            for step in await asyncio.to_thread(self._jobs.finished, since):
-                await ended(step)
-                since = max(since, step.finished_at or since)
+            try:
+                for step in await asyncio.to_thread(self._jobs.finished, since):
+                    await ended(step)
+                    since = max(since, step.finished_at or since)
+            except Exception:
+                log.exception("queue.look_failed")
+                changed_at = 0
+
+    def trainer_problem(self) -> str:
+        """Why nothing can be trained although this service starts a trainer; empty when one lives."""
+        if not self._expects_trainer:
+            return ""
+        if self._worker.held():
+            self._missed_after = 0.0
+            return ""
+        return "the trainer does not run; it is started again" if monotonic() > self._missed_after else ""
 
     def figures(self) -> list[GaugeMetricFamily]:
-        """How many trainings of the last week stand where, and whether a worker is there to train."""
-        family = GaugeMetricFamily("stocks_trainings", "Trainings of the last week, by status.", labels=["status"])
-        for status, count in self._jobs.outcomes().items():
-            family.add_metric([status], count)
-        alive = GaugeMetricFamily("stocks_trainer_alive", "1 while a worker of the training queue lives.")
-        alive.add_metric([], self._worker.held())
-        return [family, alive]
+        """For Prometheus: whether a trainer lives, and how many trainings of the last week have which status."""
+        alive = GaugeMetricFamily("stocks_trainer_alive", "1 while a worker of the training queue lives, else 0.")
+        alive.add_metric([], float(self._worker.held()))
+        trainings = GaugeMetricFamily("stocks_trainings", "Trainings of the last week, by status.", labels=["status"])
+        try:
+            for status, count in self._jobs.outcomes().items():
+                trainings.add_metric([status], count)
+        except QueueUnavailable as error:
+            log.warning("queue.unavailable", problem=str(error))
+        return [alive, trainings]
 
 
-def _told(job: Job) -> Retrained:
+def _queue_unavailable(error: QueueUnavailable) -> Exception:
+    return unavailable(f"The list of trainings cannot be used now: {error}", QUEUE_RETRY_AFTER_SECONDS)
+
+
+def _retrained(job: Job) -> Retrained:
     return Retrained(
         ticker=job.ticker,
         job_id=job.job_id,

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from training_queue.jobs import ASKED, MISSING, RETRAIN, Step, TrainingJobs
-from training_queue.worker_lock import WorkerLock
+from training_queue.jobs import ASKED, MISSING, MOST_ATTEMPTS, RETRAIN, Step, TrainingJobs
 
 
 @pytest.fixture
@@ -131,6 +130,19 @@ def test_what_a_dead_worker_left_is_queued_again(jobs: TrainingJobs) -> None:
     assert claimed(jobs).step_id == left.step_id
 
 
+def test_a_step_that_workers_keep_dying_of_fails(jobs: TrainingJobs) -> None:
+    jobs.add("AAPL", [1], RETRAIN)
+    for _ in range(MOST_ATTEMPTS):
+        claimed(jobs)
+        jobs.resume()
+
+    last = jobs.last("AAPL", 1)
+
+    assert jobs.claim() is None
+    assert last is not None
+    assert (last.status, last.reason) == ("failed", "the worker ended 3 times while it trained this")
+
+
 def test_a_step_that_is_put_back_lets_others_go_first(jobs: TrainingJobs) -> None:
     jobs.add("AAPL", [1], RETRAIN)
     jobs.add("MSFT", [1], RETRAIN)
@@ -157,7 +169,7 @@ def test_failures_and_ends_are_remembered(jobs: TrainingJobs) -> None:
 def test_what_ended_long_ago_is_forgotten(jobs: TrainingJobs, monkeypatch: pytest.MonkeyPatch) -> None:
     old = jobs.add("AAPL", [1], RETRAIN).job_id
     jobs.finish(claimed(jobs), "kept", "no better")
-    monkeypatch.setattr("training_queue.jobs.KEPT_FOR", -1.0)
+    monkeypatch.setattr("training_queue.jobs.SECONDS_KEPT", -1.0)
     jobs.add("MSFT", [1], RETRAIN)
     jobs.finish(claimed(jobs), "kept", "no better")
 
@@ -203,14 +215,3 @@ def test_many_workers_and_clients_never_work_a_step_twice(tmp_path: Path) -> Non
 
     assert len(seen) == len(set(seen))
     assert len(seen) + TrainingJobs(tmp_path).outcomes().get("queued", 0) == 30
-
-
-def test_there_is_one_worker_for_a_home_and_anybody_can_tell(tmp_path: Path) -> None:
-    lock = WorkerLock(tmp_path)
-    assert not lock.held()
-    held = lock.take()
-
-    assert held is not None
-    assert lock.held()
-    assert WorkerLock(tmp_path).take() is None
-    assert not WorkerLock(tmp_path / "another").held()

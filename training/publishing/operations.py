@@ -1,13 +1,15 @@
 """Operations on the register that reach the running service."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 
-from configuration import Settings
+from configuration import Settings, home
 from forecasting.card import ModelCard
 from forecasting.model_store import UnreadableModel, default_roots, newest_folder, read_published_model
 from training.errors import RegistryError
 from training.mlflow_registry.registry import Registered, Registry, Standing
 from training.publishing.publish import prepare, publish
+from training_queue.publications import Publications
 
 Model = tuple[str, int]
 
@@ -24,8 +26,9 @@ def release(registry: Registry, registered: Registered) -> str:
     """
     card, forest = prepare(registered)
     registry.keep_for_followers(card, forest)
-    registry.make_champion(card.ticker, card.horizon, registered.version)
-    return publish(card, forest)
+    with Publications(home()).under_way(card.ticker, card.horizon):
+        registry.make_champion(card.ticker, card.horizon, registered.version)
+        return publish(card, forest)
 
 
 def promote(registry: Registry, ticker: str, horizon: int, version: int) -> str:
@@ -51,13 +54,14 @@ def roll_back(registry: Registry, ticker: str, horizon: int) -> int:
     Raises:
         RegistryError: there is none, or MLflow failed.
     """
-    version = registry.roll_back(ticker, horizon)
-    publish(*prepare(registry.get(ticker, horizon, version)))
+    with Publications(home()).under_way(ticker, horizon):
+        version = registry.roll_back(ticker, horizon)
+        publish(*prepare(registry.get(ticker, horizon, version)))
     return version
 
 
 def publish_champions(settings: Settings, registry: Registry, models: Sequence[Model]) -> list[str]:
-    """Publish every champion that is not what the model store has as newest.
+    """Publish every champion that is not what the model store has, whole, as newest.
 
     Returns:
         The tags of those that were published.
@@ -92,12 +96,15 @@ def published_version(settings: Settings, ticker: str, horizon: int) -> str:
 
 
 def newest_card(settings: Settings, ticker: str, horizon: int) -> ModelCard | None:
-    """The card of the newest published model, if there is one that can be read."""
+    """The card of the newest published model, if there is one whose files are whole."""
     folder = newest_folder(default_roots(settings), ticker, horizon)
     try:
-        return read_published_model(folder).card if folder is not None else None
-    except UnreadableModel:
+        published = read_published_model(folder) if folder is not None else None
+        if published is None or sha256(published.forest.read_bytes()).hexdigest() != published.card.forest_sha256:
+            return None
+    except (UnreadableModel, OSError):
         return None
+    return published.card
 
 
 def only_with_champion(registry: Registry, models: Sequence[Model]) -> list[Model]:

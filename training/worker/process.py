@@ -6,26 +6,33 @@ when the first step waits, stay warm while more may come, and leave with their m
 
 import contextlib
 import os
-import signal
 import sys
-import threading
 import time
 from pathlib import Path
 
+import structlog
+
+from concurrency.parent_death import end_with_parent
 from training.mlflow_registry.environment import prepare_environment
+from training_queue.database import QueueUnavailable
 from training_queue.jobs import TrainingJobs
+from training_queue.publications import Publications
 from training_queue.worker_lock import WorkerLock
 
-LOOK_EVERY = 0.5
+LOOK_EVERY_SECONDS = 0.5
 # Training may wait, answers may not.
 NICENESS = 10
-LOCK_WITHIN = 2.0
-# Seconds that the service, which starts in the same moment, has the processors to itself.
-AFTER_YOU = 2.0
+LOCK_WITHIN_SECONDS = 2.0
+# Between two looks for what a dead process left behind, and at a queue that cannot be read.
+QUEUE_RETRY_SECONDS = 10.0
+# For which the service, which starts in the same moment, has the processors to itself.
+SERVICE_FIRST_SECONDS = 2.0
+
+log = structlog.get_logger(__name__)
 
 
-def work_forever(home: Path, parent: int, lock: int | None = None) -> bool:
-    """Work the queue under `home` until the process `parent` ends.
+def work_forever(home: Path, lock: int | None = None) -> bool:
+    """Work the queue under `home` until this process ends.
 
     Args:
         lock: descriptor of the worker's lock, when this process is one that already worked and began anew.
@@ -33,44 +40,62 @@ def work_forever(home: Path, parent: int, lock: int | None = None) -> bool:
     Returns:
         False, at once, when another worker does it already.
     """
-    watched = threading.Thread(target=_end_with, args=(parent,), daemon=True)
-    watched.start()
     begins = lock is None
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     lock = lock if lock is not None else _take_lock(home)
     if lock is None:
         return False
-    jobs = TrainingJobs(home)
+    jobs, publications = TrainingJobs(home), Publications(home)
     if begins:
-        jobs.resume()
-        time.sleep(AFTER_YOU)
+        _resume(jobs)
+        time.sleep(SERVICE_FIRST_SECONDS)
     else:
-        _wait_for_work(jobs)
+        _wait_for_work(jobs, publications)
     from training.worker.steps import work_until_idle  # noqa: PLC0415  # it imports what takes seconds and hundreds of MB
 
-    work_until_idle(jobs, add_missing=begins)
-    _begin_anew(parent, lock)
+    work_until_idle(jobs, publications, add_missing=begins)
+    _begin_anew(lock)
     return True
 
 
-def _wait_for_work(jobs: TrainingJobs) -> None:
+def _resume(jobs: TrainingJobs) -> None:
     while True:
-        changed_at = jobs.changed_at()
-        if jobs.waiting():
+        try:
+            jobs.resume()
+        except QueueUnavailable as error:
+            log.error("queue.unavailable", problem=str(error))  # noqa: TRY400  # the reason is all there is to say
+            time.sleep(QUEUE_RETRY_SECONDS)
+        else:
             return
-        while jobs.changed_at() == changed_at:
-            time.sleep(LOOK_EVERY)
 
 
-def _begin_anew(parent: int, lock: int) -> None:
+def _wait_for_work(jobs: TrainingJobs, publications: Publications) -> None:
+    while True:
+        changed_at, looked_at = jobs.changed_at(), time.monotonic()
+        if _has_work(jobs, publications):
+            return
+        while jobs.changed_at() == changed_at and time.monotonic() - looked_at < QUEUE_RETRY_SECONDS:
+            time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _has_work(jobs: TrainingJobs, publications: Publications) -> bool:
+    try:
+        return jobs.waiting() or bool(publications.left_behind())
+    except QueueUnavailable as error:
+        log.error("queue.unavailable", problem=str(error))  # noqa: TRY400  # the reason is all there is to say
+        return False
+
+
+def _begin_anew(lock: int) -> None:
+    """Replace this process by a new one that holds the same lock and has imported nothing yet."""
     os.set_inheritable(lock, True)
-    command = [sys.executable, "-m", "training.worker.process", str(parent), str(lock)]
+    command = [sys.executable, "-m", "training.worker.process", str(lock)]
     os.execv(sys.executable, command)  # noqa: S606  # this very program
 
 
 def _take_lock(home: Path) -> int | None:
     """Patient for a moment: whoever looks whether a worker lives holds the lock for a few microseconds."""
-    until = time.monotonic() + LOCK_WITHIN
+    until = time.monotonic() + LOCK_WITHIN_SECONDS
     while True:
         lock = WorkerLock(home).take()
         if lock is not None or time.monotonic() > until:
@@ -78,19 +103,13 @@ def _take_lock(home: Path) -> int | None:
         time.sleep(0.05)
 
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(LOOK_EVERY)
-    os._exit(0)
-
-
 def main() -> None:
-    """`python -m training.worker.process PARENT [LOCK]`, as the service starts it and as it starts itself."""
+    """`python -m training.worker.process [LOCK]`, as the service starts it and as it starts itself."""
+    end_with_parent()
     prepare_environment()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal; the end of the parent is the sign
-    lock = int(sys.argv[2]) if len(sys.argv) > 2 else None  # noqa: PLR2004  # the program's name, PARENT and LOCK
+    lock = int(sys.argv[1]) if len(sys.argv) > 1 else None
     with contextlib.suppress(KeyboardInterrupt):
-        work_forever(Path(os.environ["STOCKS_HOME"]), int(sys.argv[1]), lock)
+        work_forever(Path(os.environ["STOCKS_HOME"]), lock)
 
 
 if __name__ == "__main__":

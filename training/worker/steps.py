@@ -14,6 +14,7 @@ from market.errors import MarketError
 from market.market import Market
 from training.worker.ticker_lock import alone
 from training_queue.jobs import MISSING, RETRAIN, Step, TrainingJobs
+from training_queue.publications import Publications
 
 log = structlog.get_logger(__name__)
 
@@ -22,10 +23,11 @@ LOOK_EVERY = 0.5
 IDLE = 60.0
 
 
-def work_until_idle(jobs: TrainingJobs, *, add_missing: bool) -> None:
-    """Work the queue until nothing was queued for a minute.
+def work_until_idle(jobs: TrainingJobs, publications: Publications, *, add_missing: bool) -> None:
+    """Publish what was left unpublished, and work the queue until nothing was queued for a minute.
 
     Args:
+        publications: those that are under way.
         add_missing: whether models that are missing are queued first, as `training.on_start` says.
     """
     settings = configuration.load()
@@ -38,6 +40,7 @@ def work_until_idle(jobs: TrainingJobs, *, add_missing: bool) -> None:
             jobs.add(ticker, [horizon], MISSING)
     idle_since = time.monotonic() if jobs.waiting() else time.monotonic() - IDLE
     while time.monotonic() - idle_since < IDLE:
+        finish_publications(settings, publications)
         step = jobs.claim()
         if step is None:
             time.sleep(LOOK_EVERY)
@@ -49,6 +52,21 @@ def work_until_idle(jobs: TrainingJobs, *, add_missing: bool) -> None:
                 jobs.requeue(step)
                 time.sleep(LOOK_EVERY)
         idle_since = time.monotonic()
+
+
+def finish_publications(settings: Settings, publications: Publications) -> None:
+    """Publish the champions of models whose publication a process that died has left behind."""
+    for ticker, horizon in publications.left_behind():
+        from training.mlflow_registry.registry import Registry  # noqa: PLC0415  # seconds of imports, seldom needed
+        from training.publishing.operations import publish_champions  # noqa: PLC0415
+
+        try:
+            tags = publish_champions(settings, Registry(settings), [(ticker, horizon)])
+        except Exception:
+            log.exception("publication.failed", ticker=ticker, horizon=horizon)
+            continue
+        publications.forget(ticker, horizon)
+        log.info("publication.finished", ticker=ticker, horizon=horizon, published=tags)
 
 
 def work(step: Step, jobs: TrainingJobs, settings: Settings) -> None:

@@ -1,4 +1,3 @@
-import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,6 +12,7 @@ from serving.contract.problems import Problem
 from serving.models.forest_client import ForestClient
 from serving.models.onnx_sessions import Output, Row
 from serving.monitoring.health import Status
+from training_queue.database import QueueUnavailable
 from training_queue.jobs import Result, TrainingJobs
 
 MakeStatus = Callable[..., Status]
@@ -33,6 +33,8 @@ def make_status(settings: Settings, parts: Any, jobs: TrainingJobs) -> MakeStatu
         shared: RedisCache | None = None,
         forests: ForestClient | None = None,
         last_training: Callable[[str, int], Result | None] | None = None,
+        trainer_problem: str = "",
+        unpublished: Sequence[tuple[str, int]] = (),
     ) -> Status:
         return Status(
             settings,
@@ -43,6 +45,8 @@ def make_status(settings: Settings, parts: Any, jobs: TrainingJobs) -> MakeStatu
             forests=forests or ForestClient(answer, 60.0),
             accuracy=lambda _ticker, _horizon: None,
             last_training=last_training or jobs.last,
+            trainer_problem=lambda: trainer_problem,
+            unpublished=lambda: unpublished,
         )
 
     return make
@@ -149,6 +153,19 @@ async def test_forests_that_do_not_answer_degrade(make_status: MakeStatus, parts
     assert "the baseline does" in (await make_status(forests=ForestClient(gone, 60.0)).health()).reasons[0]
 
 
+async def test_a_dead_trainer_degrades(make_status: MakeStatus) -> None:
+    health = await make_status(trainer_problem="the trainer does not run; it is started again").health()
+
+    assert health.status == "degraded"
+    assert health.reasons == ["the trainer does not run; it is started again"]
+
+
+async def test_a_champion_that_is_not_published_degrades(make_status: MakeStatus) -> None:
+    health = await make_status(unpublished=[("AAPL", 5)]).health()
+
+    assert health.reasons == ["the champion is not published yet: AAPL at horizon 5"]
+
+
 async def test_a_refused_model_degrades_and_says_why(make_status: MakeStatus, parts: Any, publish: Any) -> None:
     publish("AAPL", corrupt=True)
     await parts.champions.look()
@@ -227,7 +244,7 @@ async def test_a_candidate_behind_a_model_that_serves_is_told_and_recommends_not
 
 async def test_a_list_of_trainings_that_cannot_be_read_costs_only_what_it_says(make_status: MakeStatus) -> None:
     def locked(_ticker: str, _horizon: int) -> Result | None:
-        raise sqlite3.OperationalError("database is locked")
+        raise QueueUnavailable("jobs.sqlite: database is locked")
 
     assert (await make_status(last_training=locked).model("AAPL", 1)).last_training is None
 

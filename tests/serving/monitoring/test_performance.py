@@ -1,6 +1,7 @@
 """What is counted, and what the figures make of it."""
 
 import asyncio
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 
+from configuration import ROOT
 from serving.monitoring import window
 from serving.monitoring.process_memory import MemoryUse, memory_mb
 from serving.monitoring.reports import PerformanceReports
@@ -16,7 +18,7 @@ from serving.monitoring.track_record import TrackRecord
 from serving.monitoring.window import Counts, Performance, Timing, read_counts
 from serving.telemetry import metrics
 from serving.telemetry.metrics import BUCKETS
-from serving.training_requests.trainer_process import start_trainer
+from serving.training_requests.trainer_process import COMMAND
 from tests.serving.running import wait_until
 
 SECONDS = st.floats(min_value=0.0001, max_value=9.9)
@@ -172,7 +174,7 @@ def test_a_trainer_beside_this_process_is_told_apart(tmp_path: Path, monkeypatch
     assert memory_mb().trainer == 0
     monkeypatch.setenv("STOCKS_HOME", str(tmp_path))
     monkeypatch.setenv("STOCKS_TRAINING__ON_START", "false")
-    with start_trainer() as trainer:
+    with subprocess.Popen(COMMAND, cwd=ROOT) as trainer:
         wait_until(lambda: memory_mb().trainer > 5, 300, "it is seen")
         trainer.kill()
 

@@ -1,4 +1,5 @@
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -70,19 +71,53 @@ async def test_every_end_is_told_once(
     lock.take()
     queue = Retraining(settings, jobs, lock)
     ended: list[str] = []
+    told = asyncio.Event()
 
     async def note(step: Step) -> None:
         ended.append(step.ticker)
+        told.set()
 
     following = asyncio.create_task(queue.follow(note))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)
     await queue.ask("AAPL", 1)
     step = jobs.claim()
     assert step is not None
     jobs.finish(step, "promoted", "version 2")
-    await asyncio.sleep(0.2)
+    await asyncio.wait_for(told.wait(), 60)
+    await asyncio.sleep(0.05)
     following.cancel()
 
     assert ended == ["AAPL"]
-    (family,) = queue.figures()
-    assert [(sample.labels["status"], sample.value) for sample in family.samples] == [("promoted", 1)]
+    _, trainings = queue.figures()
+    assert [(sample.labels["status"], sample.value) for sample in trainings.samples] == [("promoted", 1)]
+
+
+async def test_a_queue_that_cannot_be_used_is_503_with_the_reason_and_spoils_no_metrics(
+    settings: Settings, jobs: TrainingJobs, lock: WorkerLock, tmp_path: Path
+) -> None:
+    lock.take()
+    (tmp_path / "jobs" / "jobs.sqlite").mkdir()
+    queue = Retraining(settings, jobs, lock)
+
+    with pytest.raises(Problem, match=r"jobs\.sqlite") as caught:
+        await queue.ask("AAPL", 1)
+
+    assert caught.value.status == 503
+    alive, trainings = queue.figures()
+    assert [sample.value for sample in alive.samples] == [1]
+    assert not trainings.samples
+
+
+def test_a_trainer_that_should_live_and_does_not_is_a_problem(
+    settings: Settings, jobs: TrainingJobs, lock: WorkerLock
+) -> None:
+    queue = Retraining(settings, jobs, lock, expects_trainer=True)
+    starting = queue.trainer_problem()
+    held = lock.take()
+    alive = queue.trainer_problem()
+    assert held is not None
+    os.close(held)
+
+    assert (starting, alive) == ("", "")
+    assert queue.trainer_problem() == "the trainer does not run; it is started again"
+    assert Retraining(settings, jobs, lock).trainer_problem() == ""

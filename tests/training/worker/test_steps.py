@@ -1,7 +1,6 @@
 """What the worker makes of a step: real prices that are invented, a real MLflow store, a real list of trainings."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -121,7 +120,7 @@ def test_the_log_of_a_worker_is_ours_alone_and_tells_what_it_does(tmp_path: Path
     jobs = TrainingJobs(tmp_path)
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "training.worker.process", str(os.getpid())],
+            [sys.executable, "-m", "training.worker.process"],
             cwd=ROOT,
             env=environment(tmp_path, **given),
             stdout=log,

@@ -1,0 +1,70 @@
+"""Models whose champion is not yet known to be published.
+
+A promotion is two steps in two systems: MLflow's alias moves, then the model store gets the files. What is noted here
+before the first and removed after the second tells a worker what a process that died between them left unpublished.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import time
+
+import structlog
+
+from training_queue.database import QueueDatabase, QueueUnavailable
+
+log = structlog.get_logger(__name__)
+
+# Seconds after which a publication that is under way counts as left behind; it takes one or two.
+LEFT_BEHIND_AFTER = 30.0
+
+Model = tuple[str, int]
+
+
+class Publications:
+    """Publications under way, by ticker and horizon, for all processes that share a STOCKS_HOME."""
+
+    def __init__(self, home: Path) -> None:
+        self._database = QueueDatabase(home)
+
+    @contextmanager
+    def under_way(self, ticker: str, horizon: int) -> Iterator[None]:
+        """Note a publication while the block runs; when the block fails or the process dies the note stays.
+
+        A queue that cannot be written prevents no publication.
+        """
+        self._note(ticker, horizon, time())
+        yield
+        self.forget(ticker, horizon)
+
+    def request(self, ticker: str, horizon: int) -> None:
+        """Ask the worker to see to it that the champion is published whole: what is there cannot serve."""
+        self._note(ticker, horizon, 0.0)
+
+    def forget(self, ticker: str, horizon: int) -> None:
+        """Strike a model that is published off the list."""
+        self._write("DELETE FROM publications WHERE ticker = ? AND horizon = ?", ticker, horizon)
+
+    def left_behind(self) -> list[Model]:
+        """Models whose publication began a while ago and did not end.
+
+        Raises:
+            QueueUnavailable: the list cannot be read.
+        """
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                "SELECT ticker, horizon FROM publications WHERE begun_at < ? ORDER BY begun_at",
+                (time() - LEFT_BEHIND_AFTER,),
+            ).fetchall()
+        return [(ticker, horizon) for ticker, horizon in found]
+
+    def _note(self, ticker: str, horizon: int, begun_at: float) -> None:
+        insert = "INSERT OR REPLACE INTO publications (ticker, horizon, begun_at) VALUES (?, ?, ?)"
+        self._write(insert, ticker, horizon, begun_at)
+
+    def _write(self, statement: str, *values: object) -> None:
+        try:
+            with self._database.transaction() as connection:
+                connection.execute(statement, values)
+        except QueueUnavailable as error:
+            log.warning("publication.not_noted", model=values[:2], problem=str(error))
