@@ -19,10 +19,12 @@ from serving.models.champions import Champions
 from serving.models.forest_client import Call, ForestClient
 from serving.models.onnx_sessions import OnnxSessions, Output, Row
 from serving.models.open_inference import Inference
-from serving.monitoring.health import Status
+from serving.monitoring.health import HealthCheck
 from serving.monitoring.market_figures import MarketFigures
+from serving.monitoring.model_status import ModelStatuses
 from serving.monitoring.reports import PerformanceReports
 from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.warm_up import WarmUp
 from serving.monitoring.window import Performance
 from serving.predictions.cached import CachedPredictor
 from serving.predictions.forecast_cache import ForecastCache
@@ -44,7 +46,9 @@ class Container:
 
     predictor: CachedPredictor
     inference: Inference
-    status: Status
+    warm_up: WarmUp
+    model_statuses: ModelStatuses
+    health_check: HealthCheck
     retraining: Retraining
     reports: PerformanceReports
     champions: Champions
@@ -112,17 +116,18 @@ class Container:
         return cls(
             predictor=predictor,
             inference=Inference(settings, champions, ask),
-            status=Status(
+            warm_up=WarmUp(settings, champions, predictor),
+            model_statuses=ModelStatuses(
+                settings, market, champions, accuracy=track_record.score, last_training=jobs.last
+            ),
+            health_check=HealthCheck(
                 settings,
                 market,
                 champions,
-                predictor=predictor,
-                shared=redis_cache,
+                redis_cache=redis_cache,
                 forests=forests,
-                accuracy=track_record.score,
-                last_training=jobs.last,
                 trainer_problem=retraining.trainer_problem,
-                unpublished=publications.left_behind,
+                unpublished=publications.unfinished,
             ),
             retraining=retraining,
             reports=PerformanceReports(settings, performance, market, track_record),
@@ -170,12 +175,12 @@ class Container:
             self.retraining.follow(self._trained),
             self.performance.watch(),
             self.market_figures.watch(),
-            self.event_sources.follow(self.status.health, self.retraining),
+            self.event_sources.follow(self.health_check.check, self.retraining),
             write_regularly(),
         ]
 
     async def _serve_models(self) -> None:
-        await self.status.warm_up()
+        await self.warm_up.run()
         # What is there now stays: the collector need not look through it again and again, and forked pages stay shared.
         gc.collect()
         gc.freeze()

@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 # Seconds after which a publication that is under way counts as left behind; it takes one or two.
 LEFT_BEHIND_AFTER = 30.0
+# In place of the time at which a publication began, where none did.
+ASKED_FOR = 0.0
 
 Model = tuple[str, int]
 
@@ -39,22 +41,33 @@ class Publications:
 
     def request(self, ticker: str, horizon: int) -> None:
         """Ask the worker to see to it that the champion is published whole: what is there cannot serve."""
-        self._note(ticker, horizon, 0.0)
+        self._note(ticker, horizon, ASKED_FOR)
 
     def forget(self, ticker: str, horizon: int) -> None:
         """Strike a model that is published off the list."""
         self._write("DELETE FROM publications WHERE ticker = ? AND horizon = ?", ticker, horizon)
 
     def left_behind(self) -> list[Model]:
-        """Models whose publication began a while ago and did not end.
+        """Models that the worker should see to: asked for, or begun a while ago and not ended.
 
         Raises:
             QueueUnavailable: the list cannot be read.
         """
+        return self._begun_after(float("-inf"))
+
+    def unfinished(self) -> list[Model]:
+        """Those of them that a process began to publish.
+
+        Raises:
+            QueueUnavailable: the list cannot be read.
+        """
+        return self._begun_after(ASKED_FOR)
+
+    def _begun_after(self, earliest: float) -> list[Model]:
         with self._database.transaction() as connection:
             found = connection.execute(
-                "SELECT ticker, horizon FROM publications WHERE begun_at < ? ORDER BY begun_at",
-                (time() - LEFT_BEHIND_AFTER,),
+                "SELECT ticker, horizon FROM publications WHERE begun_at > ? AND begun_at < ? ORDER BY begun_at",
+                (earliest, time() - LEFT_BEHIND_AFTER),
             ).fetchall()
         return [(ticker, horizon) for ticker, horizon in found]
 

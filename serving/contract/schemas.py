@@ -245,10 +245,14 @@ class PerformanceSummary(Body):
     status: Literal["optimal", "degraded", "critical"]
 
 
+PriceKind = Literal["real", "stale", "simulated"]
+
+
 class Health(Body):
     """The answer of GET /health."""
 
     status: Literal["healthy", "degraded"]
+    prices: PriceKind
     reasons: list[str]
 
 

@@ -1,7 +1,6 @@
 """Where events come from: predictions and models as they change, trainings and health by looking."""
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from pydantic_core import to_json
 
 from serving.contract.schemas import Health, Prediction, Retrained
 from serving.events.board import Event, EventBoard
+from training_queue.database import QueueUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ class EventSources:
     async def _tell_jobs(self, trainings: Trainings) -> None:
         try:
             jobs = await asyncio.to_thread(trainings.recent, JOBS)
-        except sqlite3.Error as error:
+        except QueueUnavailable as error:
             log.warning("events.failed", source="jobs", problem=str(error))
             return
         for job in reversed(jobs):

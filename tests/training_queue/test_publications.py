@@ -15,7 +15,7 @@ def test_a_publication_is_on_the_list_until_it_ends(tmp_path: Path) -> None:
     publications = Publications(tmp_path)
 
     with publications.under_way("AAPL", 5):
-        assert Publications(tmp_path).left_behind() == [("AAPL", 5)]
+        assert Publications(tmp_path).left_behind() == Publications(tmp_path).unfinished() == [("AAPL", 5)]
 
     assert publications.left_behind() == []
 
@@ -45,6 +45,7 @@ def test_one_that_is_asked_for_is_due_at_once(tmp_path: Path) -> None:
     publications.request("AAPL", 1)
 
     assert publications.left_behind() == [("AAPL", 1)]
+    assert publications.unfinished() == []
 
 
 def test_a_list_that_cannot_be_written_prevents_no_publication(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/model", tags=["models"])
 @router.get("/status/{ticker}", responses=STATUS_PROBLEMS)
 async def model_status(ticker: str, container: Parts, horizon: Horizon = 1) -> ModelStatus:
     """The model of a ticker, its scores, and whether it should be trained again."""
-    return await container.status.model(ticker, horizon)
+    return await container.model_statuses.of(ticker, horizon)
 
 
 @router.post("/retrain/{ticker}", status_code=202, responses=RETRAIN_PROBLEMS, dependencies=[Depends(check_permission)])

@@ -24,13 +24,13 @@ async def tickers(settings: Configured) -> list[TickerInformation]:
 @router.get("/health")
 async def health(container: Parts) -> Health:
     """Healthy, or degraded with reasons; an answer with status 200 either way."""
-    return await container.status.health()
+    return await container.health_check.check()
 
 
 @router.get("/warmup/status")
 async def warm_up_status(container: Parts) -> WarmUpStatus:
     """How far the warm-up after the start is."""
-    return container.status.warm_up_status()
+    return container.warm_up.status()
 
 
 @router.get("/performance/metrics")

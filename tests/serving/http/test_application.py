@@ -44,7 +44,7 @@ def running(make_settings: Callable[..., Settings], sessions: Sessions, tmp_path
         container = Container.open(settings, embedded_forests(settings))
         entrance = make_entrance(no_bentoml, settings, lambda: container)
         async with container.running():
-            while container.status.warm_up_status().completed_at is None:  # noqa: ASYNC110  # as a client would
+            while container.warm_up.status().completed_at is None:  # noqa: ASYNC110  # as a client would
                 await asyncio.sleep(0.01)
             transport = httpx.ASGITransport(entrance, client=("127.0.0.1", 4711))
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
