@@ -51,10 +51,10 @@ class MicroBatcher(Generic[Question, Answer]):
     async def _send(self) -> None:
         while self._waiting:
             carried, self._waiting = self._waiting[:LARGEST_CALL], self._waiting[LARGEST_CALL:]
-            if self._observe is not None:
-                self._observe(len(carried), perf_counter() - carried[0][2])
             futures = [future for _, future, _ in carried]
             try:
+                if self._observe is not None:
+                    self._observe(len(carried), perf_counter() - carried[0][2])
                 answers = await self._ask([question for question, _, _ in carried])
             except Exception as error:  # noqa: BLE001  # it is handed to everyone who waits
                 _settle(futures, [error] * len(carried))

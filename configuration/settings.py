@@ -205,6 +205,7 @@ class Serving(Section):
     memory_alert_mb: PositiveFloat
     max_streams: PositiveInt
     raw_prices: bool
+    track_record_months: PositiveInt
     log_level: Literal["debug", "info", "warning", "error"]
 
 

@@ -60,6 +60,7 @@ class Container:
     track_record: TrackRecord
     events: EventBoard
     event_sources: EventSources
+    tickers: tuple[str, ...]
 
     @classmethod
     def open(cls, settings: Settings, call: Call) -> Self:
@@ -99,7 +100,7 @@ class Container:
         champions = Champions(default_roots(settings), keys, attempt)
         events = EventBoard(settings.serving.max_streams)
         event_sources = EventSources(events)
-        track_record, performance = TrackRecord(settings.home), Performance()
+        track_record, performance = TrackRecord(settings.home, settings.serving.track_record_months), Performance()
         forecasts = ForecastCache(redis_cache, settings.cache.prediction_ttl)
         predictor = CachedPredictor(
             settings,
@@ -140,6 +141,7 @@ class Container:
             track_record=track_record,
             events=events,
             event_sources=event_sources,
+            tickers=settings.tickers,
         )
 
     @asynccontextmanager
@@ -177,6 +179,7 @@ class Container:
             self.market_figures.watch(),
             self.event_sources.follow(self.health_check.check, self.retraining),
             write_regularly(),
+            self.track_record.follow(self.market, self.tickers),
         ]
 
     async def _serve_models(self) -> None:

@@ -10,7 +10,8 @@ from market.reports.dates import ReportDates, Timing
 from serving.contract.details import OutcomeAnswer, OutcomesAnswer
 from serving.contract.validation import check_horizon, check_ticker
 from serving.details.bars import history_of
-from serving.monitoring.track_record import Noted, TrackRecord
+from serving.monitoring.prediction_log import Noted
+from serving.monitoring.track_record import TrackRecord
 
 MOST_FORECASTS = 250
 

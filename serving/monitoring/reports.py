@@ -3,16 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from time import monotonic
 from typing import Literal
 
 from prometheus_client.metrics_core import GaugeMetricFamily
 
 from configuration import Settings
-from market.errors import MarketError
 from market.market import Market
 from serving.contract.schemas import (
-    Accuracy,
     ApiSummary,
     CacheFigures,
     MemoryFigures,
@@ -33,8 +30,6 @@ HITS = ("memory", "redis", "prediction", "stale")
 MISS = "miss"
 # Predictions below which a hit rate says nothing.
 ENOUGH = 20
-# Seconds between two joins of predictions with their outcomes.
-JOIN_EVERY = 300.0
 
 State = Literal["optimal", "degraded", "critical"]
 
@@ -42,12 +37,11 @@ State = Literal["optimal", "degraded", "critical"]
 class PerformanceReports:
     """Answers of /performance/* and what /metrics reads when it is asked."""
 
-    def __init__(self, settings: Settings, performance: Performance, market: Market, record: TrackRecord) -> None:
+    def __init__(self, settings: Settings, performance: Performance, market: Market, track_record: TrackRecord) -> None:
         self._settings = settings
         self._performance = performance
         self._market = market
-        self._record = record
-        self._accuracy: tuple[float, dict[str, dict[int, Accuracy]]] = (float("-inf"), {})
+        self._track_record = track_record
 
     async def metrics(self) -> PerformanceMetrics:
         """Everything, in detail."""
@@ -62,7 +56,7 @@ class PerformanceReports:
                 avg_time=predictions.mean,
                 p95_time=predictions.quantile(0.95),
                 predictions_under_100ms=predictions.within(FAST),
-                accuracy=await self._accuracy_now(),
+                accuracy=self._track_record.scores(),
             ),
             provider_usage={name: ProviderFigures(**used) for name, used in (await self._market.usage()).items()},
         )
@@ -110,22 +104,6 @@ class PerformanceReports:
         slow = api.p95_response_time > limits.p95_seconds
         cold = cache.hits + cache.misses >= ENOUGH and cache.hit_rate < limits.hit_rate
         return "degraded" if slow or cold or memory > self._settings.serving.memory_alert_mb else "optimal"
-
-    async def _accuracy_now(self) -> dict[str, dict[int, Accuracy]]:
-        joined_at, known = self._accuracy
-        if monotonic() - joined_at < JOIN_EVERY:
-            return known
-        bars = {}
-        for ticker in self._settings.tickers:
-            try:
-                bars[ticker] = (await self._market.history(ticker)).bars
-            except MarketError:
-                continue
-        found: dict[str, dict[int, Accuracy]] = {}
-        for (ticker, horizon), score in (await asyncio.to_thread(self._record.join, bars)).items():
-            found.setdefault(ticker, {})[horizon] = score
-        self._accuracy = (monotonic(), found)
-        return found
 
 
 def _by_route(counts: Counts) -> Iterator[tuple[str, RequestFigures]]:

@@ -1,10 +1,10 @@
-"""What was predicted, and how it turned out once the target session had closed."""
+"""Scores of the served predictions once their target session has closed."""
 
-import json
+import asyncio
+import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from datetime import date
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,91 +12,93 @@ import structlog
 from prometheus_client.metrics_core import GaugeMetricFamily
 
 from market.bars import Bars
+from market.errors import MarketError
+from market.market import Market
 from serving.contract.schemas import Accuracy, Prediction
+from serving.monitoring.prediction_log import Noted, PredictionLog
 
 log = structlog.get_logger(__name__)
 
 # Outcomes that a rolling score looks back over: a quarter of sessions.
 ROLLING = 60
+# Sessions whose predictions are held in memory, the newest of each ticker and horizon.
+SESSIONS_HELD = 300
+# Calendar days that hold as many sessions, holidays included.
+LOOK_BACK_DAYS = SESSIONS_HELD * 7 // 5 + 21
+WRITE_EVERY_SECONDS = 5.0
+# Between two looks at which predictions have come due.
+SCORE_EVERY_SECONDS = 300.0
+# Predictions that wait for a disk that takes them; the oldest are given up first.
+MOST_PENDING = 10_000
 
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """A served prediction, as returns from the close of `made_on`."""
-
-    ticker: str
-    horizon: int
-    made_on: str
-    target_on: str
-    type: str
-    version: int | None
-    simulated: bool
-    median: float
-    lower: float
-    upper: float
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What makes it one prediction, however often and by however many workers it was served."""
-        return self.ticker, self.horizon, self.made_on, self.type, self.version, self.simulated
+Key = tuple[str, int]
 
 
 class TrackRecord:
-    """Predictions in JSON lines, one file a month, which any number of workers append to."""
+    """Notes the first prediction of each session and source, and scores the last ROLLING of each ticker and horizon."""
 
-    def __init__(self, home: Path) -> None:
-        self._folder = home / "served"
-        self._known: set[tuple[object, ...]] = set()
-        self._scores: dict[tuple[str, int], Accuracy] = {}
+    def __init__(self, home: Path, months_kept: int = 60) -> None:
+        """Keep predictions under `home`, those of the last `months_kept` months."""
+        self._log = PredictionLog(home)
+        self._months_kept = months_kept
+        self._noted_for: dict[tuple[object, ...], str] = {}
+        self._pending: list[Noted] = []
+        self._recent: dict[Key, dict[str, Noted]] = defaultdict(dict)
+        self._scores: dict[Key, Accuracy] = {}
+        self._lock = threading.Lock()
 
     def note(self, prediction: Prediction) -> None:
-        """Write a prediction down the first time it is made; a provisional one is not the session's last word."""
+        """Remember a prediction the first time it is made; a provisional one is not the session's last word.
+
+        It is written to disk by the next `write`.
+        """
         if prediction.data.provisional:
             return
         noted = _noted(prediction)
-        if noted.key in self._known:
-            return
-        self._known.add(noted.key)
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with (self._folder / f"{noted.made_on[:7]}.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(noted)) + "\n")
-        except OSError as error:
-            log.warning("not noted", ticker=noted.ticker, problem=str(error))
+        if self._noted_for.get(noted.source, "") < noted.made_on:
+            self._noted_for[noted.source] = noted.made_on
+            self._pending.append(noted)
 
-    def join(self, bars: Mapping[str, Bars]) -> dict[tuple[str, int], Accuracy]:
-        """Rolling scores by ticker and horizon of the predictions whose target session is among `bars`."""
-        found = defaultdict(list)
-        for noted in self._last_words(bars):
-            actual = _return(bars[noted.ticker], noted.made_on, noted.target_on)
-            if actual is not None:
-                found[noted.ticker, noted.horizon].append((noted, actual))
-        self._scores = {key: _score(pairs[-ROLLING:]) for key, pairs in found.items()}
-        return self._scores
+    def write(self) -> None:
+        """Write what was noted; what the disk does not take is tried again with the next call."""
+        with self._lock:
+            waiting = self._pending[:]
+            try:
+                self._log.append(waiting)
+            except OSError as error:
+                del self._pending[:-MOST_PENDING]
+                log.warning("predictions.not_written", waiting=len(waiting), problem=error.strerror)
+                return
+            del self._pending[: len(waiting)]
+
+    def score_due(self, bars: Mapping[str, Bars]) -> None:
+        """Score the predictions whose target session is among `bars`, of all workers."""
+        with self._lock:
+            self._log.remove_before(_month(datetime.now(UTC).date() - timedelta(days=31 * self._months_kept)))
+            self._take_in(bars.values())
+            found = {key: self._due(bars[key[0]], key[1]) for key in self._recent if key[0] in bars}
+        self._scores = {key: _score(pairs[-ROLLING:]) for key, pairs in found.items() if pairs}
 
     def outcomes(self, bars: Bars, horizon: int) -> list[tuple[Noted, float | None]]:
-        """Each session's prediction of the ticker of `bars`, with the return that came; None until it is known."""
-        return [
-            (noted, _return(bars, noted.made_on, noted.target_on))
-            for noted in self._last_words({bars.ticker: bars})
-            if noted.horizon == horizon
-        ]
-
-    def _last_words(self, bars: Mapping[str, Bars]) -> Iterable[Noted]:
-        """One prediction for each ticker, horizon and session: the newest model's, else the baseline's."""
-        chosen: dict[tuple[object, ...], Noted] = {}
-        for noted in self._read():
-            if noted.ticker in bars and bars[noted.ticker].simulated == noted.simulated:
-                key = noted.ticker, noted.horizon, noted.made_on
-                chosen[key] = max(chosen.get(key, noted), noted, key=lambda one: one.version or 0)
-        return chosen.values()
+        """The last sessions' predictions of the ticker of `bars`, each with its return, None until that is known."""
+        self.write()
+        with self._lock:
+            self._take_in([bars])
+            return self._outcomes(bars, horizon)
 
     def score(self, ticker: str, horizon: int) -> Accuracy | None:
-        """The last rolling score of a ticker and horizon, if any of its predictions came due."""
+        """The rolling score of a ticker and horizon, if any of its predictions has come due."""
         return self._scores.get((ticker, horizon))
 
+    def scores(self) -> dict[str, dict[int, Accuracy]]:
+        """All rolling scores by ticker and horizon."""
+        found: dict[str, dict[int, Accuracy]] = {}
+        for (ticker, horizon), score in self._scores.items():
+            found.setdefault(ticker, {})[horizon] = score
+        return found
+
     def figures(self) -> list[GaugeMetricFamily]:
-        """The last scores, for Prometheus."""
+        """The rolling scores, for Prometheus."""
         coverage = GaugeMetricFamily(
             "stocks_interval_coverage", "Share of outcomes inside their interval.", labels=["ticker", "horizon"]
         )
@@ -104,17 +106,49 @@ class TrackRecord:
             coverage.add_metric([ticker, str(horizon)], score.coverage)
         return [coverage]
 
-    def _read(self) -> Iterator[Noted]:
-        seen = set()
-        for path in sorted(self._folder.glob("*.jsonl")):
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    noted = Noted(**json.loads(line))
-                except (ValueError, TypeError):
-                    continue  # a line cut off by a crash
-                if noted.key not in seen:
-                    seen.add(noted.key)
-                    yield noted
+    async def follow(self, market: Market, tickers: Iterable[str]) -> None:
+        """Write what is noted and score what has come due, in a thread, until cancelled."""
+        loop, score_at = asyncio.get_running_loop(), 0.0
+        while True:
+            try:
+                await asyncio.to_thread(self.write)
+                if loop.time() >= score_at:
+                    await asyncio.to_thread(self.score_due, await _bars(market, tickers))
+                    score_at = loop.time() + SCORE_EVERY_SECONDS
+            except Exception:
+                log.exception("track_record.failed")
+            await asyncio.sleep(WRITE_EVERY_SECONDS)
+
+    def _take_in(self, series: Iterable[Bars]) -> None:
+        """Hold one prediction for each ticker, horizon and session: the newest model's, else the baseline's."""
+        last = min((_last_session(bars) for bars in series), default=datetime.now(UTC).date())
+        for noted in self._log.read_new(_month(last - timedelta(LOOK_BACK_DAYS))):
+            recent = self._recent[noted.ticker, noted.horizon]
+            session = f"{noted.made_on} {noted.simulated}"
+            recent[session] = max(recent.get(session, noted), noted, key=lambda one: one.version or 0)
+            if len(recent) > SESSIONS_HELD:
+                del recent[min(recent)]
+
+    def _due(self, bars: Bars, horizon: int) -> list[tuple[Noted, float]]:
+        return [(noted, actual) for noted, actual in self._outcomes(bars, horizon) if actual is not None]
+
+    def _outcomes(self, bars: Bars, horizon: int) -> list[tuple[Noted, float | None]]:
+        held = sorted(self._recent.get((bars.ticker, horizon), {}).items())
+        return [
+            (noted, _return(bars, noted.made_on, noted.target_on))
+            for _, noted in held
+            if noted.simulated == bars.simulated
+        ]
+
+
+async def _bars(market: Market, tickers: Iterable[str]) -> dict[str, Bars]:
+    found = {}
+    for ticker in tickers:
+        try:
+            found[ticker] = (await market.history(ticker)).bars
+        except MarketError:
+            continue  # health says so
+    return found
 
 
 def _noted(prediction: Prediction) -> Noted:
@@ -152,3 +186,11 @@ def _score(pairs: list[tuple[Noted, float]]) -> Accuracy:
         mean_absolute_error=sum(misses) / len(pairs),
         direction_accuracy=sum(right) / len(pairs),
     )
+
+
+def _last_session(bars: Bars) -> date:
+    return date.fromisoformat(str(bars.session[-1]))
+
+
+def _month(day: date) -> str:
+    return f"{day:%Y-%m}"

@@ -1,12 +1,15 @@
 """From returns, which is what forecasts are made in, to prices, which is what clients ask for."""
 
 from datetime import date
+from math import floor, log10
 
 from forecasting.distribution import INTERVAL_LEVEL, Forecast
 from serving.contract.schemas import Interval, PricePrediction
 
 # Prices carry more digits than they trade in: most forecasts differ from the current price by less than a cent.
 PRICE_DIGITS = 4
+# Of a price below one, whose first decimals say little.
+SIGNIFICANT_DIGITS = 5
 BULLISH_FROM = 0.5
 
 
@@ -18,7 +21,7 @@ def price_prediction(forecast: Forecast, current_price: float, made_on: date, ta
     """
     is_up = forecast.probability_up >= BULLISH_FROM
     lower, target, upper = (
-        round(current_price * (1 + change), PRICE_DIGITS)
+        round(current_price * (1 + change), _decimals(current_price))
         for change in (forecast.lower, forecast.median, forecast.upper)
     )
     return PricePrediction(
@@ -31,3 +34,9 @@ def price_prediction(forecast: Forecast, current_price: float, made_on: date, ta
         made_on=made_on,
         target_on=target_on,
     )
+
+
+def _decimals(price: float) -> int:
+    """Decimals that prices near `price` are rounded to: more of them, the smaller it is."""
+    leading_zeros = -floor(log10(price)) if 0 < price < 1 else 0
+    return max(PRICE_DIGITS, SIGNIFICANT_DIGITS + leading_zeros - 1)

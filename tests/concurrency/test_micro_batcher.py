@@ -91,3 +91,20 @@ async def test_who_stops_waiting_disturbs_nobody() -> None:
     runner.gate.set()
 
     assert (await patient).values == b"2"
+
+
+async def test_an_observer_that_fails_fails_its_call_and_no_later_one() -> None:
+    failures = [RuntimeError("a bug of the observer")]
+
+    def observe(_size: int, _waited: float) -> None:
+        if failures:
+            raise failures.pop()
+
+    async def echo(questions: Sequence[int]) -> Sequence[int]:
+        return questions
+
+    batcher = MicroBatcher[int, int](echo, observe)
+    with pytest.raises(RuntimeError, match="a bug of the observer"):
+        await asyncio.wait_for(batcher.ask(1), 60)
+
+    assert await asyncio.wait_for(batcher.ask(2), 60) == 2

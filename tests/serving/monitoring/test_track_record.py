@@ -1,4 +1,6 @@
+import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -6,7 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from market.bars import Bars
+from serving.contract.schemas import Accuracy
 from serving.monitoring.track_record import ROLLING, TrackRecord
+
+
+def scored(record: TrackRecord, bars: Mapping[str, Bars]) -> dict[tuple[str, int], Accuracy]:
+    record.write()
+    record.score_due(bars)
+    return {(ticker, horizon): score for ticker, found in record.scores().items() for horizon, score in found.items()}
 
 
 async def predictions(parts: Any, make_bars: Any, count: int, horizon: int = 1) -> Any:
@@ -25,7 +35,7 @@ async def test_coverage_is_the_share_of_outcomes_inside(parts: Any, make_bars: A
     for prediction in made:
         record.note(prediction)
 
-    score = record.join({"AAPL": whole})["AAPL", 1]
+    score = scored(record, {"AAPL": whole})["AAPL", 1]
 
     inside = 0
     for prediction in made:
@@ -42,7 +52,7 @@ async def test_what_is_not_due_yet_is_not_judged(parts: Any, tmp_path: Path) -> 
     record = TrackRecord(tmp_path)
     record.note((await parts.computing.compute("AAPL", 1)).prediction)
 
-    assert record.join(parts.market.bars) == {}
+    assert scored(record, parts.market.bars) == {}
 
 
 async def test_a_prediction_counts_once_however_many_workers_served_it(
@@ -53,10 +63,11 @@ async def test_a_prediction_counts_once_however_many_workers_served_it(
     for worker in workers:
         worker.note(prediction)
         worker.note(prediction)
+        worker.write()
 
     lines = [line for path in (tmp_path / "served").iterdir() for line in path.read_text().splitlines()]
     assert len(lines) == 3
-    assert workers[0].join({"AAPL": whole})["AAPL", 1].count == 1
+    assert scored(workers[0], {"AAPL": whole})["AAPL", 1].count == 1
 
 
 async def test_of_what_was_said_of_one_session_the_newest_model_counts(
@@ -77,7 +88,7 @@ async def test_of_what_was_said_of_one_session_the_newest_model_counts(
     for prediction in (baseline, *models):
         record.note(prediction)
 
-    score = record.join({"AAPL": whole})["AAPL", 1]
+    score = scored(record, {"AAPL": whole})["AAPL", 1]
 
     assert (score.count, score.coverage) == (1, 1.0)
 
@@ -86,11 +97,12 @@ async def test_a_line_that_was_cut_off_spoils_nothing(parts: Any, make_bars: Any
     whole, (prediction,) = await predictions(parts, make_bars, 1)
     record = TrackRecord(tmp_path)
     record.note(prediction)
+    record.write()
     (path,) = (tmp_path / "served").iterdir()
     with path.open("a") as file:
         file.write('{"ticker": "AA\n[1]\n{}\n')
 
-    assert record.join({"AAPL": whole})["AAPL", 1].count == 1
+    assert scored(record, {"AAPL": whole})["AAPL", 1].count == 1
 
 
 async def test_simulated_prices_do_not_judge_real_predictions(parts: Any, make_bars: Any, tmp_path: Path) -> None:
@@ -98,13 +110,15 @@ async def test_simulated_prices_do_not_judge_real_predictions(parts: Any, make_b
     record = TrackRecord(tmp_path)
     record.note(prediction)
 
-    assert record.join({"AAPL": replace(whole, source="files")}) == {}
+    assert scored(record, {"AAPL": replace(whole, source="files")}) == {}
 
 
 async def test_a_provisional_prediction_is_not_noted(parts: Any, tmp_path: Path) -> None:
     prediction = (await parts.computing.compute("AAPL", 1)).prediction
     data = prediction.data.model_copy(update={"provisional": True})
-    TrackRecord(tmp_path).note(prediction.model_copy(update={"data": data}))
+    record = TrackRecord(tmp_path)
+    record.note(prediction.model_copy(update={"data": data}))
+    record.write()
 
     assert not (tmp_path / "served").exists()
 
@@ -115,19 +129,72 @@ async def test_scores_look_back_over_the_last_sessions_only(parts: Any, make_bar
     for prediction in made:
         record.note(prediction)
 
-    assert record.join({"AAPL": whole})["AAPL", 1].count == ROLLING
+    assert scored(record, {"AAPL": whole})["AAPL", 1].count == ROLLING
     (family,) = record.figures()
     assert [sample.labels for sample in family.samples] == [{"ticker": "AAPL", "horizon": "1"}]
 
 
-async def test_a_full_disk_costs_no_answer(parts: Any, tmp_path: Path) -> None:
+async def test_what_a_full_disk_does_not_take_is_written_when_it_does(
+    parts: Any, make_bars: Any, tmp_path: Path
+) -> None:
+    whole, (prediction,) = await predictions(parts, make_bars, 1)
     (tmp_path / "served").write_text("in the way")
+    record = TrackRecord(tmp_path)
+    record.note(prediction)
+    assert scored(record, {"AAPL": whole}) == {}
 
-    TrackRecord(tmp_path).note((await parts.computing.compute("AAPL", 1)).prediction)
+    (tmp_path / "served").unlink()
+
+    assert scored(record, {"AAPL": whole})["AAPL", 1].count == 1
+
+
+async def test_only_what_was_appended_is_read_again(parts: Any, make_bars: Any, tmp_path: Path) -> None:
+    whole, made = await predictions(parts, make_bars, 2)
+    record = TrackRecord(tmp_path)
+    record.note(made[0])
+    assert scored(record, {"AAPL": whole})["AAPL", 1].count == 1
+    (path,) = (tmp_path / "served").iterdir()
+    size = path.stat().st_size
+    path.write_bytes(b"x" * (size - 1) + b"\n")
+    record.note(made[1])
+
+    assert scored(record, {"AAPL": whole})["AAPL", 1].count == 2
+
+
+async def test_months_that_are_no_longer_kept_are_removed(parts: Any, make_bars: Any, tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served" / "2019-01.jsonl").write_text("{}\n")
+    record = TrackRecord(tmp_path, months_kept=12)
+    record.note((await parts.computing.compute("AAPL", 1)).prediction)
+
+    scored(record, {"AAPL": make_bars("AAPL")})
+
+    assert [path.stem for path in (tmp_path / "served").iterdir()] != ["2019-01"]
+    assert not (tmp_path / "served" / "2019-01.jsonl").exists()
+
+
+async def test_following_writes_and_scores_by_itself(parts: Any, make_bars: Any, tmp_path: Path) -> None:
+    whole, made = await predictions(parts, make_bars, 3)
+    parts.market.bars["AAPL"] = whole
+    record = TrackRecord(tmp_path)
+    for prediction in made:
+        record.note(prediction)
+
+    following = asyncio.create_task(record.follow(parts.market, ["AAPL", "ZZZZ"]))
+    async with asyncio.timeout(60):
+        while record.score("AAPL", 1) is None:  # noqa: ASYNC110  # nothing tells when
+            await asyncio.sleep(0.01)
+    following.cancel()
+
+    score = record.score("AAPL", 1)
+    assert score is not None
+    assert score.count == 3
 
 
 async def test_each_line_is_json_that_says_what_was_predicted(parts: Any, tmp_path: Path) -> None:
-    TrackRecord(tmp_path).note((await parts.computing.compute("AAPL", 1)).prediction)
+    record = TrackRecord(tmp_path)
+    record.note((await parts.computing.compute("AAPL", 1)).prediction)
+    record.write()
 
     (path,) = (tmp_path / "served").iterdir()
     noted = json.loads(path.read_text())
