@@ -59,7 +59,7 @@ async def next_of(subscription: Subscription) -> tuple[str, Any]:
 
 
 def healthy(**fields: Any) -> Health:
-    return Health.model_validate({"status": "healthy", "reasons": []} | fields)
+    return Health.model_validate({"status": "healthy", "prices": "real", "reasons": []} | fields)
 
 
 async def test_a_job_is_told_each_time_it_moves_on_and_only_then() -> None:
