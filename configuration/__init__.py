@@ -5,7 +5,7 @@ Nothing here has a default of its own: `configuration.yaml` beside this folder l
 
 from configuration.horizons import HORIZONS, LONGEST_HORIZON, HorizonParameters
 from configuration.loading import WELL_KNOWN, ConfigurationError, load
-from configuration.places import ROOT, anchor, bento_folder, bento_store, home
+from configuration.places import ROOT, anchor, bento_folder, bento_store, home, scratch
 from configuration.settings import (
     SHORTEST_API_KEY,
     TICKER_PATTERN,
@@ -59,4 +59,5 @@ __all__ = [
     "is_ticker",
     "load",
     "quota_window",
+    "scratch",
 ]

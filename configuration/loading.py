@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from configuration.places import ROOT
+from configuration.places import ROOT, home
 from configuration.settings import PREFIX, Settings
 
 LONGEST_SHOWN = 100  # characters of a wrong value
@@ -38,6 +38,7 @@ def load() -> Settings:
         ConfigurationError: in one line, with the key, its value and what is allowed.
     """
     _check_variables(os.environ)
+    _check_home(home())
     given = _read(ROOT / "configuration.yaml")
     if other := os.environ.get("STOCKS_CONFIGURATION"):
         given = _merge(given, _read(Path(other)))
@@ -45,6 +46,12 @@ def load() -> Settings:
         return Settings(**_merge(given, _well_known(os.environ)))
     except ValidationError as error:
         raise ConfigurationError("configuration: " + "; ".join(_explain(error))) from None
+
+
+def _check_home(folder: Path) -> None:
+    for part in (folder, *folder.parents):
+        if part.exists() and not part.is_dir():
+            raise ConfigurationError(f"STOCKS_HOME = {folder}: {part} is a file; name a folder")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,11 +1,15 @@
 """Bars and quotes of any ticker: memory, history store and provider chain behind a few calls."""
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypedDict
 
+import structlog
+
 from concurrency.process_turns import ProcessTurns
-from configuration import Settings
+from configuration import Settings, scratch
 from market.bars import SIMULATED
 from market.calendar.sessions import Sessions
 from market.clock import Clock
@@ -30,6 +34,10 @@ __all__ = ["History", "Market", "ProviderUsage"]
 
 REDIS_TIMEOUT_SECONDS = 0.5
 TURN_TIMEOUT_SECONDS = 10.0  # for which a process waits while another asks for the same
+
+log = structlog.get_logger(__name__)
+
+REMEDY = "make room, or make the folder writable, and start again; until then prices last as long as the process"
 
 
 class ProviderUsage(TypedDict):
@@ -98,7 +106,7 @@ class Market:
         sessions = Sessions.open(settings.exchange, settings.home)
         url = settings.cache.redis_url
         redis = connect(url.get_secret_value(), REDIS_TIMEOUT_SECONDS) if url else None
-        store = HistoryStore(settings.home)
+        store = _open_store(settings.home)
         resources = Resources(settings, sessions, settings.home, redis)
         return cls(
             configured_providers(resources),
@@ -192,3 +200,12 @@ class Market:
         await self._chain.close()
         if self._redis is not None:
             self._redis.close()
+
+
+def _open_store(home: Path) -> HistoryStore:
+    """The store under `home`; where that cannot be written, one that lasts as long as the process."""
+    try:
+        return HistoryStore(home)
+    except (sqlite3.OperationalError, OSError) as error:
+        log.error("history.unavailable", folder=str(home), problem=str(error), remedy=REMEDY)  # noqa: TRY400
+        return HistoryStore(scratch())

@@ -213,3 +213,11 @@ def test_what_may_hold_a_secret_is_refused_without_being_shown(
     assert "SECRET" not in str(caught.value)
     assert name.removeprefix("STOCKS_").split("__")[0] in str(caught.value).upper()
     assert "\n" not in str(caught.value)
+
+
+def test_a_home_that_is_a_file_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STOCKS_HOME", str(tmp_path / "file"))
+
+    with pytest.raises(configuration.ConfigurationError, match=r"STOCKS_HOME = .*/file: .*/file is a file; name a"):
+        configuration.load()

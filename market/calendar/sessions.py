@@ -6,6 +6,7 @@ missing or soon used up.
 
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zipfile import BadZipFile
@@ -14,6 +15,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from configuration import scratch
 from market.bars import SessionArray
 from market.errors import CalendarExhausted
 
@@ -75,7 +77,7 @@ class Sessions:
         path = home / "calendar" / f"{exchange}.npz"
         sessions = cls._read(exchange, path)
         if sessions is None:
-            _build(exchange, path)
+            path = _build_somewhere(exchange, path)
             sessions = cls._read(exchange, path)
         if sessions is None:
             raise CalendarExhausted(f"{path}: the calendar could not be read; delete the file and start again")
@@ -164,6 +166,29 @@ class Sessions:
 
 def _utc(moment: datetime) -> np.datetime64:
     return np.datetime64(int(moment.timestamp()), "s")
+
+
+def _build_somewhere(exchange: str, path: Path) -> Path:
+    """Write the file at `path`, or where the disk does not take it in memory; gives the place."""
+    try:
+        _build(exchange, path)
+    except CalendarExhausted:
+        if _takes_files(path.parent):
+            raise
+        path = scratch() / path.name
+        _build(exchange, path)
+    return path
+
+
+def _takes_files(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(2**20))
+            file.flush()
+    except OSError:
+        return False
+    return True
 
 
 def _build(exchange: str, path: Path) -> None:

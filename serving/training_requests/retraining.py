@@ -86,7 +86,7 @@ class Retraining:
 
     async def follow(self, ended: Callable[[Step], Awaitable[None]]) -> None:
         """Tell `ended` of every training that ends, until cancelled."""
-        since, changed_at = time(), 0
+        since, changed_at, problem = time(), 0, ""
         while True:
             await asyncio.sleep(LOOK_EVERY)
             if changed_at == (changed_at := self._jobs.changed_at()):
@@ -95,6 +95,11 @@ class Retraining:
                 for step in await asyncio.to_thread(self._jobs.finished, since):
                     await ended(step)
                     since = max(since, step.finished_at or since)
+                problem = ""
+            except QueueUnavailable as error:
+                if problem != (problem := str(error)):
+                    log.warning("queue.unavailable", problem=problem)
+                changed_at = 0
             except Exception:
                 log.exception("queue.look_failed")
                 changed_at = 0

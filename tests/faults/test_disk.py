@@ -1,0 +1,100 @@
+"""A disk that is full or read-only costs no answer; the service says what it cannot do."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.redis_servers import free_port
+from tests.serving.running import Service, start
+
+pytestmark = pytest.mark.slow
+
+SIZE = "4m"
+GIVEN = {"STOCKS_TICKERS": '["AAPL", "MSFT"]', "STOCKS_TRAINING__ON_START": "false"}
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk of its own."""
+    mounted = tmp_path / "disk"
+    mounted.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(mounted)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("only who may mount a small disk can fill it")
+    yield mounted
+    subprocess.run(["umount", "--lazy", str(mounted)], check=True)
+
+
+def fill(disk: Path) -> None:
+    with (disk / "filler").open("wb", buffering=0) as file:
+        while True:
+            try:
+                file.write(bytes(4096))
+            except OSError:
+                return
+
+
+def statuses(service: Service) -> set[int]:
+    """Of everything that is asked of a service, again and again."""
+    fresh = {"Cache-Control": "no-cache"}
+    with httpx.Client(base_url=service.url, timeout=60) as client:
+        asked = [
+            client.get(path, headers=fresh)
+            for _ in range(10)
+            for path in ("/predict/AAPL", "/predict/MSFT?horizon=5", "/health", "/metrics", "/readyz", "/warmup/status")
+        ]
+    return {answer.status_code for answer in asked}
+
+
+def reasons(service: Service) -> str:
+    return "; ".join(httpx.get(f"{service.url}/health", timeout=60).json()["reasons"])
+
+
+def test_a_disk_that_fills_up_while_the_service_runs_costs_no_answer(disk: Path) -> None:
+    service = start(disk, free_port(), **GIVEN)
+    try:
+        workers = service.children()
+        fill(disk)
+
+        assert statuses(service) == {200}
+        retrain = httpx.post(f"{service.url}/model/retrain/AAPL", timeout=60)
+        assert retrain.status_code == 503
+        assert "jobs.sqlite" in retrain.json()["detail"] or "No worker" in retrain.json()["detail"]
+        assert all(worker.is_running() for worker in workers if "stock_prediction" in worker.cmdline())
+
+        (disk / "filler").unlink()
+        assert statuses(service) == {200}
+    finally:
+        service.end()
+
+
+def test_a_start_on_a_full_disk_serves_and_says_why_it_is_degraded(disk: Path, tmp_path: Path) -> None:
+    (disk / "service.log").touch()
+    fill(disk)
+    log = tmp_path / "log"
+    log.mkdir()
+    service = start(log, free_port(), **GIVEN, STOCKS_HOME=str(disk / "home"), BENTOML_HOME=str(disk / "home/bentoml"))
+    try:
+        assert statuses(service) == {200}
+        assert "jobs.sqlite: database or disk is full" in reasons(service)
+        assert "history.unavailable" in service.log
+        assert "Traceback" not in service.log
+    finally:
+        service.end()
+
+
+def test_a_disk_that_turns_read_only_costs_no_answer(disk: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.mkdir()
+    service = start(log, free_port(), **GIVEN, STOCKS_HOME=str(disk), BENTOML_HOME=str(disk / "bentoml"))
+    try:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+
+        assert statuses(service) == {200}
+        assert httpx.post(f"{service.url}/model/retrain/AAPL", timeout=60).status_code == 503
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+        service.end()
