@@ -38,7 +38,9 @@ def published(service: Service, client: httpx.Client, publisher: Publisher) -> P
 
 
 def runner(service: Service) -> psutil.Process:
-    return next(child for child in service.children() if "forest_runner" in child.cmdline())
+    found = service.child("forest_runner")
+    assert found is not None
+    return found
 
 
 def answered_by(client: httpx.Client) -> str:

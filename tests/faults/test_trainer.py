@@ -26,7 +26,7 @@ def service(start_service: Callable[..., Service]) -> Service:
 
 
 def trainer(service: Service) -> psutil.Process | None:
-    return next((child for child in service.children() if "training.worker.process" in child.cmdline()), None)
+    return service.child("training.worker.process")
 
 
 def retrain(service: Service) -> Any:

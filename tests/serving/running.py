@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,14 @@ class Service:
     def children(self) -> list[psutil.Process]:
         """Its processes without the first."""
         return psutil.Process(self.process.pid).children(recursive=True)
+
+    def child(self, argument: str) -> psutil.Process | None:
+        """Its living process with `argument` on the command line, if there is one."""
+        for process in self.children():
+            with suppress(psutil.Error):  # it may end while it is looked at
+                if argument in process.cmdline():
+                    return process
+        return None
 
     def end(self) -> None:
         """Stop it as a terminal would, and what is left of it by process id."""
