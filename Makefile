@@ -19,7 +19,7 @@ COMPILE := $(RUN) requirements/as_pip.py pip compile --quiet --universal --pytho
 	--no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup page serve test test-page screenshots train ui bento image images fetch publish rollback push deploy undeploy up test-deploy test-image test-cluster bench yahoo scale lock clean
+.PHONY: help setup page serve test test-faults test-page screenshots train ui bento image images fetch publish rollback push deploy undeploy up test-deploy test-image test-cluster bench yahoo scale lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -33,6 +33,7 @@ $(CHARTS): serving/page/package-lock.json requirements/node.txt | $(VENV)/.train
 	$(RUN) -m serving.page.install
 
 serve: setup  ## BentoML on HOST:PORT, predictions at once, models training in the background
+	@[ ! -e "$(STOCKS_HOME)" ] || [ -d "$(STOCKS_HOME)" ] || { echo "STOCKS_HOME = $(STOCKS_HOME): it is a file; name a folder" >&2; exit 1; }
 	$(VENV)/bin/bentoml serve service:StockPrediction --host $(HOST) --port $(PORT)
 
 train: setup  ## the pipeline for all configured tickers and horizons
@@ -100,6 +101,10 @@ test: $(VENV)/.dev  ## lint, types and every test
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports --no-cache --no-logo
 	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 2 --cov
+
+test-faults: $(VENV)/.dev  ## what breaks, longer than `make test` has time for: a worker killed again and again
+	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest tests/faults
+	$(RUN) -m benchmarks.kills --times 10
 
 test-page: $(VENV)/.dev page  ## the page in a browser: every view, keyboard, accessibility, a service that ends and comes back
 	@test -x $(CHROMIUM) || { echo "test-page: there is no $(CHROMIUM); apt-get install chromium, or set CHROMIUM=" >&2; exit 1; }
