@@ -19,7 +19,9 @@ from training.learning import scores
 from training.learning.baselines import evaluate_baselines
 from training.learning.dataset import make_dataset
 from training.learning.evaluation import Evaluation, evaluate
+from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import walk_forward
+from training.out_of_sample import evaluation_config
 
 SESSIONS = 780
 HEADINGS = ("", "1 session", "5 sessions", "21 sessions")
@@ -37,10 +39,10 @@ class Scored:
     drift: FloatArray
 
 
-def score(bars: Bars, horizon: int, refit_every: int, seed: int) -> Scored:
+def score(bars: Bars, horizon: int, config: TrainingConfig) -> Scored:
     """Walk forward and cut to the last SESSIONS known."""
     data = make_dataset(bars, horizon)
-    whole = evaluate(data, walk_forward(data, refit_every, seed))
+    whole = evaluate(data, walk_forward(data, config))
     kept = slice(len(whole.row) - SESSIONS, None)
     model = Evaluation(*(getattr(whole, name)[kept] for name in Evaluation.__slots__))
     baselines = {name: one.known() for name, one in evaluate_baselines(bars, data, model).items()}
@@ -131,22 +133,18 @@ def rank_correlation(scored: list[Scored]) -> float:
 @click.option("--horizons", default="1,5,21", show_default=True)
 def main(bars: Path, horizons: str) -> None:
     """Print the table."""
-    training = configuration.load().training
+    config = evaluation_config(configuration.load())
     series = []
     for path in sorted(bars.glob("*.csv")):
         read = parse_csv(path.read_bytes(), path.stem, str(path))
         series.append(split_adjusted(read, read.bars.session[-1]).bars)
     work = joblib.Parallel(n_jobs=-1)
     by_horizon = {
-        horizon: list(
-            work(joblib.delayed(score)(one, horizon, training.evaluation_refit_every, training.seed) for one in series)
-        )
+        horizon: list(work(joblib.delayed(score)(one, horizon, config) for one in series))
         for horizon in (int(text) for text in horizons.split(","))
     }
     first, last = series[0].session[-SESSIONS], series[0].session[-1]
-    click.echo(
-        f"{len(series)} tickers, made on {first} to {last}, refit every {training.evaluation_refit_every} sessions\n"
-    )
+    click.echo(f"{len(series)} tickers, made on {first} to {last}, refit every {config.refit_every} sessions\n")
     click.echo(table(by_horizon))
 
 

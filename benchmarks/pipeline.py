@@ -58,7 +58,8 @@ def memory() -> float:
 
 def measure(tickers: Sequence[str], horizons: Sequence[int]) -> tuple[float, list[tuple[int, float, float]]]:
     """Seconds in all, and after each step how many models there are, seconds since the last step and MiB."""
-    from training.run import Outcome, RunRequest, run  # noqa: PLC0415  # the environment comes first
+    from training.outcome import Outcome  # noqa: PLC0415  # the environment comes first
+    from training.run import RunRequest, run  # noqa: PLC0415
 
     total = len(tickers) * len(horizons)
     marks: list[tuple[int, float, float]] = []

@@ -37,11 +37,12 @@ def load() -> Settings:
     Raises:
         ConfigurationError: in one line, with the key, its value and what is allowed.
     """
-    _check_variables(os.environ)
     _check_home(home())
-    given = _read(ROOT / "configuration.yaml")
+    given = defaults = _read(ROOT / "configuration.yaml")
     if other := os.environ.get("STOCKS_CONFIGURATION"):
         given = _merge(given, _read(Path(other)))
+    _check_variables(os.environ, given["training"]["recipes"])
+    _check_hyperparameters(given["training"]["recipes"], defaults["training"]["recipes"])
     try:
         return Settings(**_merge(given, _well_known(os.environ)))
     except ValidationError as error:
@@ -87,8 +88,10 @@ def _well_known(environ: Mapping[str, str]) -> dict[str, Any]:
     return given
 
 
-def _check_variables(environ: Mapping[str, str]) -> None:
+def _check_variables(environ: Mapping[str, str], recipes: Mapping[str, Mapping[str, Any]]) -> None:
     structured = {f"{PREFIX}{name}".upper(): form for name, form in _fields(Settings)}
+    for recipe, hyperparameters in recipes.items():
+        structured |= {f"{PREFIX}TRAINING__RECIPES__{recipe}__{name}".upper(): "plain" for name in hyperparameters}
     for name, value in environ.items():
         if not name.startswith(PREFIX) or name in RESERVED:
             continue
@@ -113,6 +116,19 @@ def _is_secret(key: str) -> bool:
     return any(word in key.lower() for word in ("key", "redis_url", "token", "password", "secret", "tracking_uri"))
 
 
+def _check_hyperparameters(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """A recipe's own file holds bounds; that it has such a hyperparameter is known without the training packages.
+
+    Raises:
+        ConfigurationError: a recipe that configuration.yaml lists has no such hyperparameter.
+    """
+    for recipe, default in defaults.items():
+        for name, value in given[recipe].items():
+            if name not in default:
+                allowed = ", ".join(default)
+                raise ConfigurationError(f"training.recipes.{recipe}.{name} = {value}: must be one of {allowed}")
+
+
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
@@ -126,7 +142,10 @@ def _fields(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, For
     for name, field in model.model_fields.items():
         kind = field.annotation
         is_group = isinstance(kind, type) and issubclass(kind, BaseModel)
-        yield before + name, "group" if is_group else "list" if get_origin(kind) is tuple else "plain"
+        yield (
+            before + name,
+            "group" if is_group or get_origin(kind) is dict else "list" if get_origin(kind) is tuple else "plain",
+        )
         if is_group:
             yield from _fields(kind, f"{before}{name}__")  # type: ignore[arg-type]  # a group is a model
 

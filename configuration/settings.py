@@ -240,6 +240,15 @@ class Training(Section):
     promotion_margin: float
     processes: NonNegativeInt
     seed: NonNegativeInt
+    recipes_tried: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_unique)]
+    recipes: dict[str, dict[str, Any]]
+
+    @model_validator(mode="after")
+    def _recipes_are_known(self) -> "Training":
+        unknown = [name for name in self.recipes_tried if name not in self.recipes]
+        if unknown:
+            raise ValueError(f"training.recipes_tried: {unknown[0]} is not among {', '.join(self.recipes)}")
+        return self
 
 
 class Settings(BaseSettings):

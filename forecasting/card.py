@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from features import NAMES, VERSION
 from features.matrix import FeatureMatrix
 from forecasting.calibration import Calibration
 from forecasting.distribution import PROBABILITIES, Forecast
@@ -24,7 +25,10 @@ class ModelCard(BaseModel):
 
     Attributes:
         simulated: whether it was trained on simulated prices; it never serves real ones, nor the other way round.
+        recipe: what trained it, a section of `training.recipes`.
+        model_type: kind of model, as answers name it.
         features: names of the inputs, in their order.
+        features_version: of the numbers behind those names; a model serves on its own version alone.
         shrinkage: share of the expected return that past residuals support, 0 to 1.
         formula: of the width from the model's outputs.
         quantiles: shape (len(PROBABILITIES),), of past residuals in units of the forecast width.
@@ -34,12 +38,15 @@ class ModelCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     ticker: str
     horizon: int
     source: str
     simulated: bool
+    recipe: str
+    model_type: str
     features: tuple[str, ...]
+    features_version: int
     run_id: str
     version: int
     trained_at: datetime
@@ -51,6 +58,11 @@ class ModelCard(BaseModel):
     bars_sha256: str = ""
     forest_sha256: str = ""
     metrics: Metrics
+
+    @property
+    def has_current_features(self) -> bool:
+        """Whether the inputs that it was trained on are those that this release computes."""
+        return (self.features, self.features_version) == (NAMES, VERSION)
 
     @model_validator(mode="after")
     def _quantiles_ascend(self) -> Self:

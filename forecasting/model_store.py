@@ -64,4 +64,4 @@ def read_published_model(folder: Path) -> PublishedModel:
         raise UnreadableModel(f"{path}: {error.strerror}; publish the model again") from None
     except ValueError as error:
         reason = " ".join(str(error).split())[:200]
-        raise UnreadableModel(f"{path}: not a model card of this release: {reason}; publish the model again") from None
+        raise UnreadableModel(f"{path}: not a model card of this release: {reason}; train the model again") from None

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,8 +22,8 @@ from training.mlflow_registry.environment import prepare_environment
 # The commands import what they need when they run: MLflow and scikit-learn take seconds, `--help` should not.
 # ruff: noqa: PLC0415
 
-# Columns of a table that is written to a file.
-WIDTH = 120
+# Bytes that every file system writes at once.
+PAGE = 4096
 
 
 class Failing(click.Group):
@@ -34,6 +35,8 @@ class Failing(click.Group):
             return super().invoke(ctx)
         except (TrainingError, MarketError, configuration.ConfigurationError) as error:
             raise click.ClickException(str(error)) from None
+        except OSError as error:
+            raise click.ClickException(f"{error.filename or 'STOCKS_HOME'}: {error.strerror or error}") from None
 
 
 @click.group(cls=Failing, help="Train, score, register, publish and roll back models.")
@@ -64,35 +67,9 @@ def train_command(tickers: list[str], horizons: list[str], engine: str, schedule
         raise click.UsageError("--engine dask and --scheduler tcp://HOST:PORT go together")
     settings = prepare()
     chosen, sessions = _tickers(tickers, settings), _horizons(horizons, settings)
-    from training.engine import Engine
-    from training.report import print_outcomes
-    from training.run import RunRequest, run
+    from training.command_train import train
 
-    left_out: list[tuple[str, int]] = []
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("Training", total=len(chosen) * len(sessions))
-
-        def leave_out(ticker: str, horizon: int) -> None:
-            left_out.append((ticker, horizon))
-            progress.advance(task)
-
-        order = RunRequest(
-            tickers=chosen,
-            horizons=sessions,
-            engine=Engine(scheduler, settings.training.processes),
-            resume=resume,
-            on_outcome=lambda _outcome: progress.advance(task),
-            on_left_out=leave_out,
-        )
-        outcomes = run(settings, order)
-    if outcomes:
-        print_outcomes(outcomes, _console())
-    if resume:
-        click.echo(f"left out {len(left_out)} of {len(chosen) * len(sessions)}: trained on the same bars before")
-    for outcome in outcomes:
-        if not outcome.promoted:
-            click.echo(f"{outcome.ticker} at horizon {outcome.horizon}: {outcome.reason}", err=True)
-    sys.exit(1 if any(outcome.failed for outcome in outcomes) else 0)
+    sys.exit(train(settings, chosen, sessions, scheduler=scheduler, resume=resume))
 
 
 @main.command(help="Write out-of-sample walk-forward forecasts of the past, one row each; trains nothing that lasts.")
@@ -113,6 +90,27 @@ def evaluate(out: Path, tickers: list[str], horizons: list[str]) -> None:
     sys.exit(1 if failures else 0)
 
 
+@main.command(help="Score recipes on the same folds, side by side; the first is what the others are compared with.")
+@click.option("--recipes", help="Comma separated; all of `training.recipes` without it.")
+@tickers_option
+@horizons_option
+def compare(recipes: str | None, tickers: list[str], horizons: list[str]) -> None:
+    """Exit status 0 only when every recipe was scored on every ticker."""
+    settings = prepare()
+    names = [name.strip() for name in recipes.split(",")] if recipes else list(settings.training.recipes)
+    chosen, sessions = _tickers(tickers, settings), _horizons(horizons, settings)
+    from training.comparison.compare import compare as compare_recipes
+    from training.report import print_comparison, standard_console
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("Comparing", total=len(names) * len(chosen) * len(sessions))
+        comparison = compare_recipes(settings, names, chosen, sessions, lambda: progress.advance(task))
+    print_comparison(comparison.lines, names[0], standard_console())
+    for reason in comparison.failures:
+        click.echo(reason, err=True)
+    sys.exit(1 if comparison.failures else 0)
+
+
 @main.command(help="Put every champion into the model store that is not what serves already.")
 def publish() -> None:
     """Exit status 0 only when every champion is published."""
@@ -128,14 +126,15 @@ def publish() -> None:
 @click.argument("ticker")
 @click.argument("version", type=int)
 @horizon_option
-def promote(ticker: str, version: int, horizon: int) -> None:
+@click.option("--force", is_flag=True, help="Also a version of simulated prices in place of one of real ones.")
+def promote(ticker: str, version: int, horizon: int, force: bool) -> None:  # noqa: FBT001
     """Exit status 0 only when it serves."""
     settings = prepare()
     (ticker,), (horizon,) = _tickers([ticker.upper()], settings), _horizons([str(horizon)], settings)
     from training.mlflow_registry.registry import Registry
     from training.publishing.operations import promote as make_champion
 
-    tag = make_champion(Registry(settings), ticker, horizon, version)
+    tag = make_champion(Registry(settings), ticker, horizon, version, force=force)
     click.echo(f"{ticker} at horizon {horizon}: version {version} is champion, published as {tag}")
 
 
@@ -169,9 +168,9 @@ def status() -> None:
     settings = prepare()
     from training.mlflow_registry.registry import Registry
     from training.publishing.operations import standings
-    from training.report import print_standings
+    from training.report import print_standings, standard_console
 
-    print_standings(standings(settings, Registry(settings), _models(settings)), _console())
+    print_standings(standings(settings, Registry(settings), _models(settings)), standard_console())
 
 
 @main.command(help="Pack the service and the champions into a bento, and export it as one file.")
@@ -202,7 +201,9 @@ def ui(port: int) -> None:
         check_answers(settings.training.tracking_uri)
         click.echo(f"MLflow runs at {without_secret(settings.training.tracking_uri)}")
         return
-    (settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
+    from training.mlflow_registry.registry import Registry
+
+    Registry(settings).prepare()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
     command += ["--default-artifact-root", (settings.home / "mlflow" / "artifacts").as_uri()]
@@ -227,7 +228,18 @@ def prepare() -> Settings:
     prepare_environment()
     settings = configuration.load()
     logs.configure("warning")
+    _check_home(settings.home)
     return settings
+
+
+def _check_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home) as file:
+            file.write(bytes(PAGE))
+    except OSError as error:
+        remedy = "name a folder that can be written, with room in it"
+        raise configuration.ConfigurationError(f"STOCKS_HOME = {home}: {error.strerror}; {remedy}") from None
 
 
 def _tickers(chosen: Sequence[str], settings: Settings, *, any_ticker: bool = False) -> list[str]:
@@ -250,10 +262,6 @@ def _horizons(texts: Sequence[str], settings: Settings) -> list[int]:
 
 def _models(settings: Settings) -> list[tuple[str, int]]:
     return [(ticker, horizon) for ticker in settings.tickers for horizon in settings.horizons]
-
-
-def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=WIDTH)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,21 @@
 """Where tickers are trained: in processes of this machine, or on a Dask cluster."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+import os
+import signal
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 import joblib
 
+from concurrency.parent_death import end_with_parent
 from training.errors import TrainingError
 
 Result = TypeVar("Result")
 
+# Seconds.
 CONNECT_TIMEOUT = 10
 
 
@@ -30,8 +35,10 @@ class Engine:
     scheduler: str | None = None
     processes: int = 0
 
-    def map(self, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
+    def map(self, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]]) -> Generator[Result, None, None]:
         """Results in the order of `calls`, each as soon as it and those before it are there.
+
+        The processes end when the generator is closed, and with this one however it ends.
 
         Raises:
             NoScheduler: there is a scheduler's address, but nobody answers.
@@ -40,7 +47,22 @@ class Engine:
             if self.scheduler:
                 stack.enter_context(_dask(self.scheduler))
             work = joblib.Parallel(n_jobs=self.processes or -1, return_as="generator", batch_size=1)
-            yield from work(joblib.delayed(function)(*call) for call in calls)
+            results = work(joblib.delayed(_in_child)(os.getpid(), function, *call) for call in calls)
+            stack.enter_context(closing(results))
+            yield from results
+
+
+def _in_child(parent: int, function: Callable[..., Result], *arguments: Any) -> Result:
+    """Call `function`; in a child of the process `parent`, which then ends with it and leaves Ctrl-C to it."""
+    if os.getppid() == parent:
+        _follow_parent()
+    return function(*arguments)
+
+
+@cache
+def _follow_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
 
 
 def _dask(scheduler: str) -> Any:

@@ -12,8 +12,10 @@ from training.errors import TrainingError
 from training.learning import forecast_file
 from training.learning.dataset import make_dataset
 from training.learning.evaluation import evaluate
+from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import walk_forward
 from training.loading import chunks, load
+from training.recipes import make_recipe
 
 
 def evaluate_to_file(
@@ -32,6 +34,7 @@ def evaluate_to_file(
         For each ticker that failed, the reason in one line; the others are in the file all the same.
     """
     sessions = Sessions.open(settings.exchange, settings.home)
+    config = evaluation_config(settings)
     engine = Engine(processes=settings.training.processes)
     failures: dict[str, str] = {}
     with replace_file(path) as file:
@@ -39,12 +42,7 @@ def evaluate_to_file(
         for chunk in chunks(tickers):
             bars, missing = load(settings, chunk)
             failures |= missing
-            training = settings.training
-            calls = [
-                (series, horizon, training.evaluation_refit_every, training.seed, sessions)
-                for series in bars.values()
-                for horizon in horizons
-            ]
+            calls = [(series, horizon, config, sessions) for series in bars.values() for horizon in horizons]
             for (series, *_), (text, reason) in zip(calls, engine.map(forecast_rows, calls), strict=True):
                 file.write(text.encode())
                 if reason:
@@ -53,11 +51,18 @@ def evaluate_to_file(
     return failures
 
 
-def forecast_rows(bars: Bars, horizon: int, refit_every: int, seed: int, sessions: Sessions) -> tuple[str, str]:
+def evaluation_config(settings: Settings) -> TrainingConfig:
+    """The first recipe that is tried, refitted as often as `training.evaluation_refit_every` says."""
+    training = settings.training
+    recipe = make_recipe(settings, training.recipes_tried[0])
+    return TrainingConfig(recipe, training.evaluation_refit_every, None, training.seed)
+
+
+def forecast_rows(bars: Bars, horizon: int, config: TrainingConfig, sessions: Sessions) -> tuple[str, str]:
     """The lines of one ticker and horizon, and the reason when there are none."""
     try:
         data = make_dataset(bars, horizon)
-        evaluation = evaluate(data, walk_forward(data, refit_every, seed))
+        evaluation = evaluate(data, walk_forward(data, config))
     except TrainingError as error:
         return "", str(error)
     return "".join(",".join(row) + "\n" for row in forecast_file.rows(data, evaluation, sessions)), ""

@@ -1,14 +1,34 @@
-"""What the pipeline tells on the terminal."""
+"""Tables on the terminal."""
 
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from training.comparison.compare import Line
 from training.mlflow_registry.registry import Standing
-from training.run import Outcome
+from training.outcome import Outcome
 
-HEADINGS = ("ticker", "horizon", "version", "skill", "error/no change", "90 % holds", "seconds", "prices", "outcome")
+# Columns of a table that is written to a file.
+WIDTH = 140
+HEADINGS = (
+    "ticker",
+    "horizon",
+    "recipe",
+    "version",
+    "skill",
+    "error/no change",
+    "90 % holds",
+    "seconds",
+    "prices",
+    "outcome",
+)
+
+
+def standard_console() -> Console:
+    """Of standard output; as wide as the terminal, or as WIDTH in a file."""
+    return Console() if sys.stdout.isatty() else Console(width=WIDTH)
 
 
 def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
@@ -20,21 +40,47 @@ def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
 
 
 def print_standings(standings: Sequence[tuple[str, int, Standing, str]], console: Console) -> None:
-    """One row for each model: ticker, horizon, where it stands, and what is published."""
-    table = Table("ticker", "horizon", "champion", "published", "newest", "decision on it", "why", title="Registry")
+    """One row for each model; the scores are those of the newest version, out of sample."""
+    headings = ("ticker", "horizon", "champion", "published", "newest", "decision on it", "skill", "90 % holds", "why")
+    table = Table(*headings, title="Registry")
     for ticker, horizon, standing, published in standings:
         champion, newest = (str(one) if one is not None else "" for one in (standing.champion, standing.newest))
-        table.add_row(ticker, str(horizon), champion, published, newest, standing.decision, standing.reason)
+        scores = (_percent(standing, "skill_over_last_252", "+.1%"), _percent(standing, "coverage", ".1%"))
+        table.add_row(ticker, str(horizon), champion, published, newest, standing.decision, *scores, standing.reason)
     console.print(table)
+
+
+def print_comparison(lines: Sequence[Line], reference: str, console: Console) -> None:
+    """One row for each recipe and horizon; gains are over the reference, with 95 % bootstrap intervals."""
+    headings = ("recipe", "horizon", "tickers", "interval score", f"gain over {reference}", "90 % holds", "CRPS")
+    table = Table(*headings, "seconds", "kB", title="Comparison")
+    for line in lines:
+        means = line.means
+        scores = (f"{means['interval_score']:.5f}", _gain(line), f"{means['coverage']:.1%}", f"{means['crps']:.5f}")
+        size = (f"{means['seconds']:.1f}", f"{means['onnx_bytes'] / 1000:.0f}")
+        table.add_row(line.recipe, str(line.horizon), str(line.tickers), *scores, *size)
+    console.print(table)
+
+
+def _gain(line: Line) -> str:
+    gain = line.gain
+    if gain is None:
+        return ""
+    return f"{gain.share:+.2%} ({gain.lower:+.2%} to {gain.upper:+.2%})" + ("" if gain.is_proven else ", unproven")
+
+
+def _percent(standing: Standing, score: str, form: str) -> str:
+    return format(float(standing.scores[score]), form) if score in standing.scores else ""
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
     if outcome.metrics is None or outcome.skill is None:
-        return outcome.ticker, str(outcome.horizon), *("",) * 6, "[red]failed"
+        return outcome.ticker, str(outcome.horizon), outcome.recipe, *("",) * 6, "[red]failed"
     metrics = outcome.metrics
     return (
         outcome.ticker,
         str(outcome.horizon),
+        outcome.recipe,
         str(outcome.version),
         f"{outcome.skill:+.1%}",
         f"{metrics.val_mae / metrics.baseline_mae:.4f}",

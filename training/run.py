@@ -1,59 +1,33 @@
-"""One execution of the pipeline over many models: train side by side, then decide, register and publish one by one."""
+"""One execution of the pipeline over many models: fit side by side, then decide, register and publish one by one."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+import numpy as np
 import structlog
 
 from configuration import Settings
-from forecasting.metrics import Metrics
 from market.bars import Bars
 from training.engine import Engine
-from training.errors import Deviation, TrainingError
-from training.learning.pipeline import Trained, TrainingConfig, attempt, recipe
+from training.errors import TrainingError
+from training.interruption import Interruption
+from training.learning.pipeline import Trained, attempt
 from training.learning.promotion import decide
+from training.learning.training_config import TrainingConfig
 from training.loading import chunks, load
 from training.mlflow_registry.registry import Registered, Registry
+from training.outcome import Outcome, best
 from training.publishing.operations import newest_card, release
-from training_queue.jobs import Status, TrainingJobs
+from training.recipes import make_recipe
+from training_queue.jobs import TrainingJobs
 
 log = structlog.get_logger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one model.
-
-    Attributes:
-        promoted: whether it serves now.
-        reason: of the decision, or of the failure.
-        version: null when it failed.
-    """
-
-    ticker: str
-    horizon: int
-    promoted: bool
-    reason: str
-    version: int | None = None
-    metrics: Metrics | None = None
-    skill: float | None = None
-    simulated: bool = False
-
-    @property
-    def failed(self) -> bool:
-        """Whether there is no new version at all."""
-        return self.version is None
-
-    @property
-    def status(self) -> Status:
-        """As the list of trainings has it."""
-        return "failed" if self.failed else "promoted" if self.promoted else "kept"
-
-    @property
-    def told(self) -> str:
-        """The reason, with the version it is about."""
-        return self.reason if self.failed else f"version {self.version}: {self.reason}"
+# Of one model: its bars, its horizon, how to train.
+Call = tuple[Bars, int, TrainingConfig]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +35,10 @@ class RunRequest:
     """What to train.
 
     Attributes:
-        resume: leave out the models that were trained on these very bars and published, or kept back with this recipe.
+        resume: leave out the models that were trained on these bars with this recipe, and published or rejected.
         on_outcome: called after each model.
         on_left_out: called with ticker and horizon of each model that is left out.
+        interruption: deferred while a finished model is recorded.
     """
 
     tickers: Sequence[str]
@@ -72,140 +47,191 @@ class RunRequest:
     resume: bool = False
     on_outcome: Callable[[Outcome], None] = lambda _outcome: None
     on_left_out: Callable[[str, int], None] = lambda _ticker, _horizon: None
+    interruption: Interruption = field(default_factory=Interruption)
 
 
-def run(settings: Settings, order: RunRequest) -> list[Outcome]:
+def run(settings: Settings, request: RunRequest) -> list[Outcome]:
     """Train, register, decide on and publish every ticker at every horizon; a failure concerns its own model alone.
 
     Raises:
         RegistryError: MLflow could not be reached at all.
         NoScheduler: the cluster could not be reached.
+        KeyboardInterrupt: SIGTERM or Ctrl-C; every model that `on_outcome` was told of is recorded.
     """
     registry, jobs = Registry(settings), TrainingJobs(settings.home)
-    outcomes = []
-    with registry.pipeline_run("pipeline", {"tickers": ",".join(order.tickers)[:5000]}):
-        for tickers in chunks(order.tickers):
-            for outcome in _chunk(settings, registry, order, tickers):
-                outcomes.append(outcome)
-                jobs.note(outcome.ticker, outcome.horizon, outcome.status, outcome.told)
-                order.on_outcome(outcome)
-        registry.summarize(_totals(outcomes))
-        if outcomes and all(outcome.failed for outcome in outcomes):
-            registry.fail([outcome.reason for outcome in outcomes])
+    outcomes: list[Outcome] = []
+    with registry.pipeline_run("pipeline", {"tickers": ",".join(request.tickers)}):
+        try:
+            for tickers in chunks(request.tickers):
+                for outcome in _outcomes(settings, registry, request, tickers):
+                    outcomes.append(outcome)
+                    jobs.note(outcome.ticker, outcome.horizon, outcome.status, outcome.versioned_reason)
+                    request.on_outcome(outcome)
+        finally:
+            registry.summarize(_totals(outcomes), _decision(outcomes))
+        _fail_if_all_failed(registry, outcomes)
     return outcomes
 
 
-def run_one(settings: Settings, ticker: str, horizon: int, asked_at: datetime | None = None) -> Outcome:
+def run_one(
+    settings: Settings,
+    ticker: str,
+    horizon: int,
+    asked_at: datetime | None = None,
+    before_promotion: Callable[[], None] = lambda: None,
+) -> Outcome:
     """The same for one model, within this process: what a retraining does.
 
     Args:
-        asked_at: when a person asked for it: bars from before are fetched anew, once for all horizons, and it is
-            trained although it was rejected on these very bars before. None: nobody did.
+        asked_at: when a person asked for it: bars from before are fetched anew, once for all horizons, and recipes are
+            tried again that were rejected on these bars. None: nobody did.
+        before_promotion: called before a champion moves; raises a TrainingError to prevent it.
     """
     bars, failures = load(settings, [ticker], asked_at)
     if ticker in failures:
         return Outcome(ticker, horizon, promoted=False, reason=failures[ticker])
-    registry = Registry(settings)
+    series, registry = bars[ticker], Registry(settings)
     try:
-        if asked_at is None and (version := _rejected_before(settings, registry, bars[ticker], horizon)):
-            return Outcome(ticker, horizon, promoted=False, reason="rejected on the same bars before", version=version)
-        with registry.pipeline_run(f"refit {ticker}-{horizon}", {"tickers": ticker}):
-            trained = attempt(bars[ticker], horizon, training_config(settings))
-            outcome = _finish(settings, registry, bars[ticker], horizon, trained)
-            if outcome.failed:
-                registry.fail([outcome.reason])
+        calls = [(series, horizon, config) for config in training_configs(settings)]
+        rejected = [] if asked_at else [one for call in calls if (one := _rejected_before(registry, call))]
+        if len(rejected) == len(calls):
+            return best(rejected)
+        with registry.pipeline_run(f"refit {ticker}-{horizon}", {"ticker": ticker, "horizon": str(horizon)}):
+            outcomes = [_finish(settings, registry, call, attempt(*call), before_promotion) for call in calls]
+            registry.summarize(_totals(outcomes), _decision(outcomes))
+            _fail_if_all_failed(registry, outcomes)
     except TrainingError as error:
         return Outcome(ticker, horizon, promoted=False, reason=str(error))
-    return outcome
+    return best(outcomes)
+
+
+def training_configs(settings: Settings) -> list[TrainingConfig]:
+    """How the configuration says to train, one for each recipe that is tried.
+
+    Raises:
+        ConfigurationError: a recipe is unknown or one of its hyperparameters out of bounds.
+    """
+    training = settings.training
+    recipes = [make_recipe(settings, name) for name in training.recipes_tried]
+    return [TrainingConfig(recipe, training.refit_every, training.tested, training.seed) for recipe in recipes]
+
+
+def _outcomes(settings: Settings, registry: Registry, request: RunRequest, tickers: Sequence[str]) -> Iterator[Outcome]:
+    bars, failures = load(settings, tickers, datetime.now(UTC))
+    for ticker, reason in failures.items():
+        yield from (Outcome(ticker, horizon, promoted=False, reason=reason) for horizon in request.horizons)
+    calls = [
+        (series, horizon, config)
+        for horizon in request.horizons
+        for series in bars.values()
+        for config in training_configs(settings)
+    ]
+    if request.resume:
+        calls = [call for call in calls if not _is_left_out(settings, registry, request, call)]
+    with closing(request.engine.map(attempt, calls)) as results:
+        for call, trained in zip(calls, results, strict=True):
+            with request.interruption.deferred():
+                yield _finish(settings, registry, call, trained)
+
+
+def _is_left_out(settings: Settings, registry: Registry, request: RunRequest, call: Call) -> bool:
+    is_done = _is_published(settings, registry, call) or _rejected_before(registry, call) is not None
+    if is_done:
+        request.on_left_out(call[0].ticker, call[1])
+    return is_done
+
+
+def _is_published(settings: Settings, registry: Registry, call: Call) -> bool:
+    bars, horizon, config = call
+    card = newest_card(settings, bars.ticker, horizon)
+    found = registry.decision_on(bars.ticker, horizon, bars.fingerprint(), config.fingerprint(horizon))
+    return card is not None and found is not None and found.decision == "promoted" and card.version >= found.version
+
+
+def _rejected_before(registry: Registry, call: Call) -> Outcome | None:
+    """The rejection of a version that was trained on these bars with this recipe, if there was one."""
+    bars, horizon, config = call
+    found = registry.decision_on(bars.ticker, horizon, bars.fingerprint(), config.fingerprint(horizon))
+    if found is None or found.decision != "rejected":
+        return None
+    reason = "rejected on the same bars before"
+    return Outcome(
+        bars.ticker, horizon, promoted=False, reason=reason, recipe=config.recipe.name, version=found.version
+    )
+
+
+def _finish(
+    settings: Settings,
+    registry: Registry,
+    call: Call,
+    trained: Trained | str,
+    before_promotion: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Register, decide, and publish what is promoted; until the last step the old champion serves."""
+    bars, horizon, config = call
+    failed = Outcome(bars.ticker, horizon, promoted=False, reason="", recipe=config.recipe.name)
+    if isinstance(trained, str):
+        return replace(failed, reason=trained)
+    try:
+        return _recorded(settings, registry, trained, before_promotion)
+    except TrainingError as error:
+        return replace(failed, reason=str(error))
+    except Exception as error:  # one model's trouble is never another's
+        log.exception("training.failed", ticker=bars.ticker, horizon=horizon)
+        return replace(failed, reason=f"{bars.ticker}: {type(error).__name__}: {error}; the log has the traceback")
+
+
+def _recorded(
+    settings: Settings, registry: Registry, trained: Trained, before_promotion: Callable[[], None]
+) -> Outcome:
+    data = trained.data
+    champion = registry.champion_candidate(data.ticker, data.horizon, simulated=data.simulated)
+    margin = settings.training.promotion_margin
+    decision = decide(trained.candidate, trained.baselines["baseline"], champion, data.horizon, margin)
+    registered = registry.record(trained)
+    registry.write_decision(data.ticker, data.horizon, registered.version, decision)
+    if decision.promoted:
+        _promote(registry, registered, before_promotion)
+    return Outcome(
+        ticker=data.ticker,
+        horizon=data.horizon,
+        promoted=decision.promoted,
+        reason=decision.reason,
+        recipe=trained.config.recipe.name,
+        version=registered.version,
+        metrics=trained.metrics,
+        scores=trained.metrics.model_dump() | dict(trained.comparison),
+        simulated=data.simulated,
+    )
+
+
+def _promote(registry: Registry, registered: Registered, before_promotion: Callable[[], None]) -> None:
+    card = registered.card
+    try:
+        before_promotion()
+    except TrainingError as error:
+        registry.overrule(card.ticker, card.horizon, registered.version, "rejected", str(error))
+        raise
+    release(registry, registered)
+
+
+def _fail_if_all_failed(registry: Registry, outcomes: Sequence[Outcome]) -> None:
+    if outcomes and all(outcome.failed for outcome in outcomes):
+        registry.fail([outcome.reason for outcome in outcomes])
+
+
+def _decision(outcomes: Sequence[Outcome]) -> str:
+    counts = Counter(outcome.decision for outcome in outcomes)
+    return ", ".join(f"{count} {decision}" for decision, count in counts.items())
 
 
 def _totals(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """What the run of the whole execution shows."""
-    skills = [outcome.skill for outcome in outcomes if outcome.skill is not None]
+    """How many models ended how, and the mean of each of their scores."""
+    scored = [outcome.scores for outcome in outcomes if outcome.scores]
+    means = {name: float(np.mean([scores[name] for scores in scored])) for name in (scored[0] if scored else ())}
     totals: dict[str, float] = {
         "models_promoted": sum(outcome.promoted for outcome in outcomes),
         "models_rejected": sum(not (outcome.promoted or outcome.failed) for outcome in outcomes),
         "models_failed": sum(outcome.failed for outcome in outcomes),
     }
-    return totals | ({"mean_skill_over_last_252": sum(skills) / len(skills)} if skills else {})
-
-
-def training_config(settings: Settings) -> TrainingConfig:
-    """How the configuration says to train."""
-    return TrainingConfig(settings.training.refit_every, settings.training.tested, settings.training.seed)
-
-
-def _chunk(settings: Settings, registry: Registry, order: RunRequest, tickers: Sequence[str]) -> Iterator[Outcome]:
-    bars, failures = load(settings, tickers, datetime.now(UTC))
-    for ticker, reason in failures.items():
-        yield from (Outcome(ticker, horizon, promoted=False, reason=reason) for horizon in order.horizons)
-    plan = training_config(settings)
-    calls = [(series, horizon, plan) for horizon in order.horizons for series in bars.values()]
-    if order.resume:
-        calls = [call for call in calls if not _is_left_out(settings, registry, order, *call[:2])]
-    results = order.engine.map(attempt, calls)
-    for (series, horizon, _), trained in zip(calls, results, strict=True):
-        try:
-            yield _finish(settings, registry, series, horizon, trained)
-        except Exception as error:  # one model's trouble is never another's
-            log.exception("training.failed", ticker=series.ticker, horizon=horizon)
-            reason = f"{series.ticker}: {type(error).__name__}: {error}; the log has the traceback"
-            yield Outcome(series.ticker, horizon, promoted=False, reason=reason)
-
-
-def _is_left_out(settings: Settings, registry: Registry, order: RunRequest, bars: Bars, horizon: int) -> bool:
-    is_done = _is_done(settings, registry, bars, horizon)
-    if is_done:
-        order.on_left_out(bars.ticker, horizon)
-    return is_done
-
-
-def _is_done(settings: Settings, registry: Registry, bars: Bars, horizon: int) -> bool:
-    card = newest_card(settings, bars.ticker, horizon)
-    if card is not None and card.bars_sha256 == bars.fingerprint():
-        return True
-    return _rejected_before(settings, registry, bars, horizon) is not None
-
-
-def _rejected_before(settings: Settings, registry: Registry, bars: Bars, horizon: int) -> int | None:
-    """The newest version, if it was rejected on these bars with this recipe."""
-    standing = registry.standing(bars.ticker, horizon)
-    same = (bars.fingerprint(), recipe(training_config(settings), horizon))
-    is_rejected = standing.decision == "rejected" and (standing.bars_sha256, standing.recipe) == same
-    return standing.newest if is_rejected else None
-
-
-def _finish(settings: Settings, registry: Registry, bars: Bars, horizon: int, trained: Trained | str) -> Outcome:
-    """Register, decide, and publish what is promoted; until the last step the old champion serves."""
-    ticker = bars.ticker
-    if isinstance(trained, str):
-        return Outcome(ticker, horizon, promoted=False, reason=trained)
-    try:
-        champion = registry.champion_candidate(ticker, horizon, simulated=bars.simulated)
-        margin = settings.training.promotion_margin
-        decision = decide(trained.candidate, trained.baselines["baseline"], champion, horizon, margin)
-        registered = registry.record(trained)
-        registry.write_decision(ticker, horizon, registered.version, decision)
-        if decision.promoted:
-            _release(registry, registered)
-    except TrainingError as error:
-        return Outcome(ticker, horizon, promoted=False, reason=str(error))
-    return Outcome(
-        ticker,
-        horizon,
-        decision.promoted,
-        decision.reason,
-        registered.version,
-        trained.metrics,
-        trained.comparison["skill_over_last_252"],
-        bars.simulated,
-    )
-
-
-def _release(registry: Registry, registered: Registered) -> None:
-    try:
-        release(registry, registered)
-    except Deviation as error:
-        card = registered.card
-        registry.overrule(card.ticker, card.horizon, registered.version, "failed", str(error))
-        raise
+    return totals | means

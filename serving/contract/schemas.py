@@ -45,7 +45,7 @@ class PricePrediction(Body):
 class ModelReference(Body):
     """What made a forecast."""
 
-    type: Literal["random_forest", "baseline"]
+    type: str = Field(description="`random_forest`, `baseline` or a newer kind of model", examples=["random_forest"])
     version: int | None
     run_id: str | None
     trained_at: Moment | None
@@ -124,7 +124,7 @@ class ModelStatus(Body):
     horizon: int
     model_loaded: bool
     service_ready: bool
-    model_type: Literal["random_forest", "baseline"]
+    model_type: str = Field(description="As `model.type` of predictions", examples=["random_forest"])
     version: int | None
     run_id: str | None
     trained_at: Moment | None

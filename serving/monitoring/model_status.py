@@ -65,7 +65,7 @@ class ModelStatuses:
             horizon=horizon,
             model_loaded=card is not None,
             service_ready=True,
-            model_type="random_forest" if serving else "baseline",
+            model_type=serving.model_type if serving else "baseline",
             version=serving.version if serving else None,
             run_id=serving.run_id if serving else None,
             trained_at=serving.trained_at if serving else None,

@@ -166,7 +166,7 @@ async def try_model(published: PublishedModel, ask: Ask) -> None:
     Raises:
         UnreadableModel: it cannot answer, or was made for other inputs.
     """
-    if published.card.features != NAMES:
+    if not published.card.has_current_features:
         raise UnreadableModel(f"{published.folder}: made for other inputs than this release computes; train it again")
     output = await ask(Row(str(published.folder), np.zeros(len(NAMES), dtype=np.float32).tobytes()))
     if output.problem:
@@ -185,7 +185,7 @@ def _unfit(published: PublishedModel | None, bars: Bars) -> str:
 def _reference(published: PublishedModel, *, extrapolating: bool) -> ModelReference:
     card = published.card
     return ModelReference(
-        type="random_forest",
+        type=published.card.model_type,
         version=card.version,
         run_id=card.run_id,
         trained_at=card.trained_at,

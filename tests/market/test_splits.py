@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from features.matrix import WARM_UP, features, features_and_level
@@ -15,7 +16,8 @@ from market.errors import InvalidBars
 from market.providers.files import Files, parse_csv
 from market.series import Adjustment, Series
 from market.splits import plausible_ratio, split_adjusted
-from training.learning.pipeline import Trained, TrainingConfig, train
+from tests.training.recipes_of_tests import quick
+from training.learning.pipeline import Trained, train
 
 NOW = np.datetime64("2024-03-11")
 
@@ -174,7 +176,7 @@ async def test_a_trained_model_predicts_the_same_from_real_bars_with_their_split
         (await make_market(Files(directory, sessions), home=tmp_path / home).history(ticker)).bars
         for directory, home in ((real_bars, "reference"), (tmp_path, "traded"))
     ]
-    trained = train(reference, horizon, TrainingConfig(refit_every=200, tested=200, seed=1))
+    trained = train(reference, horizon, quick(refit_every=200, tested=200))
     (their_outputs, theirs), (outputs, ours) = (forecasts(trained, bars) for bars in (reference, traded))
     np.testing.assert_allclose(outputs, their_outputs, rtol=1e-9)
     np.testing.assert_allclose(ours, theirs, rtol=1e-9)
@@ -187,9 +189,9 @@ async def test_a_trained_model_predicts_the_same_from_real_bars_with_their_split
 def forecasts(trained: Trained, bars: Bars) -> tuple[FloatArray, FloatArray]:
     """The model's outputs and the median, bounds and probability made of them, for each session that has all inputs."""
     inputs, level = features_and_level(bars, trained.data.horizon, len(bars) - WARM_UP)
-    outputs = trained.fitted.model.predict(inputs)
+    (outputs,) = onnxruntime.InferenceSession(trained.onnx).run(None, {"X": inputs})
     unit = level * np.sqrt(trained.data.horizon)
-    width = unit * np.exp(trained.fitted.formula.log_ratio(outputs, inputs))
+    width = unit * np.exp(trained.formula.log_ratio(outputs, inputs))
     centre = trained.calibration.shrinkage * outputs[:, EXPECTED] * unit
     made = [
         forecast(trained.data.horizon, float(middle), float(scale), trained.calibration.quantiles)

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper
 import configuration
 from concurrency.micro_batcher import MicroBatcher
 from configuration import Settings
-from features import NAMES
+from features import NAMES, VERSION
 from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard
 from forecasting.distribution import PROBABILITIES
 from forecasting.formula import Formula, TrainingInputs
@@ -180,7 +180,10 @@ def make_card(ticker: str, horizon: int, version: int, **fields: Any) -> ModelCa
     given: dict[str, Any] = {
         "source": "simulated",
         "simulated": True,
+        "recipe": "forest",
+        "model_type": "random_forest",
         "features": NAMES,
+        "features_version": VERSION,
         "run_id": f"run-{version}",
         "trained_at": datetime.now(UTC) - timedelta(hours=1),
         "trained_from": date(2018, 1, 2),

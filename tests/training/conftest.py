@@ -17,10 +17,9 @@ from market.bars import Bars
 from market.calendar.sessions import Sessions
 from market.providers.simulated import FIRST, simulate
 from tests.mlflow_servers import mlflow_server
-from training.learning.pipeline import Trained, TrainingConfig, train
+from tests.training.recipes_of_tests import quick
+from training.learning.pipeline import Trained, train
 from training.mlflow_registry.registry import Registry
-
-QUICK = TrainingConfig(refit_every=120, tested=240, seed=1)
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +31,7 @@ def short_bars(sessions: Sessions) -> Bars:
 @pytest.fixture(scope="session")
 def trained(short_bars: Bars) -> Trained:
     """A model of it."""
-    return train(short_bars, 1, QUICK)
+    return train(short_bars, 1, quick(refit_every=120, tested=240))
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,11 @@ import pytest
 
 from configuration import ROOT
 from market.bars import Bars
+from tests.training.recipes_of_tests import quick
 from training.engine import Engine, NoScheduler
-from training.learning.pipeline import Trained, TrainingConfig, attempt
+from training.learning.pipeline import Trained, attempt
 
-PLAN = TrainingConfig(refit_every=200, tested=200, seed=1)
+CONFIG = quick(refit_every=200, tested=200)
 
 
 def free_port() -> int:
@@ -57,7 +58,7 @@ def test_a_cluster_computes_the_same_and_outlives_a_worker(
     short_bars: Bars, cluster: "tuple[str, list[subprocess.Popen[bytes]]]"
 ) -> None:
     address, workers = cluster
-    calls = [(short_bars[: len(short_bars) - cut], horizon, PLAN) for cut in range(4) for horizon in (1, 5)]
+    calls = [(short_bars[: len(short_bars) - cut], horizon, CONFIG) for cut in range(4) for horizon in (1, 5)]
     local = [numbers(one) for one in Engine(processes=2).map(attempt, calls)]
     remote = []
     for done in Engine(scheduler=address).map(attempt, calls):

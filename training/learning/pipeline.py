@@ -1,46 +1,30 @@
 """From bars to a trained and scored model; touches neither MLflow nor any store."""
 
-import hashlib
-import json
-import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 
-from configuration import HORIZONS
-from features import NAMES
-from features.matrix import FeatureMatrix
+import structlog
+
 from forecasting.calibration import Calibration
+from forecasting.formula import Formula
 from forecasting.metrics import Metrics
 from market.bars import Bars
 from training.errors import TrainingError
 from training.learning.baselines import evaluate_baselines
 from training.learning.dataset import Dataset, make_dataset
 from training.learning.evaluation import Evaluation, evaluate
-from training.learning.forest import PARAMETERS, Fitted, fit
 from training.learning.plots import plots
 from training.learning.promotion import Candidate
+from training.learning.recipe import FittedModel, Recipe
 from training.learning.scores import comparison, summary
 from training.learning.ta_reference import check_reference
+from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import calibrate, walk_forward
+from training.onnx_conversion.export import checked_onnx
 
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingConfig:
-    """How to train.
-
-    Attributes:
-        refit_every: sessions between two refits of the walk-forward.
-        tested: last sessions that the walk-forward scores and calibrates on; null for all it can.
-        seed: of every forest.
-    """
-
-    refit_every: int
-    tested: int | None
-    seed: int
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +32,7 @@ class Trained:
     """A model that is neither registered nor published yet.
 
     Attributes:
+        onnx: the file that serves, equal to the model on every row it was fitted on.
         baselines: their forecasts for the rows of `evaluation`, by name.
         comparison: scores beside those of the baselines.
         plots: PNG files by name.
@@ -55,8 +40,9 @@ class Trained:
     """
 
     data: Dataset
-    plan: TrainingConfig
-    fitted: Fitted
+    config: TrainingConfig
+    onnx: bytes
+    formula: Formula
     calibration: Calibration
     evaluation: Evaluation
     baselines: Mapping[str, Evaluation]
@@ -67,50 +53,45 @@ class Trained:
     trained_at: datetime
 
     @property
-    def rows(self) -> FeatureMatrix:
-        """Inputs the model was fitted on, shape (n, k)."""
-        return self.data.inputs[: self.data.known]
+    def fingerprint(self) -> str:
+        """Hash of everything but the bars that decided what was learnt."""
+        return self.config.fingerprint(self.data.horizon)
 
     @property
     def candidate(self) -> Candidate:
-        """What promotion looks at."""
+        """Its scored forecasts, as promotion compares them."""
         sessions = self.data.session[self.evaluation.row]
-        return Candidate(recipe(self.plan, self.data.horizon), self.data.simulated, sessions, self.evaluation)
+        return Candidate(self.fingerprint, self.data.simulated, sessions, self.evaluation)
 
 
-def recipe(plan: TrainingConfig, horizon: int) -> str:
-    """Fingerprint of everything but the bars that decides what is learnt at this horizon."""
-    ingredients = [NAMES, PARAMETERS, asdict(HORIZONS[horizon]), asdict(plan)]
-    return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def train(bars: Bars, horizon: int, plan: TrainingConfig) -> Trained:
+def train(bars: Bars, horizon: int, config: TrainingConfig) -> Trained:
     """Walk forward through `bars`, calibrate on the residuals, fit on everything known.
 
     Raises:
         TooFewSessions: the history is too short.
         NothingMoves: the price stands still.
-        Deviation: the features of these bars differ from their reference.
+        Deviation: the features of these bars differ from their reference, or the ONNX file from its model.
     """
     started = perf_counter()
     deviation = check_reference(bars)
     data = make_dataset(bars, horizon)
-    outputs = walk_forward(data, plan.refit_every, plan.seed, plan.tested)
+    outputs = walk_forward(data, config)
     evaluation = evaluate(data, outputs)
-    fitted = fit(data, data.known, plan.seed)
+    fitted = config.fit(data, data.known)
     calibration = calibrate(data, outputs, len(data) - 1)
     baselines = evaluate_baselines(bars, data, evaluation)
     scores = comparison(evaluation, baselines, data.unit[evaluation.row])
-    spent = {"training_time": perf_counter() - started, "train_samples": data.known}
-    metrics = Metrics.model_validate(summary(evaluation) | spent)
+    onnx = export_onnx(config.recipe, fitted, data)
+    duration = {"training_time": perf_counter() - started, "train_samples": data.known}
     return Trained(
         data=data,
-        plan=plan,
-        fitted=fitted,
+        config=config,
+        onnx=onnx,
+        formula=fitted.formula,
         calibration=calibration,
         evaluation=evaluation,
         baselines=baselines,
-        metrics=metrics,
+        metrics=Metrics.model_validate(summary(evaluation) | duration),
         comparison=scores,
         plots=plots(data, fitted, evaluation, baselines),
         deviation=deviation,
@@ -118,12 +99,22 @@ def train(bars: Bars, horizon: int, plan: TrainingConfig) -> Trained:
     )
 
 
-def attempt(bars: Bars, horizon: int, plan: TrainingConfig) -> Trained | str:
-    """The trained model, or in one line why there is none."""
+def export_onnx(recipe: Recipe, fitted: FittedModel, data: Dataset) -> bytes:
+    """The ONNX file of a model, compared with it on all rows of `data` whose return is known.
+
+    Raises:
+        Deviation: they differ.
+    """
+    inputs = data.inputs[: data.known]
+    return checked_onnx(recipe.to_onnx(fitted, inputs), inputs, fitted.model.predict(inputs), data.ticker)
+
+
+def attempt(bars: Bars, horizon: int, config: TrainingConfig) -> Trained | str:
+    """The trained model, or the reason in one line why there is none."""
     try:
-        return train(bars, horizon, plan)
+        return train(bars, horizon, config)
     except TrainingError as error:
         return str(error)
     except Exception as error:
-        log.exception("%s at horizon %d", bars.ticker, horizon)
+        log.exception("training.failed", ticker=bars.ticker, horizon=horizon)
         return f"{bars.ticker}: {type(error).__name__}: {error}; the log has the traceback"

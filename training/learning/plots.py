@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.inspection import permutation_importance
 
 from features import NAMES, WIDTH_INPUTS
@@ -13,16 +14,18 @@ from forecasting.distribution import INTERVAL_LEVEL
 from forecasting.formula import FOREST_RATIO
 from training.learning.dataset import Dataset
 from training.learning.evaluation import Evaluation
-from training.learning.forest import Fitted
+from training.learning.recipe import FittedModel
 from training.learning.scores import BINS, interval_scores
 
 SESSIONS_SHOWN = 252
 IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 252, 2
 INPUTS_SHOWN = 10
+# Labels on an axis that do not overlap.
+TICKS = 5
 
 
 def plots(
-    data: Dataset, fitted: Fitted, evaluation: Evaluation, baselines: Mapping[str, Evaluation]
+    data: Dataset, fitted: FittedModel, evaluation: Evaluation, baselines: Mapping[str, Evaluation]
 ) -> dict[str, bytes]:
     """The pictures of one model by file name; everything in them is out of sample but the importances."""
     known = evaluation.known()
@@ -42,15 +45,19 @@ def _forecasts(data: Dataset, known: Evaluation) -> bytes:
     lower, upper, actual = (close * (1 + column[shown]) for column in (known.lower, known.upper, known.actual))
     axes.fill_between(session, lower, upper, alpha=0.25, label=f"{INTERVAL_LEVEL:.0%} interval, made before")
     missed = (actual < lower) | (actual > upper)
+    inside = float(np.mean((known.lower <= known.actual) & (known.actual <= known.upper)))
     axes.plot(session, actual, linewidth=1, color="tab:gray", label="close")
     axes.plot(session[missed], actual[missed], ".", color="tab:red", label="close outside")
-    axes.set_title(f"{data.ticker}, {data.horizon} session(s) ahead: {np.mean(~missed):.1%} inside")
+    axes.set_title(
+        f"{data.ticker}, {data.horizon} session(s) ahead: {np.mean(~missed):.1%} inside in the last {session.size}"
+        f" sessions, {inside:.1%} in all {known.row.size} that are scored"
+    )
     axes.set_ylabel("price")
     axes.legend()
     return _png(figure)
 
 
-def _quality(data: Dataset, fitted: Fitted, known: Evaluation, baselines: Mapping[str, Evaluation]) -> bytes:
+def _quality(data: Dataset, fitted: FittedModel, known: Evaluation, baselines: Mapping[str, Evaluation]) -> bytes:
     figure = Figure(figsize=(11, 8), layout="constrained")
     figure.suptitle(f"{data.ticker}, {data.horizon} session(s) ahead, {known.row.size} sessions out of sample")
     panels = figure.subplots(2, 2)
@@ -75,6 +82,9 @@ def _calibration(axes: Axes, known: Evaluation) -> None:
     errors = [float(np.sqrt(share * (1 - share) / part.size)) for share, part in zip(happened, bins, strict=True)]
     axes.errorbar(stated, happened, yerr=errors, fmt="o", capsize=3)
     axes.axline((0.5, 0.5), slope=1, color="tab:gray", linewidth=0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(TICKS))
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set(title="Calibration of the probability of a rise", xlabel="stated", ylabel="happened")
 
 
@@ -91,7 +101,7 @@ def _score_by_year(axes: Axes, data: Dataset, known: Evaluation, baselines: Mapp
     axes.legend(fontsize="small")
 
 
-def _importance(axes: Axes, data: Dataset, fitted: Fitted) -> None:
+def _importance(axes: Axes, data: Dataset, fitted: FittedModel) -> None:
     recent = slice(max(data.known - IMPORTANCE_ROWS, 0), data.known)
     found = permutation_importance(
         fitted.model.estimators_[FOREST_RATIO],

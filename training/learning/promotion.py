@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from market.bars import FloatArray
+from training.learning.bootstrap import resampled_means
 from training.learning.evaluation import Evaluation
 from training.learning.scores import interval_scores
 
 # One-sided test of the daily differences to the baseline.
 SIGNIFICANCE = 0.05
-RESAMPLES = 2000
 # Sessions resampled together: volatility comes in runs, and labels over h sessions overlap.
 SHORTEST_BLOCK = 10
 # Fewer independent blocks than this say nothing about a difference.
@@ -59,13 +59,16 @@ class Decision:
 
     def tags(self) -> dict[str, str]:
         """The tags of the version and of its run."""
+        return {"decision": "promoted" if self.promoted else "rejected", "decision_reason": self.reason}
+
+    def numbers(self) -> dict[str, float]:
+        """The numbers that decided it, by name."""
         numbers = {
             "baseline_difference": self.baseline_difference,
             "baseline_lower_bound": self.baseline_lower_bound,
             "champion_improvement": self.champion_improvement,
         }
-        decision = {"decision": "promoted" if self.promoted else "rejected", "decision_reason": self.reason}
-        return decision | {name: f"{value:.6g}" for name, value in numbers.items() if value is not None}
+        return {name: value for name, value in numbers.items() if value is not None}
 
 
 def decide(
@@ -108,20 +111,13 @@ def _against_champion(decision: Decision, margin: float, *, is_same_recipe: bool
 
 
 def lower_bound(differences: FloatArray, block: int) -> float:
-    """One-sided 95 % lower bound of the mean of serially dependent differences, by circular block bootstrap.
+    """One-sided 95 % lower bound of the mean of serially dependent differences.
 
     Args:
         differences: shape (n,), n at least 1.
         block: values resampled together.
-
-    Source: Politis and Romano, "A Circular Block-Resampling Procedure for Stationary Data", 1992.
     """
-    count = differences.size
-    wrapped = np.resize(differences, count + block - 1)
-    sums = np.convolve(wrapped, np.ones(block), mode="valid")[:count]
-    blocks = -(-count // block)
-    starts = np.random.default_rng(0).integers(0, count, size=(RESAMPLES, blocks))
-    return float(np.quantile(sums[starts].sum(axis=1) / (blocks * block), SIGNIFICANCE))
+    return float(np.quantile(resampled_means(differences, block), SIGNIFICANCE))
 
 
 def _improvement(challenger: Candidate, champion: Candidate) -> float | None:

@@ -11,7 +11,7 @@ from forecasting.formula import EXPECTED
 from market.bars import FloatArray
 from training.errors import TooFewSessions
 from training.learning.dataset import Dataset
-from training.learning.forest import fit
+from training.learning.training_config import TrainingConfig
 
 # Rows learnt from before the first test.
 FIRST_TRAINING = 252
@@ -36,12 +36,11 @@ class Outputs:
     log_ratio: FloatArray
 
 
-def walk_forward(data: Dataset, refit_every: int, seed: int, tested: int | None = None) -> Outputs:
-    """Fit again every `refit_every` sessions on all rows whose return was known then.
+def walk_forward(data: Dataset, config: TrainingConfig) -> Outputs:
+    """Fit again every `config.refit_every` sessions on all rows whose return was known then.
 
-    Args:
-        tested: number of last rows to forecast, up to the next refit; all after the first FIRST_TRAINING without it.
-            The refits stand at the same sessions either way, so that two executions share their folds.
+    The last `config.tested` rows are forecast, up to the next refit; all after the first FIRST_TRAINING without it. The
+    refits stand at the same sessions either way, so that two executions share their folds.
 
     Raises:
         TooFewSessions: too few rows to learn from and then to calibrate on.
@@ -52,18 +51,18 @@ def walk_forward(data: Dataset, refit_every: int, seed: int, tested: int | None 
             f"{data.ticker}: {len(data)} sessions with all inputs, but {needed} are needed at horizon {data.horizon};"
             " fetch a longer history"
         )
-    starts = np.arange(FIRST_TRAINING, len(data), refit_every)
-    if tested is not None:
-        starts = starts[max(int(np.searchsorted(starts, len(data) - tested, side="right")) - 1, 0) :]
-    expected, log_ratio = zip(*(_block(data, int(start), refit_every, seed) for start in starts), strict=True)
+    starts = np.arange(FIRST_TRAINING, len(data), config.refit_every)
+    if config.tested is not None:
+        starts = starts[max(int(np.searchsorted(starts, len(data) - config.tested, side="right")) - 1, 0) :]
+    expected, log_ratio = zip(*(_block(data, config, int(start)) for start in starts), strict=True)
     return Outputs(int(starts[0]), np.concatenate(expected), np.concatenate(log_ratio))
 
 
-def _block(data: Dataset, start: int, length: int, seed: int) -> tuple[FloatArray, FloatArray]:
+def _block(data: Dataset, config: TrainingConfig, start: int) -> tuple[FloatArray, FloatArray]:
     """Outputs for the rows from `start` on; as many rows before it as the horizon are left out of the fit."""
-    fitted = fit(data, start - data.horizon, seed)
-    rows = np.arange(start, start + length)
-    # Always `length` rows, the last one repeated where the history ends: linear algebra rounds by the shape it is
+    fitted = config.fit(data, start - data.horizon)
+    rows = np.arange(start, start + config.refit_every)
+    # Always as many rows, the last one repeated where the history ends: linear algebra rounds by the shape it is
     # given, and a row must not change when bars are added after it.
     inputs = data.inputs[np.minimum(rows, len(data) - 1)]
     outputs = fitted.model.predict(inputs)

@@ -6,16 +6,16 @@ What another machine or another container writes is left alone, and so is everyt
 """
 
 import json
-import logging
 import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+import structlog
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 TAG = "process"
 PAGE = 1000
@@ -81,7 +81,9 @@ def end_orphans(client: MlflowClient, experiment_id: str) -> None:
         process = _process_of(run)
         if process is not None and process.is_gone(here):
             client.set_terminated(run.info.run_id, "KILLED")
-            log.warning("run %s (%s) ended as KILLED: its process is gone", run.info.run_name, run.info.run_id)
+            log.warning(
+                "run.ended", name=run.info.run_name, run_id=run.info.run_id, status="KILLED", reason="process gone"
+            )
 
 
 def _running(client: MlflowClient, experiment_id: str) -> list[Run]:

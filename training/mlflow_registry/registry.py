@@ -1,19 +1,20 @@
 """MLflow: the register of versions with their aliases."""
 
+import hashlib
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import numpy as np
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from pydantic import ValidationError
 
 from configuration import Settings
-from features.matrix import FeatureMatrix
-from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard, model_name
+from forecasting.card import ModelCard, model_name
 from market.calendar.sessions import Sessions
 from training.errors import RegistryError
 from training.learning import forecast_file
@@ -22,16 +23,19 @@ from training.learning.promotion import Candidate, Decision
 from training.mlflow_registry.run_contents import (
     CARD,
     FORECASTS,
-    ROWS,
+    FOREST,
+    SCORES,
     card_of,
     dataset_of,
     description_of,
     environment,
     log_files,
     log_model,
+    log_published_files,
     parameters_of,
     scores_of,
     tags_of,
+    version_tags_of,
 )
 from training.mlflow_registry.runs import Runs
 from training.mlflow_registry.tracking import first_line, translated
@@ -47,12 +51,15 @@ CHANGED_AT = "champions_changed_at"
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A version in the register, with all that is needed to publish it."""
+    """A registered version, with the two files that publishing it takes.
+
+    Attributes:
+        onnx: content of the ONNX file that the card names by its hash.
+    """
 
     version: int
-    model: Any
-    rows: FeatureMatrix
     card: ModelCard
+    onnx: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +69,22 @@ class Standing:
     Attributes:
         champion, newest: versions, null when there is none.
         decision: on the newest version, and why.
-        bars_sha256, recipe: what the newest version was trained on, and how.
+        scores: of the newest version, by name.
     """
 
     champion: int | None
     newest: int | None
     decision: str
     reason: str
-    bars_sha256: str
-    recipe: str
+    scores: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A version and the decision on it: promoted, rejected, failed, rolled back; empty before it is made."""
+
+    version: int
+    decision: str
 
 
 class Registry(Runs):
@@ -96,19 +110,27 @@ class Registry(Runs):
             )
             mlflow.log_input(dataset_of(trained), context="training")
             log_files(trained, self._sessions)
-            logged = log_model(trained.fitted, trained.rows)
+            logged = log_model(trained)
             card = card_of(trained, run.info.run_id, self._next_version(name))
-            mlflow.log_dict(card.model_dump(mode="json"), CARD)
+            log_published_files(card, trained.onnx)
             version = self._register(name, run.info.run_id, logged, trained)
-        return Registered(version, trained.fitted.model, trained.rows, card.model_copy(update={"version": version}))
+            if version != card.version:  # somebody else has registered one meanwhile
+                card = card.model_copy(update={"version": version})
+                log_published_files(card, trained.onnx)
+        return Registered(version, card, trained.onnx)
 
     def write_decision(self, ticker: str, horizon: int, version: int, decision: Decision) -> None:
-        """Write a decision and its numbers on the version and on its run.
+        """Write a decision on the version and on its run, which also gets the numbers that decided it.
 
         Raises:
             RegistryError: MLflow failed.
         """
-        self._tag(model_name(ticker, horizon), version, decision.tags())
+        name = model_name(ticker, horizon)
+        self._tag(name, version, decision.tags())
+        with translated(name):
+            run_id = str(self._client.get_model_version(name, str(version)).run_id)
+            for key, value in decision.numbers().items():
+                self._client.log_metric(run_id, key, value)
 
     def overrule(self, ticker: str, horizon: int, version: int, decision: str, reason: str) -> None:
         """Write over the decision on a version what became of it afterwards.
@@ -117,17 +139,6 @@ class Registry(Runs):
             RegistryError: MLflow failed.
         """
         self._tag(model_name(ticker, horizon), version, {"decision": decision, "decision_reason": reason})
-
-    def keep_for_followers(self, card: ModelCard, forest: bytes) -> None:
-        """Log what serving needs on the version's run, so that services elsewhere can fetch it without MLflow.
-
-        Raises:
-            RegistryError: MLflow failed.
-        """
-        with translated(model_name(card.ticker, card.horizon)), tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / FOREST_FILE).write_bytes(forest)
-            (Path(folder) / CARD_FILE).write_text(card.model_dump_json(indent=1), encoding="utf-8")
-            self._client.log_artifacts(card.run_id, folder, str(Path(CARD).parent))
 
     def make_champion(self, ticker: str, horizon: int, version: int) -> None:
         """Point the alias `champion` at `version`, which is no challenger any more.
@@ -141,14 +152,11 @@ class Registry(Runs):
             self._client.set_model_version_tag(name, str(version), CHAMPION_AT, _now())
             self._client.delete_model_version_tag(name, str(version), ROLLED_BACK_AT)
 
-    def roll_back(self, ticker: str, horizon: int) -> int:
-        """Point the alias `champion` at the version that had it before.
-
-        Returns:
-            That version.
+    def earlier_champion(self, ticker: str, horizon: int) -> int:
+        """The version that was champion before the current one.
 
         Raises:
-            RegistryError: there is no champion, or none before it.
+            RegistryError: there is no champion, or none before it on the same kind of prices.
         """
         name = model_name(ticker, horizon)
         current = self.champion(ticker, horizon)
@@ -156,14 +164,36 @@ class Registry(Runs):
             raise RegistryError(f"{name}: there is no champion to roll back from")
         with translated(name):
             earlier = self._champions_before(name, current)
-            if not earlier:
-                kind = "no champion for the same kind of prices before it; `promote` takes any version"
-                raise RegistryError(f"{name}: version {current} has {kind}")
-            self._point_champion(name, current, earlier[-1])
-            self._client.set_model_version_tag(name, str(current), ROLLED_BACK_AT, _now())
-        self.overrule(ticker, horizon, current, "rolled back", f"version {earlier[-1]} is champion again")
-        self.overrule(ticker, horizon, earlier[-1], "promoted", f"version {current} was rolled back")
+        if not earlier:
+            kind = "no champion for the same kind of prices before it; `promote` takes any version"
+            raise RegistryError(f"{name}: version {current} has {kind}")
         return earlier[-1]
+
+    def roll_back(self, ticker: str, horizon: int, version: int) -> None:
+        """Point the alias `champion` at the earlier champion `version`, and mark the current one as rolled back.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        name = model_name(ticker, horizon)
+        current = self.champion(ticker, horizon)
+        if current is None:
+            raise RegistryError(f"{name}: there is no champion to roll back from")
+        with translated(name):
+            self._point_champion(name, current, version)
+            self._client.set_model_version_tag(name, str(current), ROLLED_BACK_AT, _now())
+        self.overrule(ticker, horizon, current, "rolled back", f"version {version} is champion again")
+        self.overrule(ticker, horizon, version, "promoted", f"version {current} was rolled back")
+
+    def is_simulated(self, ticker: str, horizon: int, version: int) -> bool:
+        """Whether a version was trained on simulated prices.
+
+        Raises:
+            RegistryError: there is no such version.
+        """
+        name = model_name(ticker, horizon)
+        with translated(f"{name} version {version}"):
+            return str(self._client.get_model_version(name, str(version)).tags.get("simulated")) == "true"
 
     def _champions_before(self, name: str, current: int) -> list[int]:
         """Versions that were champion before `current` on the same kind of prices and were not taken back, in order."""
@@ -206,25 +236,24 @@ class Registry(Runs):
                 return None
             path = Path(self._client.download_artifacts(str(found.run_id), FORECASTS, folder))
             sessions, evaluation = forecast_file.read(path.read_text(encoding="utf-8"))
-        return Candidate(str(found.tags.get("recipe")), simulated, sessions, evaluation)
+        return Candidate(str(found.tags.get("recipe_sha256")), simulated, sessions, evaluation)
 
     def get(self, ticker: str, horizon: int, version: int) -> Registered:
-        """A version with everything that publishing it takes.
+        """A version with everything that publishing it takes; nothing that MLflow keeps is run to read it.
 
         Raises:
-            RegistryError: there is no such version, or its artifacts are missing or damaged.
+            RegistryError: there is no such version, or its artifacts are missing, damaged or of another release.
         """
-        name = model_name(ticker, horizon)
-        with translated(f"{name} version {version}"), tempfile.TemporaryDirectory() as folder:
-            found: ModelVersion = self._client.get_model_version(name, str(version))
-            run_id = str(found.run_id)
-            card = ModelCard.model_validate_json(
-                Path(self._client.download_artifacts(run_id, CARD, folder)).read_bytes()
-            )
-            with np.load(self._client.download_artifacts(run_id, ROWS, folder), allow_pickle=False) as file:
-                rows = file["rows"]
-            model = mlflow.sklearn.load_model(f"models:/{name}/{version}")
-        return Registered(version, model, rows, card.model_copy(update={"version": version}))
+        name = f"{model_name(ticker, horizon)} version {version}"
+        with translated(name), tempfile.TemporaryDirectory() as folder:
+            found = self._client.get_model_version(model_name(ticker, horizon), str(version))
+            files = [Path(self._client.download_artifacts(str(found.run_id), path, folder)) for path in (CARD, FOREST)]
+            card, onnx = _card(name, files[0]), files[1].read_bytes()
+        if hashlib.sha256(onnx).hexdigest() != card.forest_sha256:
+            raise RegistryError(f"{name}: its ONNX file is not the one of its model card; promote another version")
+        if not card.has_current_features:
+            raise RegistryError(f"{name}: trained on other features than this release computes; train it again")
+        return Registered(version, card.model_copy(update={"version": version}), onnx)
 
     def standing(self, ticker: str, horizon: int) -> Standing:
         """Champion, newest version and the decision on it.
@@ -241,9 +270,20 @@ class Registry(Runs):
             newest=int(newest.version) if newest is not None else None,
             decision=str(tags.get("decision", "")),
             reason=str(tags.get("decision_reason", "")),
-            bars_sha256=str(tags.get("bars_sha256", "")),
-            recipe=str(tags.get("recipe", "")),
+            scores={name: str(tags[name]) for name in SCORES if name in tags},
         )
+
+    def decision_on(self, ticker: str, horizon: int, bars_sha256: str, recipe_sha256: str) -> Decided | None:
+        """The newest version that was trained on these bars with this recipe, if there is one.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        name = model_name(ticker, horizon)
+        chosen = f"name = '{name}' AND tags.bars_sha256 = '{bars_sha256}' AND tags.recipe_sha256 = '{recipe_sha256}'"
+        with translated(name):
+            found = self._client.search_model_versions(chosen, max_results=1, order_by=["version_number DESC"])
+        return Decided(int(found[0].version), str(found[0].tags.get("decision", ""))) if found else None
 
     def _tag(self, name: str, version: int, tags: dict[str, str]) -> None:
         """On the version and on its run."""
@@ -281,12 +321,19 @@ class Registry(Runs):
             name,
             f"models:/{logged.model_id}",
             run_id,
-            tags=tags_of(trained) | scores_of(trained),
+            tags=scores_of(trained) | version_tags_of(trained),
             description=description_of(trained),
             model_id=logged.model_id,
         )
         self._client.set_registered_model_alias(name, CHALLENGER, str(made.version))
         return int(made.version)
+
+
+def _card(name: str, path: Path) -> ModelCard:
+    try:
+        return ModelCard.model_validate_json(path.read_bytes())
+    except ValidationError:
+        raise RegistryError(f"{name}: its model card is damaged or of another release; train it again") from None
 
 
 def _now() -> str:

@@ -1,5 +1,7 @@
 """What a run in MLflow says about a model: parameters, tags, data set, files, card."""
 
+import hashlib
+import io
 import platform
 import tempfile
 from importlib.metadata import version as installed
@@ -8,24 +10,27 @@ from typing import Any
 
 import mlflow
 import numpy as np
+import onnx
 import pandas as pd
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.models import infer_signature
+from PIL import Image
 
-from features import NAMES
-from features.matrix import FeatureMatrix
-from forecasting.card import ModelCard
+from features import NAMES, VERSION
+from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard
+from forecasting.formula import OUTPUTS
 from market.calendar.sessions import Sessions
 from training.learning import forecast_file
-from training.learning.forest import PARAMETERS, Fitted
-from training.learning.pipeline import Trained, recipe
+from training.learning.pipeline import Trained
 from training.mlflow_registry.code_version import code_version
 
-EXPLANATION = """One run for each execution of the pipeline; below it one run for each ticker and horizon.
+EXPLANATION = """One run for each execution of the pipeline, with the mean scores of its models; below it one run for
+each ticker, horizon and recipe. All scores are out of sample.
 
-Show the columns `skill_over_last_252`, `skill_over_ewma`, `skill_over_baseline`, `coverage`, `mae_ratio` and the tags
-`ticker`, `horizon`, `decision`. All scores are out of sample.
+Show the columns `interval_score`, `coverage`, `skill_over_last_252`, `skill_over_baseline` and the tags `ticker`,
+`horizon`, `recipe`, `decision`. To compare, select runs and choose *Compare*; the pictures of each run stand beside its
+charts.
 
 - `skill_over_X`: 1 less the model's interval score over that of X; above 0 is better. `last_252` are the quantiles of
   the last year's returns, `ewma` an exponentially weighted volatility, `baseline` what is served without a model.
@@ -36,58 +41,78 @@ Show the columns `skill_over_last_252`, `skill_over_ewma`, `skill_over_baseline`
   less the baseline's, below 0 is better. Filter `tags.simulated = 'false'` for real prices.
 """
 
-# What a run holds beside the model itself.
-CARD, ROWS, FORECASTS = "publish/card.json", "publish/rows.npz", "evaluation/forecasts.csv"
-
-# The only type in a forest that skops does not know to be harmless; it is a plain array of nodes.
-TRUSTED_TYPES = ["sklearn.tree._tree.Tree"]
-LIBRARIES = ("mlflow", "scikit-learn", "skops", "numpy")
+# Files of a run beside the model itself.
+PUBLISHED = "publish"
+CARD, FOREST, FORECASTS = f"{PUBLISHED}/{CARD_FILE}", f"{PUBLISHED}/{FOREST_FILE}", "evaluation/forecasts.csv"
+# What versions are compared by.
+SCORES = ("interval_score", "skill_over_last_252", "skill_over_baseline", "coverage", "mae_ratio")
+# How the experiment opens in MLflow: as one in which models are trained, judged by one score.
+EXPERIMENT_TAGS = {
+    "mlflow.note.content": EXPLANATION,
+    "mlflow.experimentKind": "custom_model_development",
+    "mlflow.experiment.primaryMetric.name": "interval_score",
+    "mlflow.experiment.primaryMetric.greaterIsBetter": "false",
+}
+LIBRARIES = ("mlflow", "scikit-learn", "onnx", "onnxruntime", "numpy")
 
 
 def log_files(trained: Trained, sessions: Sessions) -> None:
-    """Log the out-of-sample forecasts, the rows the model was fitted on, and the pictures on the open run."""
-    forecasts = forecast_file.write(trained.data, trained.evaluation, sessions)
-    mlflow.log_text(forecasts, FORECASTS)
+    """Log the out-of-sample forecasts and the pictures on the open run."""
+    mlflow.log_text(forecast_file.write(trained.data, trained.evaluation, sessions), FORECASTS)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(ROWS).name
-        np.savez_compressed(path, rows=trained.rows)
-        mlflow.log_artifact(str(path), str(Path(ROWS).parent))
         for name, content in trained.plots.items():
             (Path(folder) / name).write_bytes(content)
-            mlflow.log_artifact(str(Path(folder) / name), "plots")
+            # Beside the charts of the run and of a comparison, too, where pictures are looked for.
+            mlflow.log_image(Image.open(io.BytesIO(content)), key=Path(name).stem, step=0)
+        mlflow.log_artifacts(folder, "plots")
 
 
-def log_model(fitted: Fitted, rows: FeatureMatrix) -> Any:
-    """The model as skops on the open run, with its signature and exact requirements."""
-    example = rows[:2]
-    return mlflow.sklearn.log_model(
-        fitted.model,
+def log_model(trained: Trained) -> Any:
+    """Log the ONNX file as the open run's model, with its signature and exact requirements.
+
+    Whoever loads it runs no code of whoever wrote it, unlike a pickle.
+    """
+    example = trained.data.inputs[:2]
+    outputs = np.zeros((len(example), OUTPUTS), dtype=np.float32)
+    return mlflow.onnx.log_model(
+        onnx.load_model_from_string(trained.onnx),
         name="model",
-        serialization_format="skops",
-        skops_trusted_types=TRUSTED_TYPES,
-        signature=infer_signature(example, fitted.model.predict(example)),
+        signature=infer_signature(example, outputs),
         pip_requirements=[f"{library}=={installed(library)}" for library in LIBRARIES],
+        save_as_external_data=False,
     )
 
 
+def log_published_files(card: ModelCard, onnx_file: bytes) -> None:
+    """Log on the open run what serving needs: publishing opens no model, and services elsewhere can fetch it."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / FOREST_FILE).write_bytes(onnx_file)
+        (Path(folder) / CARD_FILE).write_text(card.model_dump_json(indent=1), encoding="utf-8")
+        mlflow.log_artifacts(folder, PUBLISHED)
+
+
 def card_of(trained: Trained, run_id: str, version: int) -> ModelCard:
-    """The model card, but for the ONNX file that belongs to it."""
+    """The model card of a version."""
     data = trained.data
     return ModelCard(
         ticker=data.ticker,
         horizon=data.horizon,
         source=data.source,
         simulated=data.simulated,
+        recipe=trained.config.recipe.name,
+        model_type=trained.config.recipe.model_type,
         features=NAMES,
+        features_version=VERSION,
         run_id=run_id,
         version=version,
         trained_at=trained.trained_at,
         trained_from=data.session[0].item(),
         trained_to=data.session[data.known - 1].item(),
         shrinkage=trained.calibration.shrinkage,
-        formula=trained.fitted.formula,
+        formula=trained.formula,
         quantiles=tuple(trained.calibration.quantiles.tolist()),
         bars_sha256=data.bars_sha256,
+        forest_sha256=hashlib.sha256(trained.onnx).hexdigest(),
         metrics=trained.metrics,
     )
 
@@ -101,25 +126,32 @@ def dataset_of(trained: Trained) -> Any:
 
 
 def tags_of(trained: Trained) -> dict[str, str]:
-    """What a run and its version are found by."""
+    """Tags that a run is found by."""
     data = trained.data
-    return {
+    return version_tags_of(trained) | {
         "ticker": data.ticker,
         "horizon": str(data.horizon),
         "source": data.source,
-        "simulated": str(data.simulated).lower(),
-        "bars_sha256": data.bars_sha256,
         "bars_from": str(data.session[0]),
         "bars_to": str(data.session[-1]),
-        "recipe": recipe(trained.plan, trained.data.horizon),
+    }
+
+
+def version_tags_of(trained: Trained) -> dict[str, str]:
+    """Tags that tell the versions of one model apart; their page has room for few."""
+    data = trained.data
+    return {
+        "simulated": str(data.simulated).lower(),
+        "bars_sha256": data.bars_sha256,
+        "recipe": trained.config.recipe.name,
+        "recipe_sha256": trained.fingerprint,
     }
 
 
 def scores_of(trained: Trained) -> dict[str, str]:
     """What versions are compared by, as tags beside each in MLflow's list of them."""
-    skills = {f"skill_over_{name}": trained.comparison[f"skill_over_{name}"] for name in ("baseline", "last_252")}
-    rest = {"coverage": trained.metrics.coverage, "mae_ratio": trained.comparison["mae_ratio"]}
-    return {name: f"{value:.4f}" for name, value in (skills | rest).items()}
+    found = trained.metrics.model_dump() | dict(trained.comparison)
+    return {name: f"{found[name]:.4f}" for name in SCORES}
 
 
 def description_of(trained: Trained) -> str:
@@ -142,13 +174,15 @@ def environment() -> dict[str, str]:
 
 def parameters_of(trained: Trained) -> dict[str, Any]:
     """Everything that was chosen or estimated, as MLflow's parameters."""
-    models = {f"{name}.{key}": value for name, given in PARAMETERS.items() for key, value in given.items()}
-    return models | {
-        "seed": trained.plan.seed,
-        "refit_every": trained.plan.refit_every,
-        "tested": trained.plan.tested,
+    config, formula = trained.config, trained.formula
+    return trained.config.recipe.model_dump() | {
+        "recipe": config.recipe.name,
+        "seed": config.seed,
+        "refit_every": config.refit_every,
+        "tested": config.tested,
         "shrinkage": trained.calibration.shrinkage,
-        "trust": trained.fitted.formula.trust,
-        "echo_weight": trained.fitted.formula.echo_weight,
+        "trust": formula.trust,
+        "echo_weight": formula.echo_weight,
         "inputs": len(NAMES),
+        "features_version": VERSION,
     }

@@ -1,19 +1,21 @@
 """MLflow: the runs of the pipeline."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Any
 
 import mlflow
 from mlflow.tracking import MlflowClient
 
 from configuration import Settings
+from training.mlflow_registry.database import first_use
 from training.mlflow_registry.orphans import Process, end_orphans
-from training.mlflow_registry.run_contents import EXPLANATION, environment
+from training.mlflow_registry.run_contents import EXPERIMENT_TAGS, environment
 from training.mlflow_registry.tracking import check_answers, translated
 
 EXPERIMENT = "stock-prediction"
-# What MLflow keeps of a tag.
+# Characters that MLflow keeps of a tag.
 LONGEST_TAG = 5000
 
 
@@ -27,20 +29,37 @@ class Runs:
 
     @cached_property
     def _client(self) -> MlflowClient:
-        check_answers(self._uri)
-        if self._local:
-            self._artifacts.parent.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(self._uri)
-        return MlflowClient(self._uri)
+        if not self._local:
+            check_answers(self._uri)
+            return MlflowClient(self._uri)
+        with first_use(self._artifacts.parent), translated(self._uri):
+            client = MlflowClient(self._uri)
+            client.search_experiments(max_results=1)
+        return client
 
     @cached_property
     def _experiment_id(self) -> str:
+        if not self._local:
+            return self._experiment()
+        with first_use(self._artifacts.parent):
+            return self._experiment()
+
+    def prepare(self) -> None:
+        """Open the store and the experiment, which creates what is not there yet.
+
+        Raises:
+            RegistryError: MLflow could not be reached, or its database is damaged.
+        """
+        with translated("MLflow"):
+            _ = self._experiment_id
+
+    def _experiment(self) -> str:
         found = self._client.get_experiment_by_name(EXPERIMENT)
         if found is not None:
             return str(found.experiment_id)
         location = self._artifacts.as_uri() if self._local else None
-        tags = {"mlflow.note.content": EXPLANATION}
-        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location, tags=tags))
+        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location, tags=EXPERIMENT_TAGS))
 
     @contextmanager
     def pipeline_run(self, name: str, tags: dict[str, str]) -> Iterator[str]:
@@ -54,26 +73,52 @@ class Runs:
         with translated("MLflow"):
             end_orphans(self._client, self._experiment_id)
             run = mlflow.start_run(
-                experiment_id=self._experiment_id, run_name=name, tags=tags | environment() | _process()
+                experiment_id=self._experiment_id, run_name=name, tags=_shortened(tags) | environment() | _process()
             )
         status = "FAILED"
         try:
             yield str(run.info.run_id)
             status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
         finally:
-            # What a model's run left open when MLflow went away is closed with it.
+            # A model's run may still be open when MLflow went away or a signal came.
             with translated("MLflow"):
                 while mlflow.active_run() is not None:
                     mlflow.end_run(status)
 
-    def summarize(self, totals: dict[str, float]) -> None:
-        """Log figures of the whole execution on the open run.
+    def summarize(self, totals: Mapping[str, float], decision: str) -> None:
+        """Log figures of the whole execution on the open run, so that the list of runs shows them without unfolding it.
 
         Raises:
             RegistryError: MLflow failed.
         """
         with translated("MLflow"):
-            mlflow.log_metrics(totals)
+            mlflow.set_tag("decision", decision)
+        self.log_totals(totals)
+
+    def log_totals(self, totals: Mapping[str, float]) -> None:
+        """Log figures on the open run.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        with translated("MLflow"):
+            mlflow.log_metrics(dict(totals))
+
+    def log_scores(
+        self, name: str, tags: Mapping[str, str], parameters: Mapping[str, Any], metrics: Mapping[str, float]
+    ) -> None:
+        """Log a run of its own below the open one, without a model.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        with translated(name), self._model_run(name):
+            mlflow.set_tags(dict(tags))
+            mlflow.log_params(dict(parameters))
+            mlflow.log_metrics(dict(metrics))
 
     def fail(self, reasons: Sequence[str]) -> None:
         """End the open run as FAILED, because none of its models came to be.
@@ -87,6 +132,10 @@ class Runs:
 
     def _model_run(self, name: str) -> mlflow.ActiveRun:
         return mlflow.start_run(experiment_id=self._experiment_id, run_name=name, nested=True, tags=_process())
+
+
+def _shortened(tags: dict[str, str]) -> dict[str, str]:
+    return {name: value[:LONGEST_TAG] for name, value in tags.items()}
 
 
 def _process() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The server or file that MLflow keeps everything in: whether it answers, and its failures as ours."""
+"""Check that the MLflow server answers, and translate its failures."""
 
 import re
 import ssl
@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import httpx
+from alembic.util import CommandError
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from training.errors import RegistryError
 
@@ -17,12 +19,9 @@ REMEDY = "start it, or unset MLFLOW_TRACKING_URI and `training.tracking_uri` to 
 
 
 def check_answers(uri: str) -> None:
-    """Whether anybody answers at `uri`, so that what follows need not find out request by request.
+    """Raise RegistryError unless a server answers at `uri`; without this each request would wait in turn.
 
-    Whoever answers at all is left to MLflow, which knows about keys and certificates; files are not looked at.
-
-    Raises:
-        RegistryError: nobody answers.
+    Any answer will do, because MLflow itself handles keys and certificates. Addresses of other schemes are not checked.
     """
     if urlsplit(uri).scheme not in {"http", "https"}:
         return
@@ -47,7 +46,7 @@ def _is_about_certificates(error: BaseException | None) -> bool:
 
 @contextmanager
 def translated(subject: str) -> Iterator[None]:
-    """What MLflow and its files raise as ours, in one line.
+    """Raise what MLflow and its stores raise as a RegistryError of one line.
 
     Raises:
         RegistryError: in place of it.
@@ -56,7 +55,7 @@ def translated(subject: str) -> Iterator[None]:
         yield
     except RegistryError:
         raise
-    except (MlflowException, OSError, ValueError, KeyError, TypeError) as error:
+    except (MlflowException, SQLAlchemyError, CommandError, OSError, ValueError, KeyError, TypeError) as error:
         raise RegistryError(f"{subject}: MLflow failed: {first_line(error)}") from error
 
 

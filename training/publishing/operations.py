@@ -8,55 +8,68 @@ from forecasting.card import ModelCard
 from forecasting.model_store import UnreadableModel, default_roots, newest_folder, read_published_model
 from training.errors import RegistryError
 from training.mlflow_registry.registry import Registered, Registry, Standing
-from training.publishing.publish import prepare, publish
+from training.publishing.publish import publish
 from training_queue.publications import Publications
 
 Model = tuple[str, int]
 
 
 def release(registry: Registry, registered: Registered) -> str:
-    """Make a version champion and publish it; the files are made and checked before anything points at them.
+    """Make a version champion and publish it.
 
     Returns:
         Its tag in the model store.
 
     Raises:
-        Deviation: the ONNX file does not compute what the model does; the old champion stays.
         RegistryError: MLflow failed; the old champion stays.
+        NotPublished: the model store could not be written; the old model serves on.
     """
-    card, forest = prepare(registered)
-    registry.keep_for_followers(card, forest)
+    card = registered.card
     with Publications(home()).under_way(card.ticker, card.horizon):
         registry.make_champion(card.ticker, card.horizon, registered.version)
-        return publish(card, forest)
+        return publish(card, registered.onnx)
 
 
-def promote(registry: Registry, ticker: str, horizon: int, version: int) -> str:
-    """Make any version champion by hand, and publish it.
+def promote(registry: Registry, ticker: str, horizon: int, version: int, *, force: bool = False) -> str:
+    """Make any version champion by hand, and publish it; the alias moves after all files are read and checked.
+
+    Args:
+        force: also a version trained on simulated prices while one trained on real ones is champion.
 
     Returns:
         Its tag in the model store.
 
     Raises:
-        RegistryError: there is no such version, or MLflow failed.
+        RegistryError: there is no such version, it is refused, or MLflow failed.
     """
-    tag = release(registry, registry.get(ticker, horizon, version))
+    registered = registry.get(ticker, horizon, version)
+    champion = registry.champion(ticker, horizon)
+    serves_real = champion is not None and not registry.is_simulated(ticker, horizon, champion)
+    if registered.card.simulated and serves_real and not force:
+        raise RegistryError(
+            f"{ticker} at horizon {horizon}: version {version} was trained on simulated prices, and version {champion},"
+            " which serves, on real ones; add --force to promote it all the same"
+        )
+    tag = release(registry, registered)
     registry.overrule(ticker, horizon, version, "promoted", "by hand")
     return tag
 
 
 def roll_back(registry: Registry, ticker: str, horizon: int) -> int:
-    """Make the champion before this one champion again, and publish it.
+    """Make the champion before this one champion again, and publish it; the alias moves after its files are read.
 
     Returns:
         Its version.
 
     Raises:
-        RegistryError: there is none, or MLflow failed.
+        RegistryError: there is none, its files are missing or damaged, or MLflow failed.
+        NotPublished: the model store could not be written.
     """
+    version = registry.earlier_champion(ticker, horizon)
+    registered = registry.get(ticker, horizon, version)
     with Publications(home()).under_way(ticker, horizon):
-        version = registry.roll_back(ticker, horizon)
-        publish(*prepare(registry.get(ticker, horizon, version)))
+        registry.roll_back(ticker, horizon, version)
+        publish(registered.card, registered.onnx)
     return version
 
 
@@ -73,7 +86,8 @@ def publish_champions(settings: Settings, registry: Registry, models: Sequence[M
     for ticker, horizon in models:
         version = registry.champion(ticker, horizon)
         if version is not None and str(version) != published_version(settings, ticker, horizon):
-            tags.append(publish(*prepare(registry.get(ticker, horizon, version))))
+            registered = registry.get(ticker, horizon, version)
+            tags.append(publish(registered.card, registered.onnx))
     return tags
 
 

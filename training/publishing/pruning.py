@@ -1,18 +1,18 @@
 """Published versions that nobody needs any more leave the model store."""
 
-import logging
 import shutil
 import tempfile
 import time
 from pathlib import Path
 
 import bentoml
+import structlog
 import yaml
 from bentoml.exceptions import BentoMLException
 
 from forecasting.model_store import LATEST_FILE
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 # What serves, what served before it, and one more: a service that refuses the newest goes on with the one before.
 KEPT = 3
@@ -41,7 +41,7 @@ def prune(folder: Path) -> list[str]:
                 removed = [entry.name for entry in superfluous if _taken_out(entry, Path(trash))]
         _sweep(folder.parent.parent)
     except (OSError, BentoMLException, yaml.YAMLError) as error:
-        log.warning("old versions of %s stay in the model store: %s", folder.name, error)
+        log.warning("pruning.failed", model=folder.name, problem=str(error))
     return removed
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -35,7 +36,7 @@ def work_until_idle(jobs: TrainingJobs, publications: Publications, *, add_missi
     if add_missing and settings.training.on_start:
         found = missing(settings)
         if found:
-            log.info("training what is missing", models=len(found))
+            log.info("training.queued", models=len(found), reason="missing")
         for ticker, horizon in found:
             jobs.add(ticker, [horizon], MISSING)
     idle_since = time.monotonic() if jobs.waiting() else time.monotonic() - IDLE
@@ -45,9 +46,9 @@ def work_until_idle(jobs: TrainingJobs, publications: Publications, *, add_missi
         if step is None:
             time.sleep(LOOK_EVERY)
             continue
-        with alone(settings, step.ticker) as mine:
-            if mine:
-                work(step, jobs, settings)
+        with alone(settings, step.ticker) as lock:
+            if lock is not None:
+                work(step, jobs, settings, lock.check)
             else:
                 jobs.requeue(step)
                 time.sleep(LOOK_EVERY)
@@ -69,22 +70,30 @@ def finish_publications(settings: Settings, publications: Publications) -> None:
         log.info("publication.finished", ticker=ticker, horizon=horizon, published=tags)
 
 
-def work(step: Step, jobs: TrainingJobs, settings: Settings) -> None:
-    """Train what a step asks for and write its outcome; no failure ends the worker."""
+def work(
+    step: Step, jobs: TrainingJobs, settings: Settings, before_promotion: Callable[[], None] = lambda: None
+) -> None:
+    """Train what a step asks for and write its outcome; no failure ends the worker.
+
+    Args:
+        before_promotion: called before a champion moves; raises a TrainingError to prevent it.
+    """
     from training.run import run_one  # noqa: PLC0415  # seconds of imports, needed by no other worker
 
     started = time.monotonic()
     try:
-        outcome = run_one(settings, step.ticker, step.horizon, asked_at=_asked_at(step))
+        outcome = run_one(
+            settings, step.ticker, step.horizon, asked_at=_asked_at(step), before_promotion=before_promotion
+        )
     except Exception as error:
-        log.exception("training", ticker=step.ticker, horizon=step.horizon, outcome="failed")
+        log.exception("training.failed", ticker=step.ticker, horizon=step.horizon)
         jobs.finish(step, "failed", f"{type(error).__name__}: {error}")
         return
-    status, reason = outcome.status, outcome.told
+    status, reason = outcome.status, outcome.versioned_reason
     jobs.finish(step, status, reason)
     seconds = round(time.monotonic() - started, 3)
     tell = log.warning if outcome.failed else log.info
-    tell("training", ticker=step.ticker, horizon=step.horizon, outcome=status, reason=reason, seconds=seconds)
+    tell("training.finished", ticker=step.ticker, horizon=step.horizon, outcome=status, reason=reason, seconds=seconds)
 
 
 def _asked_at(step: Step) -> datetime | None:
@@ -104,7 +113,7 @@ def missing(settings: Settings) -> list[tuple[str, int]]:
                 if folder is not None and read_published_model(folder).card.simulated == simulated:
                     continue
             except UnreadableModel as error:
-                log.warning("training", ticker=ticker, horizon=horizon, again=str(error))
+                log.warning("training.repeated", ticker=ticker, horizon=horizon, reason=str(error))
             found.append((ticker, horizon))
     return found
 
@@ -117,6 +126,6 @@ async def _kinds(settings: Settings) -> dict[str, bool]:
         try:
             kinds[ticker] = (await market.for_training(ticker)).bars.simulated
         except MarketError as error:
-            log.error("training", ticker=ticker, outcome="not trained", reason=str(error))  # noqa: TRY400
+            log.error("training.skipped", ticker=ticker, reason=str(error))  # noqa: TRY400
     await market.close()
     return kinds

@@ -1,8 +1,10 @@
-"""Who trains a ticker, where several replicas could."""
+"""Which replica trains a ticker, where several share a Redis."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from redis.exceptions import LockNotOwnedError
@@ -10,59 +12,107 @@ from redis.lock import Lock
 
 from configuration import Settings
 from redis_client import connect, trouble
+from training.errors import TrainingError
 
 log = structlog.get_logger(__name__)
 
 REDIS_TIMEOUT = 1.0
-# Seconds after which a lock whose holder has died frees itself; a holder that lives renews it three times as often.
-LIFE = 60.0
+# Seconds after which the lock of a holder that died expires; a living holder renews it three times as often.
+EXPIRY = 60.0
+# Seconds for which Redis remembers who took a lock last; longer than any training or pause.
+HOLDER_EXPIRY = 86400
+
+
+class LockLost(TrainingError):
+    """Another replica has taken the lock since, so its training counts and not this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TickerLock:
+    """A ticker's lock as its holder has it.
+
+    Attributes:
+        redis: null where there is no other replica, or Redis cannot be reached.
+    """
+
+    ticker: str
+    redis: Any = None
+    token: bytes = b""
+
+    def check(self) -> None:
+        """Make sure before a champion moves that no other replica took the lock, if only for a while.
+
+        A lock expires while its holder is paused, and is free again when the other replica is done, so that the lock
+        itself does not tell. The holder's token fences: each replica that takes the lock leaves its own.
+
+        Raises:
+            LockLost: another replica did.
+        """
+        if self.redis is None:
+            return
+        try:
+            last = self.redis.get(_holder_key(self.ticker))
+        except trouble() as error:
+            log.warning("redis.unavailable", problem=type(error).__name__, ticker=self.ticker, doing="lock check")
+            return
+        if last not in {None, self.token}:
+            raise LockLost(f"{self.ticker}: another replica has trained it meanwhile; its version counts")
 
 
 @contextmanager
-def alone(settings: Settings, ticker: str) -> Iterator[bool]:
-    """Whether this is the only replica that trains the ticker; without Redis there is no other."""
+def alone(settings: Settings, ticker: str) -> Iterator[TickerLock | None]:
+    """The ticker's lock while the block runs; None when another replica trains the ticker.
+
+    Without Redis, or while it cannot be reached, there is no other replica.
+    """
     url = settings.cache.redis_url
     if url is None:
-        yield True
+        yield TickerLock(ticker)
         return
     with closing(connect(url.get_secret_value(), REDIS_TIMEOUT)) as client:
         try:
             # The renewal is a thread of its own, so the lock's token may not belong to one.
-            lock = client.lock(f"stocks:training:{ticker}", timeout=LIFE, thread_local=False)
-            mine: bool | None = lock.acquire(blocking=False)
+            lock = client.lock(f"stocks:training:{ticker}", timeout=EXPIRY, thread_local=False)
+            if not lock.acquire(blocking=False):
+                yield None
+                return
+            client.set(_holder_key(ticker), lock.local.token, ex=HOLDER_EXPIRY)
         except trouble() as error:
-            log.warning("redis", problem=type(error).__name__, training=ticker)
-            mine = None
-        if not mine:
-            yield mine is None
+            log.warning("redis.unavailable", problem=type(error).__name__, ticker=ticker, doing="lock")
+            yield TickerLock(ticker)
             return
         with _renewed(lock):
-            yield True
+            yield TickerLock(ticker, client, lock.local.token)
+
+
+def _holder_key(ticker: str) -> str:
+    return f"stocks:training:{ticker}:holder"
 
 
 @contextmanager
 def _renewed(lock: Lock) -> Iterator[None]:
-    """Keep `lock` while the block runs, and release it."""
+    """Renew `lock` while the block runs, then release it."""
     ended = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(lock, ended), daemon=True)
-    renewing.start()
+    renewal = threading.Thread(target=_renew, args=(lock, ended), daemon=True)
+    renewal.start()
     try:
         yield
     finally:
         ended.set()
-        renewing.join()
+        renewal.join()
         try:
             lock.release()
         except trouble() as error:
-            log.warning("redis", problem=type(error).__name__, training="lock not released")
+            log.warning("redis.unavailable", problem=type(error).__name__, doing="lock release")
 
 
 def _renew(lock: Lock, ended: threading.Event) -> None:
-    while not ended.wait(LIFE / 3):
+    while not ended.wait(EXPIRY / 3):
         try:
             try:
                 lock.reacquire()
             except LockNotOwnedError:
-                lock.acquire(blocking=False)  # a Redis that began anew, or a failover, has forgotten it
+                # Redis was restarted or failed over and has lost it, or it expired. The token stays the holder's own.
+                lock.acquire(blocking=False, token=lock.local.token)
         except trouble() as error:
-            log.warning("redis", problem=type(error).__name__, training="lock not renewed")
+            log.warning("redis.unavailable", problem=type(error).__name__, doing="lock renewal")

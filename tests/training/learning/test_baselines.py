@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from market.bars import Bars
+from tests.training.recipes_of_tests import quick
 from training.learning.baselines import evaluate_baselines
 from training.learning.dataset import make_dataset
 from training.learning.evaluation import evaluate
@@ -32,7 +33,7 @@ def test_is_the_same_for_a_truncated_history(short_bars: Bars, horizon: int) -> 
     made = []
     for bars in (short_bars, short_bars[:-30]):
         data = make_dataset(bars, horizon)
-        made.append(evaluate_baselines(bars, data, evaluate(data, walk_forward(data, 200, 1, tested=200))))
+        made.append(evaluate_baselines(bars, data, evaluate(data, walk_forward(data, quick(200, tested=200)))))
     for name in made[0]:
         whole, part = made[0][name], made[1][name]
         shared = np.isin(part.row, whole.row)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from market.bars import Bars
+from tests.training.recipes_of_tests import quick
 from training.errors import TooFewSessions
 from training.learning.dataset import make_dataset
 from training.learning.evaluation import evaluate
@@ -13,11 +14,11 @@ from training.learning.walk_forward import FIRST_TRAINING, PRIOR_SHRINKAGE, cali
 @pytest.mark.parametrize("horizon", [1, 5, 21])
 def test_of_a_truncated_history_are_the_same(short_bars: Bars, horizon: int) -> None:
     whole = make_dataset(short_bars, horizon)
-    outputs = walk_forward(whole, refit_every=100, seed=1)
+    outputs = walk_forward(whole, quick())
     made = evaluate(whole, outputs)
     cut = len(short_bars) - 37
     part = make_dataset(short_bars[:cut], horizon)
-    earlier = evaluate(part, walk_forward(part, refit_every=100, seed=1))
+    earlier = evaluate(part, walk_forward(part, quick()))
     for name in ("row", "median", "lower", "upper", "probability_up"):
         np.testing.assert_array_equal(getattr(earlier, name), getattr(made, name)[: earlier.row.size])
 
@@ -28,7 +29,7 @@ def test_change_with_no_later_bar(short_bars: Bars) -> None:
     close[changed_at:] = short_bars.high[changed_at:]
     columns = {name: getattr(short_bars, name) for name in ("session", "open", "high", "low", "volume")}
     changed = Bars(ticker="TEST", source="files", close=close, **columns)
-    rows = [evaluate(data, walk_forward(data, 100, 1)) for data in (make_dataset(b, 1) for b in (short_bars, changed))]
+    rows = [evaluate(data, walk_forward(data, quick())) for data in (make_dataset(b, 1) for b in (short_bars, changed))]
     before = rows[0].row < changed_at - 66
     np.testing.assert_array_equal(rows[0].lower[before], rows[1].lower[before])
     assert not np.array_equal(rows[0].lower[~before], rows[1].lower[~before])
@@ -37,12 +38,12 @@ def test_change_with_no_later_bar(short_bars: Bars) -> None:
 def test_need_a_history_and_say_how_long(short_bars: Bars) -> None:
     data = make_dataset(short_bars[:300], 5)
     with pytest.raises(TooFewSessions, match=r"TEST: 234 sessions with all inputs, but 322 are needed at horizon 5"):
-        walk_forward(data, refit_every=100, seed=1)
+        walk_forward(data, quick())
 
 
 def test_skip_no_session_to_the_last(short_bars: Bars) -> None:
     data = make_dataset(short_bars, 5)
-    made = evaluate(data, walk_forward(data, 100, 1))
+    made = evaluate(data, walk_forward(data, quick()))
     np.testing.assert_array_equal(np.diff(made.row), 1)
     assert made.row[-1] == len(data) - 1
     assert np.isnan(made.actual[-5:]).all()
@@ -50,7 +51,7 @@ def test_skip_no_session_to_the_last(short_bars: Bars) -> None:
 
 def test_calibration_uses_only_returns_known_on_its_session(short_bars: Bars) -> None:
     data = make_dataset(short_bars, 5)
-    outputs = walk_forward(data, 100, 1)
+    outputs = walk_forward(data, quick())
     now = FIRST_TRAINING + 200
     found = calibrate(data, outputs, now)
     data.actual.setflags(write=True)
@@ -63,7 +64,7 @@ def test_calibration_uses_only_returns_known_on_its_session(short_bars: Bars) ->
 
 def test_of_the_last_sessions_alone_share_their_folds_with_those_of_all(short_bars: Bars) -> None:
     data = make_dataset(short_bars, 1)
-    whole, part = walk_forward(data, 50, 1), walk_forward(data, 50, 1, tested=120)
+    whole, part = walk_forward(data, quick(50)), walk_forward(data, quick(50, tested=120))
     assert (part.first - whole.first) % 50 == 0
     assert 120 <= len(data) - part.first < 170
     np.testing.assert_array_equal(part.log_ratio, whole.log_ratio[part.first - whole.first :])

@@ -1,5 +1,6 @@
 """Runs, versions and aliases in a real MLflow store."""
 
+import pickle
 import shutil
 import subprocess
 from dataclasses import replace
@@ -16,10 +17,9 @@ from forecasting.model_store import default_roots, newest_folder, read_published
 from market.calendar.sessions import Sessions
 from tests.mlflow_servers import end_tree
 from training.errors import NotPublished, RegistryError
-from training.learning.forest import fit
 from training.learning.pipeline import Trained
 from training.learning.promotion import decide
-from training.mlflow_registry.registry import Registered, Registry
+from training.mlflow_registry.registry import Registry
 from training.publishing.operations import (
     newest_card,
     only_with_champion,
@@ -60,8 +60,7 @@ def test_a_version_comes_back_as_it_was_recorded(registry: Registry, trained: Tr
     registered = registry.record(trained)
     again = registry.get("TEST", 1, 1)
     assert again.card == registered.card
-    np.testing.assert_array_equal(again.rows, registered.rows)
-    np.testing.assert_array_equal(again.model.predict(again.rows), registered.model.predict(registered.rows))
+    assert again.onnx == registered.onnx == trained.onnx
 
 
 def test_a_released_version_is_champion_and_published(registry: Registry, settings: Settings, trained: Trained) -> None:
@@ -80,7 +79,7 @@ def test_there_is_no_champion_of_what_was_never_trained(registry: Registry) -> N
     with pytest.raises(RegistryError, match="TEST: there is no champion"):
         only_with_champion(registry, [("TEST", 1)])
     with pytest.raises(RegistryError, match="there is no champion to roll back from"):
-        registry.roll_back("TEST", 1)
+        roll_back(registry, "TEST", 1)
 
 
 def test_a_champion_is_compared_by_the_forecasts_it_was_recorded_with(registry: Registry, trained: Trained) -> None:
@@ -108,15 +107,15 @@ def test_a_version_can_be_promoted_by_hand_and_rolled_back(
     assert registry.champion("TEST", 1) == 1
     assert published_version(settings, "TEST", 1) == "1"
     with pytest.raises(RegistryError, match="version 1 has no champion for the same kind of prices before it"):
-        registry.roll_back("TEST", 1)
+        roll_back(registry, "TEST", 1)
 
 
 def test_a_rolled_back_version_can_be_promoted_again(registry: Registry, trained: Trained) -> None:
     for _ in range(2):
         release(registry, registry.record(trained))
-    assert registry.roll_back("TEST", 1) == 1
+    assert roll_back(registry, "TEST", 1) == 1
     promote(registry, "TEST", 1, 2)
-    assert registry.roll_back("TEST", 1) == 1
+    assert roll_back(registry, "TEST", 1) == 1
 
 
 def test_a_version_that_does_not_exist_is_named(registry: Registry) -> None:
@@ -229,8 +228,7 @@ def shuffled(trained: Trained) -> Trained:
     labels = data.log_ratio.copy()
     labels[: data.known] = 3 * labels[order]
     tampered = replace(data, log_ratio=labels)
-    outputs = walk_forward(tampered, trained.plan.refit_every, trained.plan.seed, trained.plan.tested)
-    return replace(trained, evaluation=evaluate(data, outputs), fitted=fit(tampered, data.known, trained.plan.seed))
+    return replace(trained, evaluation=evaluate(data, walk_forward(tampered, trained.config)))
 
 
 def test_a_damaged_artifact_is_an_error_and_the_champion_stays(
@@ -240,21 +238,102 @@ def test_a_damaged_artifact_is_an_error_and_the_champion_stays(
     second = registry.record(trained)
     for path in (settings.home / "mlflow" / "artifacts").rglob("card.json"):
         path.write_text("{", encoding="utf-8")
-    with pytest.raises(RegistryError, match=f"forest-TEST-1 version {second.version}: MLflow failed"):
+    with pytest.raises(RegistryError, match=f"forest-TEST-1 version {second.version}: its model card is damaged"):
         promote(registry, "TEST", 1, second.version)
     assert registry.champion("TEST", 1) == 1
     assert published_version(settings, "TEST", 1) == "1"
 
 
-def test_a_forest_that_onnx_cannot_match_is_not_released(
-    registry: Registry, settings: Settings, trained: Trained, monkeypatch: pytest.MonkeyPatch
+def test_a_rollback_whose_files_are_gone_moves_nothing(
+    registry: Registry, settings: Settings, trained: Trained
 ) -> None:
-    registered: Registered = registry.record(trained)
-    monkeypatch.setattr("training.publishing.onnx_export.TOLERANCE", -1.0)
-    with pytest.raises(Exception, match="ONNX differs"):
-        release(registry, registered)
+    for _ in range(2):
+        release(registry, registry.record(trained))
+    run_id = version_of(settings, 1).run_id
+    for path in (settings.home / "mlflow" / "artifacts" / str(run_id)).rglob("card.json"):
+        path.unlink()
+
+    with pytest.raises(RegistryError, match="forest-TEST-1 version 1: MLflow failed"):
+        roll_back(registry, "TEST", 1)
+
+    assert registry.champion("TEST", 1) == 2
+    assert published_version(settings, "TEST", 1) == "2"
+    assert version_of(settings, 2).tags.get("decision") != "rolled back"
+
+
+def test_a_version_of_simulated_prices_replaces_one_of_real_ones_only_by_force(
+    registry: Registry, settings: Settings, trained: Trained
+) -> None:
+    real = replace(trained, data=replace(trained.data, simulated=False, source="files"))
+    release(registry, registry.record(real))
+    registry.record(trained)
+
+    with pytest.raises(RegistryError, match=r"TEST at horizon 1: version 2 was trained on simulated prices.*--force"):
+        promote(registry, "TEST", 1, 2)
+    assert (registry.champion("TEST", 1), published_version(settings, "TEST", 1)) == (1, "1")
+
+    promote(registry, "TEST", 1, 2, force=True)
+    assert published_version(settings, "TEST", 1) == "2"
+    promote(registry, "TEST", 1, 1)
+    assert published_version(settings, "TEST", 1) == "1"
+
+
+RAN = "a pickle was opened"
+PICKLED = """  sklearn:
+    pickled_model: model.pkl
+    serialization_format: cloudpickle
+    sklearn_version: 1.9.1
+"""
+
+
+class Pickled:
+    """Runs code when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self._marker = marker
+
+    def __reduce__(self) -> tuple[object, tuple[Path, str]]:
+        return Path.write_text, (self._marker, RAN)
+
+
+def test_whatever_model_mlflow_keeps_is_never_opened(
+    registry: Registry, settings: Settings, trained: Trained, tmp_path: Path
+) -> None:
+    registry.record(trained)
+    (folder,) = {path.parent for path in (settings.home / "mlflow").rglob("model.onnx")}
+    (folder / "model.onnx").unlink()
+    (folder / "model.pkl").write_bytes(pickle.dumps(Pickled(tmp_path / "marker")))
+    described = (folder / "MLmodel").read_text(encoding="utf-8").replace("model.onnx", "model.pkl")
+    (folder / "MLmodel").write_text(described.replace("flavors:\n", "flavors:\n" + PICKLED), encoding="utf-8")
+
+    promote(registry, "TEST", 1, 1)
+
+    assert not (tmp_path / "marker").exists()
+    assert published_version(settings, "TEST", 1) == "1"
+
+
+@pytest.mark.parametrize("content", [b"", b"another model", b"\x80\x04\x95."])
+def test_a_file_that_is_not_its_cards_is_refused(
+    registry: Registry, settings: Settings, trained: Trained, content: bytes
+) -> None:
+    registry.record(trained)
+    (path,) = (settings.home / "mlflow").rglob("publish/forest.onnx")
+    path.write_bytes(content)
+
+    with pytest.raises(RegistryError, match="its ONNX file is not the one of its model card"):
+        promote(registry, "TEST", 1, 1)
+
     assert registry.champion("TEST", 1) is None
-    assert published_version(settings, "TEST", 1) == ""
+
+
+def test_a_version_trained_on_other_features_is_refused(
+    registry: Registry, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.record(trained)
+    monkeypatch.setattr("forecasting.card.VERSION", 999)
+
+    with pytest.raises(RegistryError, match="trained on other features than this release computes"):
+        promote(registry, "TEST", 1, 1)
 
 
 def test_a_server_that_is_gone_is_named(settings: Settings, sessions: Sessions) -> None:

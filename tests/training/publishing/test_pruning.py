@@ -14,7 +14,6 @@ from forecasting.card import CARD_FILE, FOREST_FILE
 from forecasting.model_store import newest_folder, read_published_model
 from training.learning.pipeline import Trained
 from training.mlflow_registry.run_contents import card_of
-from training.publishing.onnx_export import export_onnx
 from training.publishing.pruning import KEPT, KEPT_FOR, TRASH, prune
 from training.publishing.publish import publish
 
@@ -25,10 +24,9 @@ Publish = Callable[..., str]
 @pytest.fixture
 def publish_old(model_store: Path, trained: Trained) -> Publish:
     """Publish a version as if it had been so many seconds ago; the store's order is that of the calls."""
-    forest = export_onnx(trained.fitted.model, trained.rows, "forest-TEST-1")
 
     def make(version: int, ago: float = 0.0) -> str:
-        name = publish(card_of(trained, "run", version), forest).partition(":")[2]
+        name = publish(card_of(trained, "run", version), trained.onnx).partition(":")[2]
         moment = time.time() - ago
         os.utime(model_store / "forest-test-1" / name, (moment, moment))
         return name

@@ -14,6 +14,7 @@ from configuration import ROOT, Settings
 from tests.serving.running import environment, wait_until
 from training.mlflow_registry.runs import EXPERIMENT
 from training.worker.steps import work
+from training.worker.ticker_lock import LockLost
 from training_queue.jobs import MISSING, RETRAIN, Result, TrainingJobs
 
 
@@ -65,18 +66,18 @@ def test_what_was_rejected_is_not_trained_again_on_the_same_bars_unless_a_person
 
 
 @pytest.mark.slow
-def test_a_version_that_cannot_be_published_says_so_in_the_register(
+@pytest.mark.usefixtures("model_store")
+def test_a_model_whose_onnx_file_differs_is_never_registered(
     settings: Settings, jobs: TrainingJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STOCKS_TRAINING__TESTED", "250")
-    monkeypatch.setattr("training.publishing.onnx_export.TOLERANCE", -1.0)
+    monkeypatch.setattr("training.onnx_conversion.export.TOLERANCE", -1.0)
 
     last = worked(jobs, configuration.load())
 
     assert last.status == "failed"
-    version = MlflowClient(settings.tracking_uri).get_model_version("forest-AAPL-1", "1")
-    assert (version.tags["decision"], version.tags["decision_reason"]) == ("failed", last.reason)
-    assert version.aliases == ["challenger"]
+    assert last.reason.startswith("AAPL: the ONNX file differs from its model")
+    assert MlflowClient(settings.tracking_uri).search_model_versions("name = 'forest-AAPL-1'") == []
 
 
 def test_a_step_without_mlflow_fails_in_one_line_and_ends_nothing(
@@ -89,7 +90,7 @@ def test_a_step_without_mlflow_fails_in_one_line_and_ends_nothing(
 
     assert last.status == "failed"
     assert last.reason.startswith("MLflow at http://127.0.0.1:9 does not answer")
-    (line,) = [line for line in lines if line["event"] == "training"]
+    (line,) = [line for line in lines if line["event"] == "training.finished"]
     assert (line["outcome"], line["reason"], line["log_level"]) == ("failed", last.reason, "warning")
     assert "exc_info" not in line
 
@@ -115,6 +116,28 @@ def test_a_refit_of_which_nothing_comes_is_a_failed_run(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("model_store")
+def test_a_lock_that_another_replica_took_meanwhile_lets_no_champion_move(
+    settings: Settings, jobs: TrainingJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKS_TRAINING__TESTED", "250")
+
+    def lost() -> None:
+        raise LockLost("AAPL: another replica has trained it meanwhile")
+
+    jobs.add("AAPL", [1], MISSING)
+    step = jobs.claim()
+    assert step is not None
+    work(step, jobs, configuration.load(), lost)
+
+    last = jobs.last("AAPL", 1)
+    assert last is not None
+    assert (last.status, last.reason) == ("failed", "AAPL: another replica has trained it meanwhile")
+    version = MlflowClient(settings.tracking_uri).get_model_version("forest-AAPL-1", "1")
+    assert (version.tags["decision"], version.aliases) == ("rejected", ["challenger"])
+
+
+@pytest.mark.slow
 def test_the_log_of_a_worker_is_ours_alone_and_tells_what_it_does(tmp_path: Path) -> None:
     given = {"STOCKS_TICKERS": '["AAPL"]', "STOCKS_HORIZONS": "[1]", "STOCKS_TRAINING__TESTED": "250"}
     jobs = TrainingJobs(tmp_path)
@@ -134,7 +157,7 @@ def test_the_log_of_a_worker_is_ours_alone_and_tells_what_it_does(tmp_path: Path
 
     lines = [json.loads(line) for line in written(tmp_path).splitlines()]
 
-    assert [line["event"] for line in lines] == ["training what is missing", "training"]
+    assert [line["event"] for line in lines] == ["training.queued", "training.finished"]
     assert lines[0]["models"] == 1
     assert (lines[1]["ticker"], lines[1]["outcome"]) == ("AAPL", "promoted")
 

@@ -12,27 +12,29 @@ from pydantic import SecretStr
 import configuration
 from configuration import ROOT, Settings
 from tests.redis_servers import Deployment, Server
+from tests.serving.running import wait_until
 from training.worker import ticker_lock
-from training.worker.ticker_lock import alone
+from training.worker.ticker_lock import LockLost, alone
 from training_queue.jobs import ASKED, TrainingJobs
 
-LIFE = 3.0
+EXPIRY = 3.0
 WORKERS = 4
-# Works its own list, as a replica does, and says what it did and when; `LIFE` as the first word shortens the lock's.
+# Works its own list, as a replica does, and says what it did and when; `EXPIRY` as the first word shortens the lock's.
 WORKER = """
 import sys, time
 from pathlib import Path
 import configuration
 from training_queue.jobs import TrainingJobs
+from tests.serving.running import wait_until
 from training.worker import ticker_lock
 
-ticker_lock.LIFE, held = float(sys.argv[1]), float(sys.argv[3])
+ticker_lock.EXPIRY, held = float(sys.argv[1]), float(sys.argv[3])
 settings, jobs = configuration.load(), TrainingJobs(Path(sys.argv[2]))
 print("ready", flush=True)
 sys.stdin.readline()
 while (step := jobs.claim()) is not None:
-    with ticker_lock.alone(settings, step.ticker) as mine:
-        if not mine:
+    with ticker_lock.alone(settings, step.ticker) as lock:
+        if lock is None:
             print("refused", flush=True)
             jobs.finish(step, "kept", "another replica")
             continue
@@ -57,7 +59,7 @@ def begin(any_redis: Deployment, tmp_path: Path) -> Begin:
     def start(home: Path, held: float) -> "subprocess.Popen[str]":
         TrainingJobs(home).add("AAPL", [1], ASKED)
         process = subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(LIFE), str(home), str(held)],
+            [sys.executable, "-c", WORKER, str(EXPIRY), str(home), str(held)],
             cwd=ROOT,
             env={"PATH": "", "REDIS_URL": any_redis.url, "STOCKS_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
@@ -81,14 +83,38 @@ def go(process: "subprocess.Popen[str]") -> None:
     process.stdin.flush()
 
 
+def locks(redis: Deployment) -> set[bytes]:
+    """Keys of locks that are held, without the notes of who held one last."""
+    keys = redis.keys()
+    return {key for key in keys if not key.endswith(b":holder")}
+
+
+def test_a_holder_that_was_paused_for_longer_than_its_lock_lives_is_told_that_another_had_it(
+    any_redis: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_redis(any_redis.url)
+    monkeypatch.setattr(ticker_lock, "_renew", lambda _lock, ended: ended.wait())  # as a process that is stopped
+    monkeypatch.setattr(ticker_lock, "EXPIRY", 0.2)
+    with alone(settings, "AAPL") as paused:
+        assert paused is not None
+        paused.check()
+        wait_until(lambda: not locks(any_redis), 60, "the lock expires")
+        paused.check()  # nobody else took it
+        with alone(settings, "AAPL") as other:
+            assert other is not None
+            other.check()
+        with pytest.raises(LockLost, match="AAPL: another replica has trained it meanwhile"):
+            paused.check()
+
+
 def test_of_several_workers_one_works_and_keeps_it_for_longer_than_the_lock_lives(
     begin: Begin, any_redis: Deployment, tmp_path: Path
 ) -> None:
-    first = begin(tmp_path / "first", 2 * LIFE)
+    first = begin(tmp_path / "first", 2 * EXPIRY)
     others = [begin(tmp_path / str(index), 0.0) for index in range(WORKERS - 1)]
     go(first)
     assert said(first) == "working"
-    time.sleep(1.3 * LIFE)  # it would have freed itself by now
+    time.sleep(1.3 * EXPIRY)  # it would have freed itself by now
     for process in others:
         go(process)
 
@@ -96,11 +122,11 @@ def test_of_several_workers_one_works_and_keeps_it_for_longer_than_the_lock_live
     assert said(first) == "ended"
     for process in (first, *others):
         process.communicate(timeout=300)
-    assert any_redis.keys() == set(), "whoever is done lets go of it"
+    assert locks(any_redis) == set(), "whoever is done lets go of it"
 
 
 def test_workers_that_begin_together_never_work_together(begin: Begin, tmp_path: Path) -> None:
-    workers = [begin(tmp_path / str(index), LIFE) for index in range(WORKERS)]
+    workers = [begin(tmp_path / str(index), EXPIRY) for index in range(WORKERS)]
     for process in workers:
         go(process)
 
@@ -116,56 +142,60 @@ def test_a_worker_that_dies_frees_it(begin: Begin, any_redis: Deployment, tmp_pa
     dying.kill()
     dying.communicate()
     settings = with_redis(any_redis.url)
-    with alone(settings, "AAPL") as mine:
-        assert not mine
+    with alone(settings, "AAPL") as lock:
+        assert lock is None
 
-    deadline = time.monotonic() + 10 * LIFE
+    deadline = time.monotonic() + 10 * EXPIRY
     while time.monotonic() < deadline:
-        with alone(settings, "AAPL") as mine:
-            if mine:
+        with alone(settings, "AAPL") as lock:
+            if lock is not None:
                 break
         time.sleep(0.1)
 
-    assert mine
+    assert lock is not None
     assert time.monotonic() < deadline
 
 
 def test_a_lock_that_redis_forgot_is_taken_again(any_redis: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ticker_lock, "LIFE", 0.6)
-    with alone(with_redis(any_redis.url), "AAPL") as mine:
-        assert mine
+    monkeypatch.setattr(ticker_lock, "EXPIRY", 0.6)
+    with alone(with_redis(any_redis.url), "AAPL") as lock:
+        assert lock is not None
+        lock.check()
         any_redis.flush()
         deadline = time.monotonic() + 30
-        while not any_redis.keys():
+        while not locks(any_redis):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-    assert any_redis.keys() == set()
+    assert locks(any_redis) == set()
 
 
 def test_a_redis_that_dies_meanwhile_stops_no_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(ticker_lock, "LIFE", 0.3)
+    monkeypatch.setattr(ticker_lock, "EXPIRY", 0.3)
     server = Server(tmp_path).start()
-    with alone(with_redis(server.url), "AAPL") as mine:
-        assert mine
+    with alone(with_redis(server.url), "AAPL") as lock:
+        assert lock is not None
+        lock.check()
         server.stop()
         time.sleep(0.5)
     said = capsys.readouterr().out
-    assert "lock not renewed" in said
-    assert "lock not released" in said
+    assert "lock renewal" in said
+    assert "lock release" in said
 
 
 @pytest.mark.parametrize(
     "url", ["redis://127.0.0.1:1", "redis+cluster://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/the-master"]
 )
 def test_without_redis_training_goes_on(url: str) -> None:
-    with alone(with_redis(url), "AAPL") as mine:
-        assert mine
+    with alone(with_redis(url), "AAPL") as lock:
+        assert lock is not None
+        lock.check()
 
 
 def test_without_redis_configured_there_is_no_other_replica() -> None:
     settings = configuration.load()
     assert settings.cache.redis_url is None
-    with alone(settings, "AAPL") as mine:
-        assert mine
+    with alone(settings, "AAPL") as lock:
+        assert lock is not None
+        lock.check()

@@ -18,12 +18,12 @@ SUM, NO_TRANSFORM, LESS_OR_EQUAL = 1, 0, 0  # numbers of the specification
 
 
 def compact(model: ModelProto) -> ModelProto:
-    """The model with its forests rewritten, in place.
+    """The model with its trees rewritten in place; one with trees that the newer form cannot hold stays as it is.
 
     Args:
-        model: forests of `BRANCH_LEQ` nodes with one target, as skl2onnx writes those of scikit-learn.
+        model: trees with one target, as skl2onnx writes those of scikit-learn.
     """
-    if not all(_splits(node) for node in model.graph.node if node.op_type == OLD):
+    if not all(_has_newer_form(node) for node in model.graph.node if node.op_type == OLD):
         return model  # one version of the operators holds for the whole file
     nodes = [_rewritten(node) if node.op_type == OLD else node for node in model.graph.node]
     del model.graph.node[:]
@@ -34,11 +34,12 @@ def compact(model: ModelProto) -> ModelProto:
     return model
 
 
-def _splits(node: NodeProto) -> bool:
-    """Whether every tree of a forest has a branch; one that is a single leaf has no root in the newer form."""
+def _has_newer_form(node: NodeProto) -> bool:
+    """Whether every tree has a branch, all of them `BRANCH_LEQ`, and no constant is added to their sum."""
     old = {given.name: helper.get_attribute_value(given) for given in node.attribute}
-    modes = zip(old["nodes_nodeids"], old["nodes_modes"], strict=True)
-    return all(mode != b"LEAF" for number, mode in modes if number == 0)
+    modes = list(zip(old["nodes_nodeids"], old["nodes_modes"], strict=True))
+    has_branches = all(mode != b"LEAF" for number, mode in modes if number == 0)
+    return has_branches and "base_values" not in old and {mode for _, mode in modes} <= {b"LEAF", b"BRANCH_LEQ"}
 
 
 def _rewritten(node: NodeProto) -> NodeProto:

@@ -1,0 +1,14 @@
+"""Recipes as the configuration has them, for tests that train."""
+
+import configuration
+from training.learning.recipe import Recipe
+from training.learning.training_config import TrainingConfig
+from training.recipes import make_recipe
+
+
+def recipe(name: str = "forest") -> Recipe:
+    return make_recipe(configuration.load(), name)
+
+
+def quick(refit_every: int = 100, tested: int | None = None, seed: int = 1, name: str = "forest") -> TrainingConfig:
+    return TrainingConfig(recipe(name), refit_every, tested, seed)

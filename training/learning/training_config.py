@@ -1,0 +1,40 @@
+"""Everything but the bars that decides what is learnt."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+from configuration import HORIZONS
+from features import NAMES, VERSION
+from training.learning.dataset import Dataset
+from training.learning.recipe import FittedModel, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How to train.
+
+    Attributes:
+        refit_every: sessions between two refits of the walk-forward.
+        tested: last sessions that the walk-forward scores and calibrates on; null for all it can.
+        seed: of everything random in a fit.
+    """
+
+    recipe: Recipe
+    refit_every: int
+    tested: int | None
+    seed: int
+
+    def fit(self, data: Dataset, rows: int) -> FittedModel:
+        """Fit on the first `rows` rows of `data`, all of whose returns are known."""
+        return self.recipe.fit(data, rows, self.seed)
+
+    def fingerprint(self, horizon: int) -> str:
+        """Hash of all of it at this horizon, the version of the features included."""
+        ingredients = {
+            "features": [VERSION, *NAMES],
+            "horizon": asdict(HORIZONS[horizon]),
+            "recipe": [self.recipe.name, self.recipe.model_dump()],
+            "walk_forward": [self.refit_every, self.tested, self.seed],
+        }
+        return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,34 @@
+"""What a model can be: one recipe a file, configured by the section of `training.recipes` that has its name."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from pydantic import ValidationError
+
+from configuration import ConfigurationError, Settings
+from training.learning.recipe import Recipe
+
+
+def make_recipe(settings: Settings, name: str) -> Recipe:
+    """The recipe of this name with its configured hyperparameters.
+
+    Raises:
+        ConfigurationError: there is no such recipe, or a hyperparameter is unknown or out of its bounds.
+    """
+    module = f"{__name__}.{name}"
+    if name not in settings.training.recipes or not name.isidentifier() or find_spec(module) is None:
+        known = ", ".join(settings.training.recipes)
+        raise ConfigurationError(f"recipe {name}: not among the configured `training.recipes` {known}")
+    (recipe,) = [kind for kind in vars(import_module(module)).values() if _is_recipe(kind, module)]
+    try:
+        made: Recipe = recipe(**settings.training.recipes[name])
+    except ValidationError as error:
+        (problem, *_) = error.errors(include_url=False)
+        key = ".".join(str(part) for part in problem["loc"])
+        value = "" if isinstance(problem["input"], dict) else f" = {problem['input']}"
+        raise ConfigurationError(f"training.recipes.{name}.{key}{value}: {problem['msg']}") from None
+    return made
+
+
+def _is_recipe(kind: object, module: str) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Recipe) and kind.__module__ == module
