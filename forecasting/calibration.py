@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.distribution import Forecast, forecast
+from forecasting.distribution import Forecast, forecast, mixed
+from forecasting.report_reaction import USUAL, Reaction
 from market.bars import FloatArray
 
 
@@ -14,21 +15,32 @@ class Calibration:
 
     Attributes:
         shrinkage: share of the expected return to use, 0 to 1.
-        quantiles: shape (len(PROBABILITIES),), of residuals in units of the forecast width.
+        quantiles: shape (len(PROBABILITIES),), of ordinary residuals in units of the forecast width.
+        reaction: to reports.
     """
 
     shrinkage: float
     quantiles: FloatArray
+    reaction: Reaction = USUAL
 
     def forecast(
-        self, horizon: int, *, expected: float, log_ratio: float, unit: float, extrapolating: bool = False
+        self,
+        horizon: int,
+        *,
+        expected: float,
+        log_ratio: float,
+        unit: float,
+        report_chance: float = 0.0,
+        extrapolating: bool = False,
     ) -> Forecast:
-        """The forecast `shrinkage * expected * unit + exp(log_ratio) * unit * Z`.
+        """The forecast `shrinkage * expected * unit + exp(log_ratio) * unit * Z`, where a report may widen Z.
 
         Args:
             expected: return that the model expects, in units.
             log_ratio: log of the width over the unit.
             unit: volatility level times the square root of the horizon, as a return.
+            report_chance: probability that a report takes effect within the horizon.
         """
         centre, width = self.shrinkage * expected * unit, float(np.exp(log_ratio)) * unit
-        return forecast(horizon, centre, width, self.quantiles, extrapolating=extrapolating)
+        quantiles = mixed(self.quantiles, report_chance, self.reaction.widening(horizon))
+        return forecast(horizon, centre, width, quantiles, extrapolating=extrapolating)

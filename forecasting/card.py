@@ -13,6 +13,8 @@ from forecasting.calibration import Calibration
 from forecasting.distribution import PROBABILITIES, Forecast
 from forecasting.formula import EXPECTED, Formula
 from forecasting.metrics import Metrics
+from forecasting.report_reaction import USUAL, Reaction
+from forecasting.report_schedule import FilingChances
 from market.bars import FloatArray
 
 # Names of the files of a published model, side by side in its folder.
@@ -31,7 +33,8 @@ class ModelCard(BaseModel):
         features_version: of the numbers behind those names; a model serves on its own version alone.
         shrinkage: share of the expected return that past residuals support, 0 to 1.
         formula: of the width from the model's outputs.
-        quantiles: shape (len(PROBABILITIES),), of past residuals in units of the forecast width.
+        quantiles: shape (len(PROBABILITIES),), of past ordinary residuals in units of the forecast width.
+        reaction: to reports.
         bars_sha256: of the bars it was trained on.
         forest_sha256: of the ONNX file that belongs to this card.
     """
@@ -55,6 +58,7 @@ class ModelCard(BaseModel):
     shrinkage: Annotated[float, Field(ge=0, le=1)]
     formula: Formula
     quantiles: tuple[float, ...]
+    reaction: Reaction = USUAL
     bars_sha256: str = ""
     forest_sha256: str = ""
     metrics: Metrics
@@ -70,26 +74,33 @@ class ModelCard(BaseModel):
             raise ValueError(f"quantiles must be {PROBABILITIES.size} ascending numbers")
         return self
 
-    def forecast(self, outputs: FloatArray, inputs: FeatureMatrix, level: float) -> Forecast:
+    def forecast(
+        self, outputs: FloatArray, inputs: FeatureMatrix, level: float, reports: FilingChances | None = None
+    ) -> Forecast:
         """The forecast from one row.
 
         Args:
             outputs: shape (1, 3), of the model.
             inputs: shape (1, k), given to it.
             level: volatility level of the same bars, daily.
+            reports: of the same session; one row.
         """
         novelty = self.formula.training_inputs.novelty(inputs)
+        covered, chance = None, 0.0
+        if reports is not None:
+            covered, chance = reports.covered, reports.within(self.horizon, self.reaction.same_session)
         return self._calibration.forecast(
             self.horizon,
             expected=float(outputs[0, EXPECTED]),
-            log_ratio=float(self.formula.log_ratio(outputs, inputs, novelty)[0]),
+            log_ratio=float(self.formula.log_ratio(outputs, inputs, novelty, covered)[0]),
             unit=level * float(np.sqrt(self.horizon)),
+            report_chance=chance,
             extrapolating=bool(novelty[0] > 1),
         )
 
     @cached_property
     def _calibration(self) -> Calibration:
-        return Calibration(self.shrinkage, np.array(self.quantiles))
+        return Calibration(self.shrinkage, np.array(self.quantiles), self.reaction)
 
 
 def model_name(ticker: str, horizon: int) -> str:

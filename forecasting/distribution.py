@@ -91,6 +91,24 @@ def quantile_table(residuals: FloatArray, horizon: int) -> FloatArray:
     return np.asarray(np.where(falls > PROBABILITIES, below, above))
 
 
+def mixed(quantiles: FloatArray, chance: float, widening: float) -> FloatArray:
+    """Quantiles of a variable that is `widening * Z` with probability `chance`, otherwise Z.
+
+    Args:
+        quantiles: shape (len(PROBABILITIES),), ascending, of Z.
+        chance: 0 to 1.
+
+    Returns:
+        Shape (len(PROBABILITIES),), ascending.
+    """
+    if chance == 0:
+        return quantiles
+    wide = widening * quantiles
+    values = np.sort(np.concatenate((quantiles, wide)))
+    ordinary, widened = (np.interp(values, one, PROBABILITIES) for one in (quantiles, wide))
+    return np.asarray(np.interp(PROBABILITIES, (1 - chance) * ordinary + chance * widened, values))
+
+
 def _agreeing(probability_up: float, median: float) -> float:
     """Move `probability_up` to the side of one half that `median` is on, where rounding put it on the other."""
     return max(probability_up, 0.5) if median >= 0 else min(probability_up, float(np.nextafter(0.5, 0)))

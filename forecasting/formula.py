@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features import ECHO
 from features.matrix import FeatureMatrix
+from forecasting.report_schedule import BoolArray
 from market.bars import FloatArray
 
 # Columns of a model's output.
@@ -50,7 +51,7 @@ class Formula(BaseModel):
         mean: of the log ratio in training.
         lowest, highest: bounds of the ridge's output, since a linear model extrapolates.
         trust: share of the learned deviation from the mean that is used.
-        echo_weight: added to the log of the width per unit of the input `echo`.
+        echo_weight: added to the log of the width per unit of the input `echo`, where report dates are not known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,13 +63,20 @@ class Formula(BaseModel):
     echo_weight: float
     training_inputs: TrainingInputs
 
-    def log_ratio(self, outputs: FloatArray, inputs: FeatureMatrix, novelty: FloatArray | None = None) -> FloatArray:
-        """Log of the width over the level.
+    def log_ratio(
+        self,
+        outputs: FloatArray,
+        inputs: FeatureMatrix,
+        novelty: FloatArray | None = None,
+        covered: BoolArray | None = None,
+    ) -> FloatArray:
+        """Log of the width over the level, a report's effect not included where dates are known.
 
         Args:
             outputs: shape (n, 3), of the model.
             inputs: shape (n, k), given to it.
             novelty: shape (n,), of the inputs; computed from them without it.
+            covered: shape (n,), whether report dates are known; nowhere without it.
 
         Returns:
             Shape (n,).
@@ -78,9 +86,10 @@ class Formula(BaseModel):
         ridge = np.minimum(np.maximum(outputs[:, RIDGE_RATIO], self.lowest), self.highest)
         learned = (outputs[:, FOREST_RATIO] + ridge) / 2
         widening = np.log(np.minimum(np.maximum(novelty, 1), LARGEST_WIDENING))
-        return np.asarray(
-            self.mean + self.trust * (learned - self.mean) + self.echo_weight * inputs[:, ECHO] + widening
-        )
+        echo = self.echo_weight * inputs[:, ECHO]
+        if covered is not None:
+            echo = np.where(covered, 0.0, echo)
+        return np.asarray(self.mean + self.trust * (learned - self.mean) + echo + widening)
 
 
 def training_inputs(inputs: FeatureMatrix) -> TrainingInputs:

@@ -5,9 +5,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from configuration import Settings
+from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars
+from market.calendar.sessions import Sessions
 from market.errors import MarketError
 from market.market import Market
+from market.reports.calendar import ReportCalendar
 
 # Tickers whose bars are in memory at once.
 CHUNK = 32
@@ -29,6 +32,14 @@ def load(
             stored, so that quotes keep the providers' quotas.
     """
     return asyncio.run(_load(settings, tickers, newer_than))
+
+
+def report_schedules(settings: Settings, tickers: Sequence[str]) -> dict[str, ReportSchedule]:
+    """The report dates of each ticker on the exchange's calendar; empty ones where nothing is known."""
+    calendar = ReportCalendar.open(settings.market)
+    sessions = Sessions.open(settings.exchange, settings.home).session
+    announced_before = settings.market.reports.announced_before
+    return {ticker: ReportSchedule.of(calendar.reports_of(ticker), sessions, announced_before) for ticker in tickers}
 
 
 async def _load(

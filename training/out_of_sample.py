@@ -5,6 +5,7 @@ from pathlib import Path
 
 from concurrency.atomic_file import replace_file
 from configuration import Settings
+from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars
 from market.calendar.sessions import Sessions
 from training.engine import Engine
@@ -14,7 +15,7 @@ from training.learning.dataset import make_dataset
 from training.learning.evaluation import evaluate
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import walk_forward
-from training.loading import chunks, load
+from training.loading import chunks, load, report_schedules
 from training.recipes import make_recipe
 
 
@@ -42,7 +43,12 @@ def evaluate_to_file(
         for chunk in chunks(tickers):
             bars, missing = load(settings, chunk)
             failures |= missing
-            calls = [(series, horizon, config, sessions) for series in bars.values() for horizon in horizons]
+            schedules = report_schedules(settings, list(bars))
+            calls = [
+                (series, horizon, config, schedules[series.ticker], sessions)
+                for series in bars.values()
+                for horizon in horizons
+            ]
             for (series, *_), (text, reason) in zip(calls, engine.map(forecast_rows, calls), strict=True):
                 file.write(text.encode())
                 if reason:
@@ -58,10 +64,12 @@ def evaluation_config(settings: Settings) -> TrainingConfig:
     return TrainingConfig(recipe, training.evaluation_refit_every, None, training.seed)
 
 
-def forecast_rows(bars: Bars, horizon: int, config: TrainingConfig, sessions: Sessions) -> tuple[str, str]:
+def forecast_rows(
+    bars: Bars, horizon: int, config: TrainingConfig, schedule: ReportSchedule, sessions: Sessions
+) -> tuple[str, str]:
     """The lines of one ticker and horizon, and the reason when there are none."""
     try:
-        data = make_dataset(bars, horizon)
+        data = make_dataset(bars, horizon, schedule)
         evaluation = evaluate(data, walk_forward(data, config))
     except TrainingError as error:
         return "", str(error)

@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 
 from configuration import Settings
+from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars
 from training.engine import Engine
 from training.errors import TrainingError
@@ -17,7 +18,7 @@ from training.interruption import Interruption
 from training.learning.pipeline import Trained, attempt
 from training.learning.promotion import decide
 from training.learning.training_config import TrainingConfig
-from training.loading import chunks, load
+from training.loading import chunks, load, report_schedules
 from training.mlflow_registry.registry import Registered, Registry
 from training.outcome import Outcome, best
 from training.publishing.operations import newest_card, release
@@ -27,7 +28,7 @@ from training_queue.jobs import TrainingJobs
 log = structlog.get_logger(__name__)
 
 # Of one model: its bars, its horizon, how to train.
-Call = tuple[Bars, int, TrainingConfig]
+Call = tuple[Bars, int, TrainingConfig, ReportSchedule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ def run_one(
         return Outcome(ticker, horizon, promoted=False, reason=failures[ticker])
     series, registry = bars[ticker], Registry(settings)
     try:
-        calls = [(series, horizon, config) for config in training_configs(settings)]
+        schedule = report_schedules(settings, [ticker])[ticker]
+        calls = [(series, horizon, config, schedule) for config in training_configs(settings)]
         rejected = [] if asked_at else [one for call in calls if (one := _rejected_before(registry, call))]
         if len(rejected) == len(calls):
             return best(rejected)
@@ -120,8 +122,9 @@ def _outcomes(settings: Settings, registry: Registry, request: RunRequest, ticke
     bars, failures = load(settings, tickers, datetime.now(UTC))
     for ticker, reason in failures.items():
         yield from (Outcome(ticker, horizon, promoted=False, reason=reason) for horizon in request.horizons)
+    schedules = report_schedules(settings, list(bars))
     calls = [
-        (series, horizon, config)
+        (series, horizon, config, schedules[series.ticker])
         for horizon in request.horizons
         for series in bars.values()
         for config in training_configs(settings)
@@ -142,7 +145,7 @@ def _is_left_out(settings: Settings, registry: Registry, request: RunRequest, ca
 
 
 def _is_published(settings: Settings, registry: Registry, call: Call) -> bool:
-    bars, horizon, config = call
+    bars, horizon, config, _ = call
     card = newest_card(settings, bars.ticker, horizon)
     found = registry.decision_on(bars.ticker, horizon, bars.fingerprint(), config.fingerprint(horizon))
     return card is not None and found is not None and found.decision == "promoted" and card.version >= found.version
@@ -150,7 +153,7 @@ def _is_published(settings: Settings, registry: Registry, call: Call) -> bool:
 
 def _rejected_before(registry: Registry, call: Call) -> Outcome | None:
     """The rejection of a version that was trained on these bars with this recipe, if there was one."""
-    bars, horizon, config = call
+    bars, horizon, config, _ = call
     found = registry.decision_on(bars.ticker, horizon, bars.fingerprint(), config.fingerprint(horizon))
     if found is None or found.decision != "rejected":
         return None
@@ -168,7 +171,7 @@ def _finish(
     before_promotion: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Register, decide, and publish what is promoted; until the last step the old champion serves."""
-    bars, horizon, config = call
+    bars, horizon, config, _ = call
     failed = Outcome(bars.ticker, horizon, promoted=False, reason="", recipe=config.recipe.name)
     if isinstance(trained, str):
         return replace(failed, reason=trained)

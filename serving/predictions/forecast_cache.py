@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from forecasting.distribution import Forecast
+from forecasting.report_schedule import FilingChances
 from market.bars import COLUMNS, Bars
 from serving.caching.memory_cache import MemoryCache
 from serving.caching.redis_cache import RedisCache
@@ -30,14 +31,14 @@ class ForecastCache:
         self._memory = MemoryCache[str, Forecast](CAPACITY)
 
     async def get(
-        self, model: str, bars: Bars, horizon: int, make: Callable[[], Awaitable[Forecast]]
+        self, model: str, bars: Bars, reports: FilingChances, horizon: int, make: Callable[[], Awaitable[Forecast]]
     ) -> tuple[Forecast, bool]:
-        """The forecast of `model` for `bars`, made now when it is not known; and whether it was known.
+        """The forecast of `model` for `bars` and `reports`, made now when it is not known; and whether it was known.
 
         Raises:
             Exception: what `make` raises; nothing is kept then.
         """
-        name = f"forecast:{model}:{bars.ticker}:{horizon}:{fingerprint(bars)}"
+        name = f"forecast:{model}:{bars.ticker}:{horizon}:{fingerprint(bars, reports)}"
         known = self._memory.get(name) or await self._from_redis(name)
         forecast = known or await make()
         if known is None:
@@ -53,9 +54,11 @@ class ForecastCache:
             return None
 
 
-def fingerprint(bars: Bars) -> str:
-    """Name of the bars' content: equal for equal bars of one source."""
+def fingerprint(bars: Bars, reports: FilingChances) -> str:
+    """Name of the inputs' content: equal for equal bars of one source and equal chances of reports."""
     digest = hashlib.blake2b(bars.source.encode(), digest_size=16)
     for column in ("session", *COLUMNS):
         digest.update(getattr(bars, column).view(np.uint8))
+    for known in (reports.chance, reports.same_session, reports.covered):
+        digest.update(known.tobytes())
     return digest.hexdigest()

@@ -11,6 +11,7 @@ from features import NAMES, WINDOW, latest
 from features.matrix import FeatureMatrix
 from forecasting.distribution import Forecast
 from forecasting.model_store import PublishedModel, UnreadableModel
+from forecasting.report_schedule import FilingChances
 from market.bars import Bars, FloatArray
 from serving.models.forest_client import Call
 from serving.models.onnx_sessions import Output, Row
@@ -18,10 +19,11 @@ from serving.telemetry.timing import TimedStage, record_stage
 
 
 class ForecastRequest(NamedTuple):
-    """A published model and the last WINDOW bars that it is asked about."""
+    """A published model, the last WINDOW bars, and what is known of coming reports."""
 
     published: PublishedModel
     bars: Bars
+    reports: FilingChances | None
 
 
 class TimedForecast(NamedTuple):
@@ -39,13 +41,13 @@ class Forecaster:
         self._call = call
         self._requests = MicroBatcher[ForecastRequest, TimedForecast](self._forecast_all, observe)
 
-    async def forecast(self, published: PublishedModel, bars: Bars) -> Forecast:
+    async def forecast(self, published: PublishedModel, bars: Bars, reports: FilingChances | None = None) -> Forecast:
         """The forecast of a model for bars that it fits.
 
         Raises:
             UnreadableModel: it cannot answer.
         """
-        timed = await self._requests.ask(ForecastRequest(published, bars[-WINDOW:]))
+        timed = await self._requests.ask(ForecastRequest(published, bars[-WINDOW:], reports))
         for one in timed.stages:
             record_stage(one)
         return timed.forecast
@@ -81,6 +83,7 @@ def _read(
         return UnreadableModel(output.problem)
     try:
         outputs = np.frombuffer(output.values, dtype=np.float32).astype(np.float64)
-        return TimedForecast(request.published.card.forecast(outputs[np.newaxis], inputs[np.newaxis], level), stages)
+        forecast = request.published.card.forecast(outputs[np.newaxis], inputs[np.newaxis], level, request.reports)
+        return TimedForecast(forecast, stages)
     except Exception as error:  # noqa: BLE001  # it is handed to who asked
         return error

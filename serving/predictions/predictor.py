@@ -24,6 +24,7 @@ from serving.models.forest_client import ForestsUnavailable
 from serving.models.onnx_sessions import Output, Row
 from serving.predictions.forecast_cache import ForecastCache
 from serving.predictions.forecaster import Forecaster
+from serving.predictions.known_filings import KnownFilings
 from serving.predictions.price_prediction import price_prediction
 from serving.telemetry.timing import stage
 
@@ -80,6 +81,8 @@ class Predictor:
         self._champions = champions
         self._forecaster = forecaster
         self._forecasts = forecasts
+        announced_before = settings.market.reports.announced_before
+        self._filings = KnownFilings(market.reports_of, market.sessions, announced_before)
 
     async def compute(self, ticker: str, horizon: int, *, fresh: bool = False) -> Computed:
         """The prediction for a configured ticker and horizon.
@@ -143,15 +146,17 @@ class Predictor:
             return Made(baseline_forecast(bars, horizon), BASELINE, reason)
 
     async def _by_model(self, published: PublishedModel, bars: Bars, *, fresh: bool) -> Made:
+        reports = self._filings.at(bars.ticker, bars.session[-1])
+
         async def make() -> Forecast:
-            return await self._forecaster.forecast(published, bars)
+            return await self._forecaster.forecast(published, bars, reports)
 
         with stage("forecast"):
             if fresh:
                 forecast, reused = await make(), False
             else:
                 recent, horizon = bars[-WINDOW:], published.card.horizon
-                forecast, reused = await self._forecasts.get(model_tag(published), recent, horizon, make)
+                forecast, reused = await self._forecasts.get(model_tag(published), recent, reports, horizon, make)
         return Made(forecast, _reference(published, extrapolating=forecast.extrapolating), reused=reused)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.distribution import INTERVAL_LEVEL, PROBABILITIES, forecast, quantile_table
+from forecasting.distribution import INTERVAL_LEVEL, PROBABILITIES, forecast, mixed, quantile_table
 from market.bars import FloatArray
 
 NORMAL = np.array([NormalDist().inv_cdf(probability) for probability in PROBABILITIES])
@@ -84,3 +84,25 @@ def test_an_interval_holds_the_next_residual_about_as_often_as_it_says(count: in
     # Drawing the sizes to those of a normal variable costs up to a point where tails are heavier.
     error = np.sqrt(INTERVAL_LEVEL * (1 - INTERVAL_LEVEL) / len(inside))
     assert abs(np.mean(inside) - INTERVAL_LEVEL) < 0.01 + 3 * error
+
+
+@given(st.floats(0, 1), st.floats(1, 6))
+def test_a_mixture_ascends_and_lies_between_its_parts(chance: float, widening: float) -> None:
+    made = mixed(NORMAL, chance, widening)
+    assert np.all(np.diff(made) >= 0)
+    assert np.all(np.abs(made) >= np.abs(NORMAL) - 1e-9)
+    assert np.all(np.abs(made) <= widening * np.abs(NORMAL) + 1e-9)
+
+
+def test_a_mixture_without_a_chance_is_the_variable_and_with_certainty_the_wide_one() -> None:
+    assert mixed(NORMAL, 0.0, 3.0) is NORMAL
+    np.testing.assert_allclose(mixed(NORMAL, 1.0, 3.0), 3 * NORMAL, atol=1e-9)
+
+
+def test_a_mixture_has_the_quantiles_of_draws_from_it() -> None:
+    generator = np.random.default_rng(8)
+    draws = generator.standard_normal(400_000) * np.where(generator.random(400_000) < 0.3, 4.0, 1.0)
+    inner = slice(6, -6)
+    np.testing.assert_allclose(
+        mixed(NORMAL, 0.3, 4.0)[inner], np.quantile(draws, PROBABILITIES)[inner], rtol=0.03, atol=0.02
+    )

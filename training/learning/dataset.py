@@ -7,8 +7,10 @@ import numpy as np
 from features import WARM_UP, Moves, features_and_level
 from features.matrix import FeatureMatrix
 from features.windows import trailing_mean
+from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars, FloatArray, SessionArray
 from training.errors import NothingMoves
+from training.learning.report_effects import ReportEffects
 
 # The log ratio is taken of no less than this, so that a session without a range stays finite.
 SMALLEST_RATIO = 0.02
@@ -30,6 +32,7 @@ class Dataset:
         log_ratio: shape (n,), log of the root mean squared true range of those sessions over the level; NaN likewise.
             The range says more about how wide the next return may be than the one return that happened.
         bars_sha256: of the bars they were made from.
+        reports: what is known of the ticker's reports.
     """
 
     ticker: str
@@ -43,6 +46,7 @@ class Dataset:
     actual: FloatArray
     log_ratio: FloatArray
     bars_sha256: str
+    reports: ReportEffects
 
     def __len__(self) -> int:
         return int(self.session.size)
@@ -53,12 +57,13 @@ class Dataset:
         return max(len(self) - self.horizon, 0)
 
 
-def make_dataset(bars: Bars, horizon: int) -> Dataset:
+def make_dataset(bars: Bars, horizon: int, schedule: ReportSchedule | None = None) -> Dataset:
     """Inputs and targets of every session of `bars` after the warm-up of the features.
 
     Args:
         bars: split-adjusted, complete sessions only.
         horizon: sessions ahead.
+        schedule: the ticker's reports, where dates are known.
 
     Raises:
         NothingMoves: half of the returns or more are exactly zero.
@@ -86,4 +91,12 @@ def make_dataset(bars: Bars, horizon: int) -> Dataset:
         actual=actual[complete],
         log_ratio=np.log(np.maximum(ranged[complete] / level[complete], SMALLEST_RATIO)),
         bars_sha256=bars.fingerprint(),
+        reports=_reports(schedule, bars, level, horizon),
     )
+
+
+def _reports(schedule: ReportSchedule | None, bars: Bars, level: FloatArray, horizon: int) -> ReportEffects:
+    complete = slice(WARM_UP, None)
+    if schedule is None:
+        return ReportEffects.none(bars.session[complete].size)
+    return ReportEffects.of(schedule, bars.session[complete], bars.close[complete], level[complete], horizon)

@@ -38,14 +38,18 @@ class Evaluation:
 
 def evaluate(data: Dataset, outputs: Outputs) -> Evaluation:
     """The model's forecasts, each calibrated on the residuals known on its session."""
+    chances = data.reports.chances
 
     def made_at(row: int) -> Forecast:
         index = row - outputs.first
-        return calibrate(data, outputs, row).forecast(
+        calibration = calibrate(data, outputs, row)
+        report_chance = chances.within(data.horizon, calibration.reaction.same_session, row)
+        return calibration.forecast(
             data.horizon,
             expected=outputs.expected[index],
             log_ratio=outputs.log_ratio[index],
             unit=data.unit[row],
+            report_chance=report_chance,
         )
 
     return collect(data, first_evaluated(data, outputs), made_at)

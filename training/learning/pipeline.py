@@ -10,6 +10,7 @@ import structlog
 from forecasting.calibration import Calibration
 from forecasting.formula import Formula
 from forecasting.metrics import Metrics
+from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars
 from training.errors import TrainingError
 from training.learning.baselines import evaluate_baselines
@@ -64,7 +65,7 @@ class Trained:
         return Candidate(self.fingerprint, self.data.simulated, sessions, self.evaluation)
 
 
-def train(bars: Bars, horizon: int, config: TrainingConfig) -> Trained:
+def train(bars: Bars, horizon: int, config: TrainingConfig, schedule: ReportSchedule | None = None) -> Trained:
     """Walk forward through `bars`, calibrate on the residuals, fit on everything known.
 
     Raises:
@@ -74,7 +75,7 @@ def train(bars: Bars, horizon: int, config: TrainingConfig) -> Trained:
     """
     started = perf_counter()
     deviation = check_reference(bars)
-    data = make_dataset(bars, horizon)
+    data = make_dataset(bars, horizon, schedule)
     outputs = walk_forward(data, config)
     evaluation = evaluate(data, outputs)
     fitted = config.fit(data, data.known)
@@ -109,10 +110,10 @@ def export_onnx(recipe: Recipe, fitted: FittedModel, data: Dataset) -> bytes:
     return checked_onnx(recipe.to_onnx(fitted, inputs), inputs, fitted.model.predict(inputs), data.ticker)
 
 
-def attempt(bars: Bars, horizon: int, config: TrainingConfig) -> Trained | str:
+def attempt(bars: Bars, horizon: int, config: TrainingConfig, schedule: ReportSchedule | None = None) -> Trained | str:
     """The trained model, or the reason in one line why there is none."""
     try:
-        return train(bars, horizon, config)
+        return train(bars, horizon, config, schedule)
     except TrainingError as error:
         return str(error)
     except Exception as error:

@@ -64,21 +64,29 @@ def _block(data: Dataset, config: TrainingConfig, start: int) -> tuple[FloatArra
     rows = np.arange(start, start + config.refit_every)
     # Always as many rows, the last one repeated where the history ends: linear algebra rounds by the shape it is
     # given, and a row must not change when bars are added after it.
-    inputs = data.inputs[np.minimum(rows, len(data) - 1)]
+    rows = np.minimum(rows, len(data) - 1)
+    inputs, covered = data.inputs[rows], data.reports.chances.covered[rows]
     outputs = fitted.model.predict(inputs)
     made = slice(None, len(data) - start)
-    return outputs[made, EXPECTED], fitted.formula.log_ratio(outputs, inputs)[made]
+    return outputs[made, EXPECTED], fitted.formula.log_ratio(outputs, inputs, covered=covered)[made]
 
 
 def calibrate(data: Dataset, outputs: Outputs, now: int) -> Calibration:
-    """Calibrate on the outputs whose return was known at row `now`, which stand at rows up to `now - horizon`."""
+    """Calibrate on the outputs whose return was known at row `now`, which stand at rows up to `now - horizon`.
+
+    The quantiles are those of ordinary residuals: reports have an effect of their own.
+    """
     rows = slice(outputs.first, now - data.horizon + 1)
     count = rows.stop - rows.start
     units = data.actual[rows] / data.unit[rows]
     expected, ratio = outputs.expected[:count], np.exp(outputs.log_ratio[:count])
     shrinkage = shrinkage_of(expected, units, data.horizon)
     residuals = (units - shrinkage * expected) / ratio
-    return Calibration(shrinkage, quantile_table(residuals[-LARGEST_SAMPLE:], data.horizon))
+    ordinary = residuals[~data.reports.near[rows]]
+    if ordinary.size < SMALLEST_SAMPLE:
+        ordinary = residuals
+    quantiles = quantile_table(ordinary[-LARGEST_SAMPLE:], data.horizon)
+    return Calibration(shrinkage, quantiles, data.reports.reaction(now))
 
 
 def shrinkage_of(expected: FloatArray, units: FloatArray, horizon: int) -> float:

@@ -111,6 +111,7 @@ def card_of(trained: Trained, run_id: str, version: int) -> ModelCard:
         shrinkage=trained.calibration.shrinkage,
         formula=trained.formula,
         quantiles=tuple(trained.calibration.quantiles.tolist()),
+        reaction=trained.calibration.reaction,
         bars_sha256=data.bars_sha256,
         forest_sha256=hashlib.sha256(trained.onnx).hexdigest(),
         metrics=trained.metrics,
