@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from forecasting.report_reaction import USUAL
 from market.errors import NoPrices
 from market.quotes.quote import Quote
+from market.reports.dates import Report, ReportDates, Timing
 from serving.contract.problems import Problem
 
 
@@ -178,3 +180,16 @@ async def test_errors_about_prices_name_the_ticker(parts: Any) -> None:
 
     with pytest.raises(Problem, match=r"AAPL: .*quota spent"):
         await parts.computing.compute("AAPL", 1)
+
+
+async def test_a_report_that_is_due_widens_the_interval_at_once(parts: Any, publish: Any) -> None:
+    publish("AAPL")
+    await parts.champions.look()
+    before = (await parts.computing.compute("AAPL", 1)).prediction.prediction.interval
+
+    made_on = parts.market.bars["AAPL"].session[-1]
+    timing, fetched_at = Timing.AFTER_CLOSE, datetime(2000, 1, 1, tzinfo=UTC)
+    parts.market.reports["AAPL"] = ReportDates("AAPL", (Report(made_on, timing, "files", fetched_at),))
+    after = (await parts.computing.compute("AAPL", 1)).prediction.prediction.interval
+
+    assert after.upper - after.lower == pytest.approx(USUAL.widening(1) * (before.upper - before.lower), rel=0.01)
