@@ -1,10 +1,13 @@
-"""How good the forecasts are: `python -m benchmarks.forecasts --bars DIRECTORY` prints the table of the README.
+"""How good the forecasts are: `python -m benchmarks.forecasts --bars DIRECTORY [--reports FILE]` prints the tables.
 
 Every number is out of sample: walk-forward as `python -m training evaluate` does it, the last three years of each
-file, baselines on the same rows.
+file, baselines on the same rows. With report dates a second table shows what they are worth when they are announced,
+inferred from past ones, missing, or wrong.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -12,8 +15,13 @@ import joblib
 import numpy as np
 
 import configuration
-from market.bars import Bars, FloatArray
+from benchmarks.report_dates import VARIANTS, told, variant
+from forecasting.report_schedule import BoolArray, ReportSchedule
+from market.bars import Bars, FloatArray, SessionArray
+from market.calendar.sessions import Sessions
 from market.providers.files import parse_csv
+from market.reports import files as report_files
+from market.reports.dates import ReportDates
 from market.splits import split_adjusted
 from training.learning import scores
 from training.learning.baselines import evaluate_baselines
@@ -26,29 +34,62 @@ from training.out_of_sample import evaluation_config
 SESSIONS = 780
 HEADINGS = ("", "1 session", "5 sessions", "21 sessions")
 BASELINES = ("last_252", "ewma", "baseline")
+# What was chosen was chosen on sessions before this one.
+CHOSEN_UNTIL = np.datetime64("2023-03-01")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """One ticker's forecasts of the last years with what they are compared with."""
+    """One ticker's forecasts of the last years with what they are compared with; m rows whose return is known.
+
+    Attributes:
+        made_on: shape (m,).
+        reported: shape (m,), whether a report may have taken effect within the horizon.
+        model: the forecasts as served: with announced dates where there are any.
+        variants: the forecasts with dates as VARIANTS says; empty without dates.
+    """
 
     ticker: str
+    made_on: SessionArray
+    reported: BoolArray
     model: Evaluation
+    variants: dict[str, Evaluation]
     baselines: dict[str, Evaluation]
     level: FloatArray
     drift: FloatArray
 
 
-def score(bars: Bars, horizon: int, config: TrainingConfig) -> Scored:
-    """Walk forward and cut to the last SESSIONS known."""
-    data = make_dataset(bars, horizon)
-    whole = evaluate(data, walk_forward(data, config))
-    kept = slice(len(whole.row) - SESSIONS, None)
-    model = Evaluation(*(getattr(whole, name)[kept] for name in Evaluation.__slots__))
-    baselines = {name: one.known() for name, one in evaluate_baselines(bars, data, model).items()}
+def score(
+    bars: Bars, horizon: int, config: TrainingConfig, sessions: SessionArray, dates: Mapping[str, ReportDates]
+) -> Scored:
+    """Walk forward and cut to the last SESSIONS known.
+
+    Args:
+        dates: of every ticker.
+    """
+    announced = told(dates[bars.ticker], sessions)
+    data = make_dataset(bars, horizon, announced)
+    outputs = walk_forward(data, config)
+
+    def made(schedule: ReportSchedule) -> Evaluation:
+        whole = evaluate(make_dataset(bars, horizon, schedule), outputs)
+        kept = slice(len(whole.row) - SESSIONS, None)
+        return Evaluation(*(getattr(whole, name)[kept] for name in Evaluation.__slots__))
+
+    model = made(announced)
+    names = VARIANTS if len(announced.position) else ()
     known = model.known()
     drift = np.array([np.mean(data.actual[max(row - horizon - 503, 0) : row - horizon + 1]) for row in known.row])
-    return Scored(bars.ticker, known, baselines, data.unit[known.row], drift)
+    return Scored(
+        ticker=bars.ticker,
+        made_on=data.session[known.row],
+        reported=data.reports.near[known.row],
+        model=known,
+        variants={name: made(variant(name, bars.ticker, dates, sessions)).known() for name in names},
+        baselines={name: one.known() for name, one in evaluate_baselines(bars, data, model).items()},
+        level=data.unit[known.row],
+        drift=drift,
+    )
 
 
 def table(by_horizon: dict[int, list[Scored]]) -> str:
@@ -79,11 +120,14 @@ def column(scored: list[Scored]) -> dict[str, str]:
         "the same: last 252 returns, EWMA, served baseline": ", ".join(
             f"{coverage(baselines[name]):.1%}" for name in BASELINES
         ),
+        "the same, sessions without and with a report": reports_apart(scored, [one.model for one in scored]),
+        "the same, below and above it": f"{np.mean(actual < pooled.lower):.1%}, {np.mean(actual > pooled.upper):.1%}",
         "interval score (lower is better)": f"{interval_score(pooled):.4f}",
     }
     for name, called in zip(BASELINES, ("last 252 returns", "EWMA 0.94", "the served baseline"), strict=True):
-        theirs = interval_score(baselines[name])
-        found[f"better than {called}"] = f"{1 - interval_score(pooled) / theirs:+.1%} ({theirs:.4f})"
+        others = [one.baselines[name] for one in scored]
+        theirs = interval_score(pool(others))
+        found[f"better than {called}"] = f"{gain(scored, [one.model for one in scored], others)} ({theirs:.4f})"
     return found | {
         "mean absolute error over that of no change": (
             f"{scores.mean_absolute_error(pooled.median, actual) / no_change:.4f} (no change {no_change:.2%},"
@@ -128,24 +172,75 @@ def rank_correlation(scored: list[Scored]) -> float:
     return float(np.mean((centred[0] * centred[1]).sum(axis=0) / size))
 
 
+def gain(scored: list[Scored], ours: list[Evaluation], theirs: list[Evaluation]) -> str:
+    """By which share our interval score is lower, with its standard error; a gain below two errors is unproven."""
+    daily = [daily_scores(scored, made) for made in (ours, theirs)]
+    value, error = scores.relative_gain(*daily)
+    return f"{value:+.1%} ± {error:.1%}" + ("" if abs(value) >= 2 * error else " unproven")
+
+
+def gain_of_years(scored: list[Scored], ours: list[Evaluation], theirs: list[Evaluation]) -> str:
+    """The gain on the sessions that choices were made on, and on those after."""
+    chosen = scored[0].made_on < CHOSEN_UNTIL
+    daily = [daily_scores(scored, made) for made in (ours, theirs)]
+    gains = [scores.relative_gain(*(one[part] for one in daily))[0] for part in (chosen, ~chosen) if part.any()]
+    return ", ".join(f"{value:+.1%}" for value in gains)
+
+
+def daily_scores(scored: list[Scored], made: list[Evaluation]) -> FloatArray:
+    """Mean interval score of the tickers on each session, shape (m,); they share their last m sessions."""
+    days = min(one.made_on.size for one in scored)
+    each = [scores.interval_scores(one.lower, one.upper, one.actual)[-days:] for one in made]
+    return np.asarray(np.mean(each, axis=0))
+
+
+def reports_apart(scored: list[Scored], made: list[Evaluation]) -> str:
+    """Coverage of the sessions without and with a report within the horizon."""
+    reported, pooled = np.concatenate([one.reported for one in scored]), pool(made)
+    parts = [scores.coverage(*cut(pooled, part)) if part.any() else np.nan for part in (~reported, reported)]
+    return f"{parts[0]:.1%}, {parts[1]:.1%} of {reported.sum()}"
+
+
+def report_table(by_horizon: dict[int, list[Scored]]) -> str:
+    """Markdown: what report dates are worth, one line for each horizon and variant."""
+    names = ("sessions", "report dates", "better than EWMA", "to and after 2023-02", "better than without dates")
+    lines = ["| " + " | ".join((*names, "interval holds, without and with a report")) + " |", "| --- " * 6 + "|"]
+    for horizon, scored in by_horizon.items():
+        ewma, without = [one.baselines["ewma"] for one in scored], [one.variants["none"] for one in scored]
+        for name, words in VARIANTS.items():
+            made = [one.variants[name] for one in scored]
+            cells = (gain(scored, made, ewma), gain_of_years(scored, made, ewma), gain(scored, made, without))
+            lines.append("| " + " | ".join((str(horizon), words, *cells, reports_apart(scored, made))) + " |")
+    return "\n".join(lines)
+
+
 @click.command(help=__doc__)
 @click.option("--bars", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--reports", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="ticker,filed_on[,timing]"
+)
 @click.option("--horizons", default="1,5,21", show_default=True)
-def main(bars: Path, horizons: str) -> None:
-    """Print the table."""
-    config = evaluation_config(configuration.load())
+def main(bars: Path, reports: Path | None, horizons: str) -> None:
+    """Print the tables."""
+    settings = configuration.load()
+    config = evaluation_config(settings)
     series = []
     for path in sorted(bars.glob("*.csv")):
         read = parse_csv(path.read_bytes(), path.stem, str(path))
         series.append(split_adjusted(read, read.bars.session[-1]).bars)
+    found = report_files.parse_csv(reports.read_bytes(), str(reports), datetime.now(UTC)) if reports else {}
+    dates = {one.ticker: found.get(one.ticker, ReportDates(one.ticker)) for one in series}
+    sessions = Sessions.open(settings.exchange, settings.home).session
     work = joblib.Parallel(n_jobs=-1)
     by_horizon = {
-        horizon: list(work(joblib.delayed(score)(one, horizon, config) for one in series))
+        horizon: list(work(joblib.delayed(score)(one, horizon, config, sessions, dates) for one in series))
         for horizon in (int(text) for text in horizons.split(","))
     }
     first, last = series[0].session[-SESSIONS], series[0].session[-1]
     click.echo(f"{len(series)} tickers, made on {first} to {last}, refit every {config.refit_every} sessions\n")
     click.echo(table(by_horizon))
+    if found:
+        click.echo(f"\n{report_table(by_horizon)}")
 
 
 if __name__ == "__main__":

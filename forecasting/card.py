@@ -86,13 +86,14 @@ class ModelCard(BaseModel):
             reports: of the same session; one row.
         """
         novelty = self.formula.training_inputs.novelty(inputs)
-        covered, chance = None, 0.0
-        if reports is not None:
-            covered, chance = reports.covered, reports.within(self.horizon, self.reaction.same_session)
+        log_ratio = float(self.formula.log_ratio(outputs, inputs, novelty)[0])
+        if reports is None or not reports.covered[0]:
+            log_ratio += float(self.formula.echo(inputs)[0])
+        chance = reports.within(self.horizon, self.reaction.same_session) if reports else 0.0
         return self._calibration.forecast(
             self.horizon,
             expected=float(outputs[0, EXPECTED]),
-            log_ratio=float(self.formula.log_ratio(outputs, inputs, novelty, covered)[0]),
+            log_ratio=log_ratio,
             unit=level * float(np.sqrt(self.horizon)),
             report_chance=chance,
             extrapolating=bool(novelty[0] > 1),

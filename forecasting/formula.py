@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features import ECHO
 from features.matrix import FeatureMatrix
-from forecasting.report_schedule import BoolArray
 from market.bars import FloatArray
 
 # Columns of a model's output.
@@ -63,20 +62,13 @@ class Formula(BaseModel):
     echo_weight: float
     training_inputs: TrainingInputs
 
-    def log_ratio(
-        self,
-        outputs: FloatArray,
-        inputs: FeatureMatrix,
-        novelty: FloatArray | None = None,
-        covered: BoolArray | None = None,
-    ) -> FloatArray:
-        """Log of the width over the level, a report's effect not included where dates are known.
+    def log_ratio(self, outputs: FloatArray, inputs: FeatureMatrix, novelty: FloatArray | None = None) -> FloatArray:
+        """Log of the width over the level on a session without reports.
 
         Args:
             outputs: shape (n, 3), of the model.
             inputs: shape (n, k), given to it.
             novelty: shape (n,), of the inputs; computed from them without it.
-            covered: shape (n,), whether report dates are known; nowhere without it.
 
         Returns:
             Shape (n,).
@@ -86,10 +78,11 @@ class Formula(BaseModel):
         ridge = np.minimum(np.maximum(outputs[:, RIDGE_RATIO], self.lowest), self.highest)
         learned = (outputs[:, FOREST_RATIO] + ridge) / 2
         widening = np.log(np.minimum(np.maximum(novelty, 1), LARGEST_WIDENING))
-        echo = self.echo_weight * inputs[:, ECHO]
-        if covered is not None:
-            echo = np.where(covered, 0.0, echo)
-        return np.asarray(self.mean + self.trust * (learned - self.mean) + echo + widening)
+        return np.asarray(self.mean + self.trust * (learned - self.mean) + widening)
+
+    def echo(self, inputs: FeatureMatrix) -> FloatArray:
+        """What is added to it where report dates are not known, for the reports that the bars hint at, shape (n,)."""
+        return np.asarray(self.echo_weight * inputs[:, ECHO], dtype=np.float64)
 
 
 def training_inputs(inputs: FeatureMatrix) -> TrainingInputs:

@@ -34,7 +34,7 @@ def test_believes_the_models_as_far_as_they_are_trusted() -> None:
 def test_widens_where_a_report_is_due() -> None:
     due = inputs()
     due[0, ECHO] = 1.0
-    assert formula(echo_weight=0.3).log_ratio(np.array([[0.0, 0.0, 0.0]]), due)[0] == pytest.approx(0.3)
+    assert formula(echo_weight=0.3).echo(due)[0] == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(("value", "factor"), [(0.0, 1.0), (2.0, 1.0), (4.0, 2.0), (100.0, LARGEST_WIDENING)])

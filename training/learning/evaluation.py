@@ -38,7 +38,7 @@ class Evaluation:
 
 def evaluate(data: Dataset, outputs: Outputs) -> Evaluation:
     """The model's forecasts, each calibrated on the residuals known on its session."""
-    chances = data.reports.chances
+    chances, log_ratio = data.reports.chances, np.log(outputs.widths(data))
 
     def made_at(row: int) -> Forecast:
         index = row - outputs.first
@@ -47,7 +47,7 @@ def evaluate(data: Dataset, outputs: Outputs) -> Evaluation:
         return calibration.forecast(
             data.horizon,
             expected=outputs.expected[index],
-            log_ratio=outputs.log_ratio[index],
+            log_ratio=log_ratio[index],
             unit=data.unit[row],
             report_chance=report_chance,
         )

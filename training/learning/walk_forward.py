@@ -28,12 +28,19 @@ class Outputs:
     Attributes:
         first: row of the data set that the first output belongs to.
         expected: shape (m,), expected return in units.
-        log_ratio: shape (m,), log of the width in units.
+        log_ratio: shape (m,), log of the width in units, on a session without reports.
+        echo: shape (m,), what is added to it where report dates are not known.
     """
 
     first: int
     expected: FloatArray
     log_ratio: FloatArray
+    echo: FloatArray
+
+    def widths(self, data: Dataset) -> FloatArray:
+        """Widths in units, shape (m,); a report that is known of is not in them."""
+        covered = data.reports.chances.covered[self.first :]
+        return np.exp(self.log_ratio + np.where(covered, 0.0, self.echo))
 
 
 def walk_forward(data: Dataset, config: TrainingConfig) -> Outputs:
@@ -54,21 +61,21 @@ def walk_forward(data: Dataset, config: TrainingConfig) -> Outputs:
     starts = np.arange(FIRST_TRAINING, len(data), config.refit_every)
     if config.tested is not None:
         starts = starts[max(int(np.searchsorted(starts, len(data) - config.tested, side="right")) - 1, 0) :]
-    expected, log_ratio = zip(*(_block(data, config, int(start)) for start in starts), strict=True)
-    return Outputs(int(starts[0]), np.concatenate(expected), np.concatenate(log_ratio))
+    blocks = zip(*(_block(data, config, int(start)) for start in starts), strict=True)
+    return Outputs(int(starts[0]), *(np.concatenate(columns) for columns in blocks))
 
 
-def _block(data: Dataset, config: TrainingConfig, start: int) -> tuple[FloatArray, FloatArray]:
+def _block(data: Dataset, config: TrainingConfig, start: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Outputs for the rows from `start` on; as many rows before it as the horizon are left out of the fit."""
     fitted = config.fit(data, start - data.horizon)
     rows = np.arange(start, start + config.refit_every)
     # Always as many rows, the last one repeated where the history ends: linear algebra rounds by the shape it is
     # given, and a row must not change when bars are added after it.
-    rows = np.minimum(rows, len(data) - 1)
-    inputs, covered = data.inputs[rows], data.reports.chances.covered[rows]
+    inputs = data.inputs[np.minimum(rows, len(data) - 1)]
     outputs = fitted.model.predict(inputs)
     made = slice(None, len(data) - start)
-    return outputs[made, EXPECTED], fitted.formula.log_ratio(outputs, inputs, covered=covered)[made]
+    log_ratio, echo = fitted.formula.log_ratio(outputs, inputs), fitted.formula.echo(inputs)
+    return outputs[made, EXPECTED], log_ratio[made], echo[made]
 
 
 def calibrate(data: Dataset, outputs: Outputs, now: int) -> Calibration:
@@ -79,9 +86,9 @@ def calibrate(data: Dataset, outputs: Outputs, now: int) -> Calibration:
     rows = slice(outputs.first, now - data.horizon + 1)
     count = rows.stop - rows.start
     units = data.actual[rows] / data.unit[rows]
-    expected, ratio = outputs.expected[:count], np.exp(outputs.log_ratio[:count])
+    expected = outputs.expected[:count]
     shrinkage = shrinkage_of(expected, units, data.horizon)
-    residuals = (units - shrinkage * expected) / ratio
+    residuals = (units - shrinkage * expected) / outputs.widths(data)[:count]
     ordinary = residuals[~data.reports.near[rows]]
     if ordinary.size < SMALLEST_SAMPLE:
         ordinary = residuals

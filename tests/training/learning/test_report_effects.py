@@ -14,6 +14,7 @@ from training.learning.dataset import Dataset, make_dataset
 from training.learning.evaluation import Evaluation, evaluate
 from training.learning.scores import coverage
 from training.learning.walk_forward import walk_forward
+from tests.training.recipes_of_tests import quick
 
 FETCHED = datetime(2024, 3, 9, tzinfo=UTC)
 FIRST_FILING, QUARTER = 30, 63
@@ -44,7 +45,7 @@ def jumping(short_bars: Bars) -> Bars:
 
 def made(bars: Bars, horizon: int, known: ReportSchedule | None) -> tuple[Dataset, Evaluation]:
     data = make_dataset(bars, horizon, known)
-    return data, evaluate(data, walk_forward(data, refit_every=200, seed=1))
+    return data, evaluate(data, walk_forward(data, quick(refit_every=200)))
 
 
 def test_intervals_hold_the_reports_that_they_are_told_of(jumping: Bars, sessions: Sessions) -> None:
