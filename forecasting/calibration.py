@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.distribution import Forecast, forecast, mixed
+from forecasting.distribution import Distribution, Forecast, forecast, mixed
 from forecasting.report_reaction import USUAL, Reaction
 from market.bars import FloatArray
 
@@ -41,6 +41,19 @@ class Calibration:
             unit: volatility level times the square root of the horizon, as a return.
             report_chance: probability that a report takes effect within the horizon.
         """
-        centre, width = self.shrinkage * expected * unit, float(np.exp(log_ratio)) * unit
-        quantiles = mixed(self.quantiles, report_chance, self.reaction.widening(horizon))
+        centre, width, quantiles = self._scaled(horizon, expected, log_ratio, unit, report_chance)
         return forecast(horizon, centre, width, quantiles, extrapolating=extrapolating)
+
+    def distribution(
+        self, horizon: int, *, expected: float, log_ratio: float, unit: float, report_chance: float = 0.0
+    ) -> Distribution:
+        """The whole distribution that `forecast` reads its numbers from; the arguments are its."""
+        centre, width, quantiles = self._scaled(horizon, expected, log_ratio, unit, report_chance)
+        return Distribution(centre + width * quantiles)
+
+    def _scaled(
+        self, horizon: int, expected: float, log_ratio: float, unit: float, report_chance: float
+    ) -> tuple[float, float, FloatArray]:
+        """Centre, width, and the quantiles of Z, which a report may widen."""
+        centre, width = self.shrinkage * expected * unit, float(np.exp(log_ratio)) * unit
+        return centre, width, mixed(self.quantiles, report_chance, self.reaction.widening(horizon))

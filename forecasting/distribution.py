@@ -44,6 +44,41 @@ class Forecast:
     extrapolating: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Distribution:
+    """The whole distribution of a return, linear between its quantiles and exponential beyond them.
+
+    Attributes:
+        quantiles: shape (len(PROBABILITIES),), strictly ascending: the returns at PROBABILITIES (0.02 is 2 %).
+    """
+
+    quantiles: FloatArray
+
+    def quantile(self, probability: FloatArray) -> FloatArray:
+        """The returns that are not exceeded with each probability, shape of `probability`.
+
+        Args:
+            probability: between 0 and 1, both excluded.
+        """
+        inner = np.interp(probability, PROBABILITIES, self.quantiles)
+        below = self.quantiles[0] + self._scale(0, 1) * np.log(np.minimum(probability / PROBABILITIES[0], 1))
+        above = np.log(np.minimum((1 - probability) / (1 - PROBABILITIES[-1]), 1))
+        above = self.quantiles[-1] - self._scale(-2, -1) * above
+        return np.where(probability < PROBABILITIES[0], below, np.where(probability > PROBABILITIES[-1], above, inner))
+
+    def probability_below(self, value: FloatArray) -> FloatArray:
+        """The probability of a return below each value, shape of `value`; the inverse of `quantile`."""
+        first, last = self.quantiles[0], self.quantiles[-1]
+        inner = np.interp(value, self.quantiles, PROBABILITIES)
+        below = PROBABILITIES[0] * np.exp(np.minimum(value - first, 0) / self._scale(0, 1))
+        above = 1 - (1 - PROBABILITIES[-1]) * np.exp(np.minimum(last - value, 0) / self._scale(-2, -1))
+        return np.where(value < first, below, np.where(value > last, above, inner))
+
+    def _scale(self, lower: int, upper: int) -> float:
+        """Mean excess of the exponential tail through the outermost two quantiles, whose chances are as 1 to 2."""
+        return float(self.quantiles[upper] - self.quantiles[lower]) / float(np.log(2))
+
+
 def forecast(
     horizon: int, centre: float, width: float, quantiles: FloatArray, *, extrapolating: bool = False
 ) -> Forecast:

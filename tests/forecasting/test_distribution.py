@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.distribution import INTERVAL_LEVEL, PROBABILITIES, forecast, mixed, quantile_table
+from forecasting.distribution import INTERVAL_LEVEL, PROBABILITIES, Distribution, forecast, mixed, quantile_table
 from market.bars import FloatArray
 
 NORMAL = np.array([NormalDist().inv_cdf(probability) for probability in PROBABILITIES])
@@ -106,3 +106,19 @@ def test_a_mixture_has_the_quantiles_of_draws_from_it() -> None:
     np.testing.assert_allclose(
         mixed(NORMAL, 0.3, 4.0)[inner], np.quantile(draws, PROBABILITIES)[inner], rtol=0.03, atol=0.02
     )
+
+
+@given(st.floats(1e-6, 1 - 1e-6))
+def test_a_probability_is_that_of_its_own_quantile(probability: float) -> None:
+    whole = Distribution(NORMAL)
+    value = whole.quantile(np.array([probability]))
+    assert whole.probability_below(value)[0] == pytest.approx(probability, abs=1e-9)
+
+
+def test_a_distribution_goes_on_beyond_its_quantiles() -> None:
+    whole = Distribution(NORMAL)
+    values = whole.quantile(np.array([1e-5, 1e-4, 0.0025, 0.5, 0.9975, 1 - 1e-4, 1 - 1e-5]))
+    assert np.all(np.diff(values) > 0)
+    np.testing.assert_allclose(values, -values[::-1], atol=1e-9)
+    assert 0 < whole.probability_below(np.array([-6.0]))[0] < 0.0025
+    assert 0.9975 < whole.probability_below(np.array([6.0]))[0] < 1
