@@ -15,6 +15,7 @@ import joblib
 import numpy as np
 
 import configuration
+from benchmarks.portfolio import Member, risk_table
 from benchmarks.report_dates import VARIANTS, told, variant
 from forecasting.report_schedule import BoolArray, ReportSchedule
 from market.bars import Bars, FloatArray, SessionArray
@@ -26,7 +27,7 @@ from market.splits import split_adjusted
 from training.learning import scores
 from training.learning.baselines import evaluate_baselines
 from training.learning.dataset import make_dataset
-from training.learning.evaluation import Evaluation, evaluate
+from training.learning.evaluation import Evaluation, distributions, evaluate
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import walk_forward
 from training.out_of_sample import evaluation_config
@@ -46,6 +47,7 @@ class Scored:
         made_on: shape (m,).
         reported: shape (m,), whether a report may have taken effect within the horizon.
         model: the forecasts as served: with announced dates where there are any.
+        risk: whole distributions of all sessions since the first forecast, with their returns.
         variants: the forecasts with dates as VARIANTS says; empty without dates.
     """
 
@@ -57,6 +59,7 @@ class Scored:
     baselines: dict[str, Evaluation]
     level: FloatArray
     drift: FloatArray
+    risk: Member
 
 
 def score(
@@ -79,6 +82,7 @@ def score(
     model = made(announced)
     names = VARIANTS if len(announced.position) else ()
     known = model.known()
+    whole = distributions(data, outputs)[:-horizon]
     drift = np.array([np.mean(data.actual[max(row - horizon - 503, 0) : row - horizon + 1]) for row in known.row])
     return Scored(
         ticker=bars.ticker,
@@ -89,6 +93,7 @@ def score(
         baselines={name: one.known() for name, one in evaluate_baselines(bars, data, model).items()},
         level=data.unit[known.row],
         drift=drift,
+        risk=Member(whole, data.actual[len(data) - horizon - len(whole) : len(data) - horizon]),
     )
 
 
@@ -241,6 +246,8 @@ def main(bars: Path, reports: Path | None, horizons: str) -> None:
     click.echo(table(by_horizon))
     if found:
         click.echo(f"\n{report_table(by_horizon)}")
+    members = {horizon: [one.risk for one in scored] for horizon, scored in by_horizon.items()}
+    click.echo(f"\nValue at risk of all tickers in equal parts:\n\n{risk_table(members)}")
 
 
 if __name__ == "__main__":

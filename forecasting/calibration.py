@@ -9,6 +9,23 @@ from forecasting.report_reaction import USUAL, Reaction
 from market.bars import FloatArray
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A model's outputs on one session as its formula reads them.
+
+    Attributes:
+        expected: return that the model expects, in units.
+        log_ratio: log of the width over the unit.
+        unit: volatility level times the square root of the horizon, as a return.
+        report_chance: probability that a report takes effect within the horizon.
+    """
+
+    expected: float
+    log_ratio: float
+    unit: float
+    report_chance: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
     """What past residuals say about a model.
@@ -23,37 +40,17 @@ class Calibration:
     quantiles: FloatArray
     reaction: Reaction = USUAL
 
-    def forecast(
-        self,
-        horizon: int,
-        *,
-        expected: float,
-        log_ratio: float,
-        unit: float,
-        report_chance: float = 0.0,
-        extrapolating: bool = False,
-    ) -> Forecast:
-        """The forecast `shrinkage * expected * unit + exp(log_ratio) * unit * Z`, where a report may widen Z.
+    def forecast(self, horizon: int, reading: Reading, *, extrapolating: bool = False) -> Forecast:
+        """The forecast `shrinkage * expected * unit + exp(log_ratio) * unit * Z`, where a report may widen Z."""
+        return forecast(horizon, *self._scaled(horizon, reading), extrapolating=extrapolating)
 
-        Args:
-            expected: return that the model expects, in units.
-            log_ratio: log of the width over the unit.
-            unit: volatility level times the square root of the horizon, as a return.
-            report_chance: probability that a report takes effect within the horizon.
-        """
-        centre, width, quantiles = self._scaled(horizon, expected, log_ratio, unit, report_chance)
-        return forecast(horizon, centre, width, quantiles, extrapolating=extrapolating)
-
-    def distribution(
-        self, horizon: int, *, expected: float, log_ratio: float, unit: float, report_chance: float = 0.0
-    ) -> Distribution:
-        """The whole distribution that `forecast` reads its numbers from; the arguments are its."""
-        centre, width, quantiles = self._scaled(horizon, expected, log_ratio, unit, report_chance)
+    def distribution(self, horizon: int, reading: Reading) -> Distribution:
+        """The whole distribution that `forecast` reads its numbers from."""
+        centre, width, quantiles = self._scaled(horizon, reading)
         return Distribution(centre + width * quantiles)
 
-    def _scaled(
-        self, horizon: int, expected: float, log_ratio: float, unit: float, report_chance: float
-    ) -> tuple[float, float, FloatArray]:
-        """Centre, width, and the quantiles of Z, which a report may widen."""
-        centre, width = self.shrinkage * expected * unit, float(np.exp(log_ratio)) * unit
-        return centre, width, mixed(self.quantiles, report_chance, self.reaction.widening(horizon))
+    def _scaled(self, horizon: int, reading: Reading) -> tuple[float, float, FloatArray]:
+        """Centre, width, and quantiles of Z."""
+        centre = self.shrinkage * reading.expected * reading.unit
+        width = float(np.exp(reading.log_ratio)) * reading.unit
+        return centre, width, mixed(self.quantiles, reading.report_chance, self.reaction.widening(horizon))

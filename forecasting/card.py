@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features import NAMES, VERSION
 from features.matrix import FeatureMatrix
-from forecasting.calibration import Calibration
+from forecasting.calibration import Calibration, Reading
 from forecasting.distribution import PROBABILITIES, Forecast
 from forecasting.formula import EXPECTED, Formula
 from forecasting.metrics import Metrics
@@ -90,14 +90,13 @@ class ModelCard(BaseModel):
         if reports is None or not reports.covered[0]:
             log_ratio += float(self.formula.echo(inputs)[0])
         chance = reports.within(self.horizon, self.reaction.same_session) if reports else 0.0
-        return self._calibration.forecast(
-            self.horizon,
+        reading = Reading(
             expected=float(outputs[0, EXPECTED]),
             log_ratio=log_ratio,
             unit=level * float(np.sqrt(self.horizon)),
             report_chance=chance,
-            extrapolating=bool(novelty[0] > 1),
         )
+        return self._calibration.forecast(self.horizon, reading, extrapolating=bool(novelty[0] > 1))
 
     @cached_property
     def _calibration(self) -> Calibration:

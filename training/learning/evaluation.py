@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.baseline import SMALLEST_SAMPLE
-from forecasting.distribution import Forecast
+from forecasting.calibration import Calibration, Reading
+from forecasting.distribution import Distribution, Forecast
 from market.bars import FloatArray
 from training.learning.dataset import Dataset
 from training.learning.walk_forward import Outputs, calibrate
@@ -38,21 +39,36 @@ class Evaluation:
 
 def evaluate(data: Dataset, outputs: Outputs) -> Evaluation:
     """The model's forecasts, each calibrated on the residuals known on its session."""
-    chances, log_ratio = data.reports.chances, np.log(outputs.widths(data))
+    read = _reader(data, outputs)
 
     def made_at(row: int) -> Forecast:
-        index = row - outputs.first
-        calibration = calibrate(data, outputs, row)
-        report_chance = chances.within(data.horizon, calibration.reaction.same_session, row)
-        return calibration.forecast(
-            data.horizon,
-            expected=outputs.expected[index],
-            log_ratio=log_ratio[index],
-            unit=data.unit[row],
-            report_chance=report_chance,
-        )
+        calibration, reading = read(row)
+        return calibration.forecast(data.horizon, reading)
 
     return collect(data, first_evaluated(data, outputs), made_at)
+
+
+def distributions(data: Dataset, outputs: Outputs) -> list[Distribution]:
+    """The whole distributions that `evaluate` reads its forecasts from, one for each of its rows."""
+    read = _reader(data, outputs)
+
+    def made_at(row: int) -> Distribution:
+        calibration, reading = read(row)
+        return calibration.distribution(data.horizon, reading)
+
+    return [made_at(row) for row in range(first_evaluated(data, outputs), len(data))]
+
+
+def _reader(data: Dataset, outputs: Outputs) -> Callable[[int], tuple[Calibration, Reading]]:
+    """What was known at a row: the calibration, and the outputs of the model of that time."""
+    chances, log_ratio = data.reports.chances, np.log(outputs.widths(data))
+
+    def read(row: int) -> tuple[Calibration, Reading]:
+        index, calibration = row - outputs.first, calibrate(data, outputs, row)
+        report_chance = chances.within(data.horizon, calibration.reaction.same_session, row)
+        return calibration, Reading(outputs.expected[index], log_ratio[index], data.unit[row], report_chance)
+
+    return read
 
 
 def collect(data: Dataset, first: int, made_at: Callable[[int], Forecast]) -> Evaluation:

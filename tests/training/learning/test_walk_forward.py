@@ -7,7 +7,7 @@ from market.bars import Bars
 from tests.training.recipes_of_tests import quick
 from training.errors import TooFewSessions
 from training.learning.dataset import make_dataset
-from training.learning.evaluation import evaluate
+from training.learning.evaluation import distributions, evaluate
 from training.learning.walk_forward import FIRST_TRAINING, PRIOR_SHRINKAGE, calibrate, shrinkage_of, walk_forward
 
 
@@ -85,3 +85,12 @@ def test_an_expected_return_that_is_right_is_believed_the_more_the_longer_it_is(
     assert beliefs[0] == PRIOR_SHRINKAGE
     assert beliefs == sorted(beliefs)
     assert beliefs[-1] > 0.9
+
+
+def test_the_whole_distribution_is_the_one_that_the_forecast_is_read_from(short_bars: Bars) -> None:
+    data = make_dataset(short_bars, 5)
+    outputs = walk_forward(data, quick(refit_every=200))
+    made, whole = evaluate(data, outputs), distributions(data, outputs)
+    assert len(whole) == made.row.size
+    found = np.array([one.quantile(np.array([0.05, 0.5, 0.95])) for one in whole])
+    np.testing.assert_allclose(found, np.column_stack((made.lower, made.median, made.upper)), rtol=1e-12, atol=1e-15)
