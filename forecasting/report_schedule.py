@@ -60,6 +60,19 @@ class FilingChances:
         return min(on_the_day + day_after, 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class NextReport:
+    """The next report of a ticker.
+
+    Attributes:
+        expected_on: session of its filing, datetime64[D].
+        confirmed: whether the date was announced; otherwise last year's date lets expect it.
+    """
+
+    expected_on: np.datetime64
+    confirmed: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportSchedule:
     """The filings of one ticker on the calendar of its exchange, m of them, ascending.
@@ -110,6 +123,17 @@ class ReportSchedule:
             chance[known, ahead[known]] = 1.0
             same_session[known, ahead[known]] = self.same_session[index]
         return FilingChances(chance, same_session, self._covered(at))
+
+    def next_report(self, made_on: np.datetime64) -> NextReport | None:
+        """The first report from the session `made_on` on, as known then; none where nothing lets expect one."""
+        at = self.at(np.array([made_on]))
+        announced = [self.position[index] for index in range(self.position.size) if self._announced(index, at)[0]]
+        coming = [(int(one), True) for one in announced if one >= at[0]]
+        for expected in self.expected[self.expected + DELAYS[-1] >= at[0]]:
+            if not self._settled(int(expected), at)[0]:
+                coming.append((max(int(expected), int(at[0])), False))
+        found = min((one for one in coming if one[0] < self.sessions.size), default=None)
+        return None if found is None else NextReport(np.datetime64(self.sessions[found[0]], "D"), found[1])
 
     def near(self, made_on: SessionArray, horizon: int) -> BoolArray:
         """Whether any filing may have taken effect in the next `horizon` sessions, known afterwards, shape (n,)."""

@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from forecasting.report_schedule import OUTDATED, UNMATCHED, FilingChances, ReportSchedule, follows_an_earlier_year
+from forecasting.report_schedule import (
+    OUTDATED,
+    UNMATCHED,
+    FilingChances,
+    NextReport,
+    ReportSchedule,
+    follows_an_earlier_year,
+)
 from market.calendar.sessions import Sessions
 from market.reports.dates import Report, ReportDates, Timing
 
@@ -126,3 +133,14 @@ def test_filings_near_the_sessions_ahead_are_known_afterwards(sessions: Sessions
 def test_a_filing_follows_an_earlier_year_within_ten_days() -> None:
     filed_on = np.array(["2021-05-04", "2022-05-13", "2022-05-14", "2023-05-02"], dtype="datetime64[D]")
     assert follows_an_earlier_year(filed_on).tolist() == [False, True, False, True]
+
+
+def test_the_next_report_is_the_announced_one_or_the_one_that_last_year_lets_expect(sessions: Sessions) -> None:
+    made = schedule(sessions, LAST_YEAR, "2022-08-02", THIS_YEAR)
+    expected, announced, after = (
+        made.next_report(np.datetime64(day)) for day in ("2023-04-03", "2023-04-24", "2023-05-03")
+    )
+    assert expected == NextReport(np.datetime64("2023-05-02"), confirmed=False)
+    assert announced == NextReport(np.datetime64("2023-05-02"), confirmed=True)
+    assert after == NextReport(np.datetime64("2023-08-01"), confirmed=False)
+    assert schedule(sessions).next_report(np.datetime64("2023-05-03")) is None

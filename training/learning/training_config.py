@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 
 from configuration import HORIZONS
 from features import NAMES, VERSION
+from forecasting.report_reaction import SIZE_WEIGHT, TIMING_WEIGHT, USUAL
+from forecasting.report_schedule import DELAY_CHANCES
 from training.learning.dataset import Dataset
 from training.learning.recipe import FittedModel, Recipe
 
@@ -34,6 +36,7 @@ class TrainingConfig:
         ingredients = {
             "features": [VERSION, *NAMES],
             "horizon": asdict(HORIZONS[horizon]),
+            "reports": [USUAL.model_dump(), SIZE_WEIGHT, TIMING_WEIGHT, DELAY_CHANCES.tolist()],
             "recipe": [self.recipe.name, self.recipe.model_dump()],
             "walk_forward": [self.refit_every, self.tested, self.seed],
         }

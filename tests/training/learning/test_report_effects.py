@@ -10,11 +10,11 @@ from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars, SessionArray
 from market.calendar.sessions import Sessions
 from market.reports.dates import Report, ReportDates, Timing
+from tests.training.recipes_of_tests import quick
 from training.learning.dataset import Dataset, make_dataset
 from training.learning.evaluation import Evaluation, evaluate
 from training.learning.scores import coverage
 from training.learning.walk_forward import walk_forward
-from tests.training.recipes_of_tests import quick
 
 FETCHED = datetime(2024, 3, 9, tzinfo=UTC)
 FIRST_FILING, QUARTER = 30, 63
