@@ -129,9 +129,10 @@ class ReportSchedule:
         at = self.at(np.array([made_on]))
         announced = [self.position[index] for index in range(self.position.size) if self._announced(index, at)[0]]
         coming = [(int(one), True) for one in announced if one >= at[0]]
-        for expected in self.expected[self.expected + DELAYS[-1] >= at[0]]:
-            if not self._settled(int(expected), at)[0]:
-                coming.append((max(int(expected), int(at[0])), False))
+        inferred = [
+            int(one) for one in self.expected if one + DELAYS[-1] >= at[0] and not self._settled(int(one), at)[0]
+        ]
+        coming += [(max(one, int(at[0])), False) for one in inferred]
         found = min((one for one in coming if one[0] < self.sessions.size), default=None)
         return None if found is None else NextReport(np.datetime64(self.sessions[found[0]], "D"), found[1])
 

@@ -7,10 +7,8 @@ from datetime import datetime
 from configuration import Settings
 from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars
-from market.calendar.sessions import Sessions
 from market.errors import MarketError
 from market.market import Market
-from market.reports.calendar import ReportCalendar
 
 # Tickers whose bars are in memory at once.
 CHUNK = 32
@@ -36,10 +34,15 @@ def load(
 
 def report_schedules(settings: Settings, tickers: Sequence[str]) -> dict[str, ReportSchedule]:
     """The report dates of each ticker on the exchange's calendar; empty ones where nothing is known."""
-    calendar = ReportCalendar.open(settings.market)
-    sessions = Sessions.open(settings.exchange, settings.home).session
-    announced_before = settings.market.reports.announced_before
-    return {ticker: ReportSchedule.of(calendar.reports_of(ticker), sessions, announced_before) for ticker in tickers}
+    return asyncio.run(_report_schedules(settings, tickers))
+
+
+async def _report_schedules(settings: Settings, tickers: Sequence[str]) -> dict[str, ReportSchedule]:
+    market = Market.open(settings)
+    sessions, announced_before = market.sessions.session, settings.market.reports.announced_before
+    dates = {ticker: await market.refresh_reports(ticker) for ticker in tickers}
+    await market.close()
+    return {ticker: ReportSchedule.of(known, sessions, announced_before) for ticker, known in dates.items()}
 
 
 async def _load(
