@@ -47,7 +47,9 @@ def test_the_crps_is_that_of_a_normal_distribution(
     data = make_dataset(short_bars, 1)
     data = replace(data, unit=np.ones(len(data)), actual=np.full(len(data), missed))
 
-    found = crps_at(data, Outputs(first=0, expected=np.zeros(len(data)), log_ratio=np.zeros(len(data)), echo=np.zeros(len(data))), 5)
+    found = crps_at(
+        data, Outputs(first=0, expected=np.zeros(len(data)), log_ratio=np.zeros(len(data)), echo=np.zeros(len(data))), 5
+    )
 
     exact = missed * (2 * normal.cdf(missed) - 1) + 2 * normal.pdf(missed) - 1 / np.sqrt(np.pi)
     assert found == pytest.approx(exact, abs=0.006)
