@@ -14,6 +14,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 CHARTS := serving/page/static/vendor/lightweight-charts.mjs
 CHROMIUM ?= /usr/bin/chromium
+URL ?= http://$(HOST):$(PORT)
+TICKER ?= AAPL
 WHOLE := $(shell test -e $(VENV)/.whole && $(RUN) -S -c "" 2>/dev/null && echo yes)
 COMPILE := $(RUN) requirements/as_pip.py pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
@@ -110,8 +112,8 @@ test-page: $(VENV)/.dev page  ## the page in a browser: every view, keyboard, ac
 	@test -x $(CHROMIUM) || { echo "test-page: there is no $(CHROMIUM); apt-get install chromium, or set CHROMIUM=" >&2; exit 1; }
 	env -u STOCKS_HOME -u BENTOML_HOME CHROMIUM=$(CHROMIUM) $(RUN) -m pytest -m page --numprocesses 2 tests/page
 
-screenshots: $(VENV)/.dev page  ## pictures of every view in docs/images and var/screenshots
-	env -u STOCKS_HOME -u BENTOML_HOME CHROMIUM=$(CHROMIUM) $(RUN) -m tests.page.screenshots
+screenshots: $(VENV)/.dev  ## pictures of every view of the service at URL, two of them for the README
+	env -u STOCKS_HOME -u BENTOML_HOME CHROMIUM=$(CHROMIUM) $(RUN) -m tests.page.screenshots $(URL) $(TICKER)
 
 lock: $(VENV)/.dev  ## compile requirements/ anew from pyproject.toml
 	$(COMPILE) --group bootstrap -o requirements/bootstrap.txt

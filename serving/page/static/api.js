@@ -1,8 +1,10 @@
 /* Questions to the service this page came from. */
 
-const TIMEOUT = 20000;
-const MOST_TICKERS = 100;
-const PARALLEL = 6;
+const TIMEOUT = 60000;
+// Small parts, so that the first rows are there at once, and few at a time, so that others are answered too.
+const MOST_TICKERS = 50;
+const PARTS_AT_ONCE = 2;
+const QUESTIONS_AT_ONCE = 6;
 
 /** A question that got no answer, or an answer that says no; `status` is 0 when the service was not reached. */
 export class Refused extends Error {
@@ -35,8 +37,8 @@ export async function getIfThere(path, parameters = {}) {
 export async function predictAll(tickers, horizon, arrived) {
   const parts = [];
   for (let start = 0; start < tickers.length; start += MOST_TICKERS) parts.push(tickers.slice(start, start + MOST_TICKERS));
-  await Promise.all(parts.map(async (part) =>
-    arrived(await (await ask("/predict", { method: "POST", body: { tickers: part, horizon } })).json())));
+  const predict = async (part) => arrived(await (await ask("/predict", { method: "POST", body: { tickers: part, horizon } })).json());
+  await mapFew(parts, predict, PARTS_AT_ONCE);
 }
 
 /** Queue a training; with `key` when one is needed. */
@@ -47,13 +49,13 @@ export async function retrain(ticker, horizon, key) {
 }
 
 /** What `work` gives for each of `items`, a few at a time. */
-export async function mapFew(items, work) {
+export async function mapFew(items, work, lanes = QUESTIONS_AT_ONCE) {
   const results = new Array(items.length);
   let next = 0;
   const lane = async () => {
     for (let index = next++; index < items.length; index = next++) results[index] = await work(items[index]);
   };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, lane));
+  await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, lane));
   return results;
 }
 

@@ -1,6 +1,8 @@
 /* Numbers and times as people read them. */
 
 const EMPTY = "–";
+// Keeps a number and its unit on one line.
+const SPACE = "\u00a0";
 const digits = (least, most = least) =>
   new Intl.NumberFormat("en-US", { minimumFractionDigits: least, maximumFractionDigits: most });
 const TWO = digits(2);
@@ -23,21 +25,21 @@ export const count = (value) => (known(value) ? WHOLE.format(value) : EMPTY);
 export const compact = (value) => (known(value) ? COMPACT.format(value) : EMPTY);
 
 /** A fraction as percent: 0.017 is 1.7 %. */
-export const percent = (value, places = 1) => (known(value) ? `${digits(places).format(100 * value)} %` : EMPTY);
+export const percent = (value, places = 1) => (known(value) ? `${digits(places).format(100 * value)}${SPACE}%` : EMPTY);
 
 /** A change in percent, with its sign; a change that rounds to nothing has none. */
 export function change(value, places = 2) {
   if (!known(value)) return EMPTY;
   const text = digits(places).format(Math.abs(value));
   const sign = Number(text) === 0 ? "" : value > 0 ? "+" : "−";
-  return `${sign}${text} %`;
+  return `${sign}${text}${SPACE}%`;
 }
 
 /** Seconds as milliseconds or seconds. */
 export function seconds(value) {
   if (!known(value)) return EMPTY;
-  if (value >= 1) return `${digits(1).format(value)} s`;
-  return `${digits(value < 0.01 ? 2 : 0).format(1000 * value)} ms`;
+  if (value >= 1) return `${digits(1).format(value)}${SPACE}s`;
+  return `${digits(value < 0.01 ? 2 : 0).format(1000 * value)}${SPACE}ms`;
 }
 
 /** A session's date without its year. */

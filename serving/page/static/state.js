@@ -3,6 +3,8 @@
 import { get } from "./api.js";
 import { element, fill } from "./dom.js";
 
+const SHOWN = 2;
+const LONGEST = 160;
 const PRICES = {
   real: "Prices are real",
   stale: "Prices are stale",
@@ -42,13 +44,14 @@ export class ServiceState {
     fill(this.line,
       element("span", { class: `pill ${health.status}` }, health.status === "healthy" ? "Healthy" : "Degraded"),
       simulated ? element("span", { class: "badge simulated" }, "Simulated prices") : null,
-      element("span", { class: "reasons" }, this.reasons(health, simulated)));
+      ...this.reasons(health, simulated));
   }
 
   reasons(health, simulated) {
     const prices = PRICES[simulated ? "simulated" : health.prices];
-    const all = [prices, ...health.reasons].filter(Boolean);
-    return all.length ? `${all.map((reason) => shortened(reason)).join(". ")}.` : "Everything answers.";
+    const all = [prices, ...health.reasons].filter(Boolean).map(shortened);
+    const shown = all.length ? `${all.slice(0, SHOWN).join(". ")}.` : "Everything answers.";
+    return [element("span", { class: "reasons" }, shown), all.length > SHOWN ? more(all.slice(SHOWN)) : null];
   }
 
   lost(reason = "The service does not answer.") {
@@ -58,9 +61,16 @@ export class ServiceState {
   }
 }
 
-/** A reason with at most eight of the tickers it lists. */
+/** The reasons beyond those that are shown, folded. */
+function more(reasons) {
+  return element("details", { class: "more-reasons" }, element("summary", {}, `${reasons.length} more`),
+    element("ul", {}, ...reasons.map((reason) => element("li", {}, reason))));
+}
+
+/** A reason, cut to what fits a line, with at most eight of the tickers it lists. */
 function shortened(reason) {
   const names = reason.split(", ");
   const text = names.length > 8 ? `${names.slice(0, 8).join(", ")} and ${names.length - 8} more` : reason;
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  return cut.charAt(0).toUpperCase() + cut.slice(1);
 }

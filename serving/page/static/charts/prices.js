@@ -27,10 +27,12 @@ function make(library, container, { bars, reports, predictions }) {
   addVolume(library, chart, bars);
   const candles = chart.addSeries(library.CandlestickSeries, {
     upColor: colour("up"), wickUpColor: colour("up"), borderVisible: false,
-    downColor: colour("down"), wickDownColor: colour("down"), priceLineVisible: false,
+    downColor: colour("down"), wickDownColor: colour("down"), priceLineVisible: false, lastValueVisible: false,
   });
   candles.setData([...bars.map(candle), ...sessionsAhead(predictions).map((time) => ({ time }))]);
   candles.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: VOLUME_SHARE + 0.04 } });
+  const latest = predictions[0]?.current_price ?? bars.at(-1).close;
+  candles.createPriceLine({ price: latest, lineVisible: false, axisLabelColor: colour("ink"), axisLabelTextColor: colour("surface") });
   addReports(library, candles, bars, reports);
   if (predictions.length) candles.attachPrimitive(new Fan(bars.length - 1, steps(predictions), { band: colour("band") }));
   showLastSessions(chart, bars.length, predictions.at(-1)?.prediction.horizon ?? 0, container.clientWidth);

@@ -18,7 +18,7 @@ export function spark(values, label) {
 
 /** Upright bars, one for each of `bars` (label, count). */
 export function histogram(bars, label) {
-  const [width, height, foot] = [480, 160, 18];
+  const [width, height, foot] = [320, 150, 18];
   const step = width / Math.max(6, bars.length);
   const most = Math.max(...bars.map(({ count }) => count), 1);
   const tall = (count) => (height - foot - 16) * (count / most);

@@ -4,10 +4,10 @@ import { element, fill } from "../dom.js";
 
 /** A section under `heading`, with a body that views fill. */
 export class Card {
-  constructor(heading, note = "", size = "") {
+  constructor(heading, note = "") {
     this.body = element("div", {});
     this.note = element("p", { class: "note", hidden: !note }, note);
-    this.card = element("section", { class: `card ${size}` }, element("h2", {}, heading), this.note, this.body);
+    this.card = element("section", { class: "card" }, element("h2", {}, heading), this.note, this.body);
     fill(this.body, element("p", { class: "loading" }, "Loading"));
     this.turn = 0;
   }
@@ -24,4 +24,10 @@ export class Card {
       return null;
     }
   }
+}
+
+/** Cards in a broad column and a narrow one beside it; one below the other where there is no room. */
+export function columns(broad, narrow) {
+  const column = (cards, name) => element("div", { class: `column ${name}` }, ...cards.map(({ card }) => card));
+  return element("div", { class: "columns" }, column(broad, "broad"), column(narrow, "narrow"));
 }

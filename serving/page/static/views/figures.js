@@ -24,7 +24,8 @@ export function caches({ by_layer: byLayer }) {
   if (!parts.length) return [element("p", { class: "empty" }, "Nobody asked for a prediction in the last quarter of an hour.")];
   const whole = parts.reduce((sum, { value }) => sum + value, 0);
   const rows = parts.map(({ label, value }) => [label, count(value), percent(value / whole)]);
-  return [shares(parts, "Shares of the layers"), table("Predictions of the last quarter of an hour", ["Layer", "Answers", "Share"], rows, [1, 2])];
+  const found = table("Predictions of the last quarter of an hour", ["Layer", "Answers", "Share"], rows, [1, 2]);
+  return [shares(parts, "Shares of the layers"), scrolled("Layers", found)];
 }
 
 /** How many rows travelled together. */
@@ -49,7 +50,7 @@ export function providers(usage) {
     const bar = limit ? shares([{ value: used }, { value: 0 }, { value: 0 }, { value: Math.max(0, limit - used) }], `${used} of ${limit}`) : "no limit";
     return [words(name), count(used), limit ? count(limit) : "–", bar];
   });
-  return table("Requests and limits of a day", ["Provider", "Made", "Allowed", "Share"], rows, [1, 2]);
+  return scrolled("Providers", table("Requests and limits of a day", ["Provider", "Made", "Allowed", "Share"], rows, [1, 2]));
 }
 
 /** How the start went. */

@@ -1,7 +1,6 @@
 /* The switch between horizons. */
 
 import { element } from "../dom.js";
-import { sessions } from "../format.js";
 
 /** Radio buttons for `horizons`; `changed` gets the one that is chosen. */
 export function horizonSwitch(horizons, current, changed) {
@@ -11,9 +10,9 @@ export function horizonSwitch(horizons, current, changed) {
       onchange: () => changed(horizon),
     });
     input.checked = horizon === current;
-    return [input, element("label", { for: `horizon-${horizon}` }, sessions(horizon))];
+    return [input, element("label", { for: `horizon-${horizon}` }, String(horizon))];
   });
-  return element("fieldset", { class: "segmented" }, element("legend", {}, "Ahead"), ...options.flat());
+  return element("fieldset", { class: "segmented" }, element("legend", {}, "Sessions ahead"), ...options.flat());
 }
 
 /** Have the address name `horizon`, without another entry in the browser's history. */

@@ -7,7 +7,7 @@ import { Card } from "./card.js";
 
 export class ModelCard extends Card {
   constructor(settings) {
-    super("Model", "", "two-thirds");
+    super("Model");
     this.mlflow = settings.mlflow_url;
   }
 
@@ -34,7 +34,7 @@ export class ModelCard extends Card {
       percent(version.metrics.interval_score, 2), percent(version.metrics.coverage), percent(version.metrics.val_mae, 2),
       percent(version.metrics.direction_accuracy), seconds(version.metrics.training_time),
     ]);
-    const headings = ["Version", "", "Trained", "Bars", "Interval score", "Coverage", "Mean error", "Direction", "Took"];
+    const headings = ["Version", "State", "Trained", "Bars", "Interval score", "Coverage", "Mean error", "Direction", "Took"];
     return table("Published versions with their scores out of sample", headings, rows, [4, 5, 6, 7, 8]);
   }
 

@@ -10,7 +10,7 @@ const UNASKED = 60;
 
 export class DriftCard extends Card {
   constructor({ tickers, horizons }) {
-    super("Models that should be trained again", "By age, new sessions, strange inputs, and intervals that hold too rarely or too often.", "two-thirds");
+    super("Models that should be trained again", "By age, new sessions, strange inputs, and intervals that hold too rarely or too often.");
     this.models = tickers.flatMap(({ ticker }) => horizons.map((horizon) => ({ ticker, horizon })));
   }
 
@@ -33,13 +33,13 @@ export class DriftCard extends Card {
       String(one.horizon), one.version ? `${words(one.model_type)} v${one.version}` : words(one.model_type),
       element("span", { class: "reason" }, one.reasons.join("; ")),
     ]);
-    return scrolled("Models", table(`${drifted.length} of ${found.length} models`, ["Ticker", "Sessions ahead", "Answers", "Why"], rows, [1]));
+    return scrolled("Models", table(`${drifted.length} of ${found.length} models`, ["Ticker", "Ahead", "Answers", "Why"], rows, [1]));
   }
 }
 
 export class ExperimentsCard extends Card {
   constructor() {
-    super("Experiments", "", "third");
+    super("Experiments");
   }
 
   content(found) {

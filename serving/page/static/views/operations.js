@@ -2,7 +2,7 @@
 
 import { get, getIfThere, getText } from "../api.js";
 import { element, fill } from "../dom.js";
-import { Card } from "./card.js";
+import { Card, columns } from "./card.js";
 import { caches, latency, batches, providers, warmUp } from "./figures.js";
 import { DriftCard, ExperimentsCard } from "./models.js";
 import { TrainingsCard } from "./trainings.js";
@@ -20,11 +20,11 @@ class Operations {
   constructor(context) {
     this.tiles = new Tiles();
     this.cards = {
-      latency: new Card("Latency by route", "The last quarter of an hour, over all workers.", "two-thirds"),
-      caches: new Card("Where predictions came from", "", "third"),
-      batches: new Card("Rows in one call of the forests", "Since the start; rows that arrive while a call is in flight travel together.", "half"),
-      providers: new Card("Requests to providers", "The last 24 hours, by all processes together.", "half"),
-      warmUp: new Card("Start", "", "third"),
+      latency: new Card("Latency by route", "The last quarter of an hour, over all workers."),
+      caches: new Card("Where predictions came from"),
+      batches: new Card("Rows in one call of the forests", "Since the start; rows that arrive while a call is in flight travel together."),
+      providers: new Card("Requests to providers", "The last 24 hours, by all processes together."),
+      warmUp: new Card("Start"),
     };
     this.trainings = new TrainingsCard(context.live);
     this.drift = new DriftCard(context);
@@ -37,12 +37,11 @@ class Operations {
 
   draw(main) {
     const { latency: byRoute, caches: layers, batches: sizes, providers: quotas, warmUp: start } = this.cards;
-    const order = [byRoute, layers, sizes, quotas, this.trainings, start, this.drift, this.experiments];
     this.alert = element("div", { class: "problem", role: "alert", hidden: true });
     fill(main,
       element("div", { class: "bar" }, element("h1", {}, "Operations"), element("a", { href: "/metrics" }, "Prometheus metrics")),
       this.alert, this.tiles.list,
-      element("div", { class: "cards" }, ...order.map(({ card }) => card)));
+      columns([byRoute, this.trainings, this.drift], [layers, sizes, quotas, start, this.experiments]));
   }
 
   leave() {

@@ -2,13 +2,13 @@
 
 import { get } from "../api.js";
 import { outcomesChart } from "../charts/outcomes.js";
-import { chartTable, element, table } from "../dom.js";
+import { chartTable, element, scrolled, table } from "../dom.js";
 import { change, date, percent, words } from "../format.js";
 import { Card } from "./card.js";
 
 export class OutcomesCard extends Card {
   constructor() {
-    super("Past forecasts and what came", "Each bar is an interval that was served, each dot the return that followed.", "two-thirds");
+    super("Past forecasts and what came", "Each bar is an interval that was served, each dot the return that followed.");
   }
 
   load(ticker, horizon) {
@@ -45,7 +45,7 @@ function coverage(due, level) {
     name, String(group.length), share(group, ({ inside }) => inside),
     share(group, ({ actual, median }) => (median >= 0) === (actual > 0)),
   ]);
-  return table(`Of 100 intervals ${Math.round(100 * level)} should hold`, ["", "Came due", "Interval held", "Direction right"], rows, [1, 2, 3]);
+  return scrolled("Coverage", table(`Of 100 intervals ${Math.round(100 * level)} should hold`, ["Sessions", "Came due", "Interval held", "Direction right"], rows, [1, 2, 3]));
 }
 
 const share = (group, holds) => (group.length ? percent(group.filter(holds).length / group.length) : "–");

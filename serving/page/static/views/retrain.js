@@ -10,7 +10,7 @@ const ASK_EVERY = 2000;
 
 export class RetrainCard extends Card {
   constructor({ settings, live }) {
-    super("Train again", settings.key_needed ? "With one of the keys in security.api_keys; it is kept nowhere." : "From this machine, without a key.", "third");
+    super("Train again", settings.key_needed ? "With one of the keys in security.api_keys; it is kept nowhere." : "From this machine, without a key.");
     this.key = settings.key_needed
       ? element("input", { type: "password", id: "key", autocomplete: "off", spellcheck: "false", required: true })
       : null;

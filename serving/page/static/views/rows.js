@@ -8,10 +8,10 @@ import { dataBadges, isSimulated, kinds, modelBadge } from "./badges.js";
 /** Columns by name: heading, what they sort by, the classes of their cells. */
 export const COLUMNS = {
   ticker: { heading: "Ticker", by: (row) => row.ticker },
-  price: { heading: "Price", by: (row) => row.answer?.current_price, class: "number" },
+  price: { heading: "Price", by: (row) => row.answer?.current_price, class: "number roomy" },
   range: { heading: "90 % interval", by: (row) => row.answer && width(row.answer), class: "range", descending: true },
   target: { heading: "Target", by: (row) => row.answer?.prediction.price_target, class: "number wide" },
-  change: { heading: "Change", by: (row) => row.answer?.prediction.change_percent, class: "number", descending: true },
+  change: { heading: "Change", by: (row) => row.answer?.prediction.change_percent, class: "number roomy", descending: true },
   rise: { heading: "Rise", by: (row) => row.answer && rise(row.answer), class: "number", descending: true },
   report: { heading: "Next report", by: (row) => row.answer?.data.report?.expected_on, class: "wide" },
   model: { heading: "Made by", by: (row) => row.answer && modelName(row.answer), class: "middle" },
@@ -85,7 +85,7 @@ export class Row {
 
   cells(scale, horizon) {
     const name = element("th", { scope: "row" },
-      element("a", { href: `#/ticker/${encodeURIComponent(this.ticker)}?horizon=${horizon}` }, this.ticker));
+      element("a", { href: `#/ticker/${encodeURIComponent(this.ticker)}?horizon=${horizon}` }, this.ticker), this.answer ? inShort(this.answer) : null);
     if (this.problem) return [name, element("td", { class: "problem-text", colspan: "8" }, this.problem)];
     if (!this.answer) return [name, ...Object.values(COLUMNS).slice(1).map((column) => element("td", { class: `${column.class} waiting` }))];
     return [name, ...this.values(this.answer, scale)];
@@ -107,6 +107,12 @@ export class Row {
     };
     return Object.entries(cells).map(([column, content]) => element("td", { class: COLUMNS[column].class }, ...content));
   }
+}
+
+/** What the columns say that have no room on a phone. */
+function inShort(one) {
+  const baseline = one.model.type === "baseline" ? modelBadge(one) : null;
+  return element("span", { class: "in-short" }, price(one.current_price), ...dataBadges(one), baseline);
 }
 
 function direction({ direction: way }) {

@@ -4,6 +4,7 @@ import { get } from "../api.js";
 import { element, fill } from "../dom.js";
 import { age, date, day, percent, price, sessions } from "../format.js";
 import { dataBadges, isSimulated, modelBadge } from "./badges.js";
+import { columns } from "./card.js";
 import { rememberHorizon, horizonSwitch } from "./horizon.js";
 import { ModelCard } from "./model.js";
 import { OutcomesCard } from "./outcomes.js";
@@ -30,12 +31,12 @@ class TickerView {
   }
 
   draw() {
-    const [width, outcomes, model, retrain] = this.byHorizon.map(({ card }) => card);
+    const [width, outcomes, model, retrain] = this.byHorizon;
     fill(this.context.main,
       element("div", { class: "bar" }, this.heading,
         horizonSwitch(this.context.horizons, this.horizon, (horizon) => this.choose(horizon))),
       this.headline,
-      element("div", { class: "cards" }, this.prices.card, outcomes, width, model, retrain));
+      this.prices.card, columns([outcomes, model], [width, retrain]));
   }
 
   leave() {

@@ -9,7 +9,7 @@ const SHOWN = 20;
 
 export class TrainingsCard extends Card {
   constructor(live) {
-    super("Trainings", "", "two-thirds");
+    super("Trainings");
     this.jobs = new Map();
     this.end = live.on("job", (job) => this.take([job]));
   }
@@ -32,12 +32,18 @@ export class TrainingsCard extends Card {
   table(jobs) {
     const rows = jobs.map((job) => [
       job.ticker, element("span", { class: `pill ${job.status}` }, job.status),
-      job.steps.map(({ horizon }) => horizon).join(", "),
+      [...new Set(job.steps.map(({ horizon }) => horizon))].join(", "),
       job.started_at ? span(job.started_at, job.finished_at) : "–",
-      `${age(new Date(1000 * latest(job)).toISOString())}`, element("span", { class: "reason" }, job.reason ?? ""),
+      `${age(new Date(1000 * latest(job)).toISOString())}`, outcome(job),
     ]);
-    return table("The last trainings, the newest first", ["Ticker", "Status", "Sessions ahead", "Took", "Since", "Outcome"], rows, [3, 4]);
+    return table("The last trainings, the newest first", ["Ticker", "Status", "Ahead", "Took", "Since", "Outcome"], rows, [3, 4]);
   }
+}
+
+/** What came of the steps, each reason once. */
+function outcome({ steps }) {
+  const reasons = steps.map(({ reason }) => reason?.replace(/^version \d+: /, "")).filter(Boolean);
+  return element("span", { class: "reason" }, [...new Set(reasons)].join("; "));
 }
 
 const latest = (job) => job.finished_at ?? job.started_at ?? job.queued_at;

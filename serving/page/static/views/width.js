@@ -7,7 +7,7 @@ import { Card } from "./card.js";
 
 export class WidthCard extends Card {
   constructor() {
-    super("Why it is this wide", "", "third");
+    super("Why it is this wide");
   }
 
   load(ticker, horizon, prediction) {
@@ -19,12 +19,14 @@ export class WidthCard extends Card {
 function content(found, { model }) {
   const facts = [
     ["Level", `${percent(found.level, 2)} a session, from recent ranges and gaps`],
-    [`Over ${sessions(found.horizon)}`, `${percent(found.horizon_level, 2)}, times the square root of the sessions`],
     ["Interval by that", `${percent(found.baseline_width, 2)} from end to end`],
     ["Correction", correction(found.correction, model.type)],
     ["Report", reports(found.reports)],
     ["Served interval", `${percent(found.width, 2)} from end to end`],
   ];
+  if (found.horizon > 1) {
+    facts.splice(1, 0, [`Over ${sessions(found.horizon)}`, `${percent(found.horizon_level, 2)}, times the square root of the sessions`]);
+  }
   if (found.extrapolating) facts.push(["Caution", "Inputs beyond everything the model was trained on widen it"]);
   return element("dl", { class: "facts" }, ...facts.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
 }

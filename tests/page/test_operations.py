@@ -1,0 +1,78 @@
+"""Operations, live events, and a service that ends and comes back."""
+
+import httpx
+from playwright.sync_api import expect
+
+from tests.page.conftest import Open, check_accessibility
+from tests.redis_servers import free_port
+from tests.serving.running import Service, start
+
+
+def test_figures_of_the_service_accessibly(stale: Service, visit: Open) -> None:
+    for _ in range(30):
+        httpx.get(f"{stale.url}/predict/AAPL", timeout=60)
+
+    page = visit(stale).go("#/operations")
+
+    expect(page.get_by_role("table", name="Time to answer")).to_contain_text("GET /predict/{ticker}")
+    expect(page.get_by_role("table", name="Predictions of the last quarter")).to_contain_text("Memory")
+    expect(page.get_by_text("MiB", exact=False).first).to_be_visible()
+    expect(page.get_by_text("No provider over a network is configured.")).to_be_visible()
+    expect(page.locator(".spark").first).to_be_visible()
+    check_accessibility(page)
+
+
+def test_on_a_phone_in_the_dark(stale: Service, visit: Open) -> None:
+    page = visit(stale, width=390, color_scheme="dark").go("#/operations")
+
+    expect(page.get_by_role("table", name="Time to answer")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    check_accessibility(page)
+
+
+def test_a_new_prediction_shows_without_a_reload(stale: Service, visit: Open) -> None:
+    page = visit(stale).go()
+    expect(page.locator("#connection")).to_have_text("Live")
+    expect(page.locator(".overview td.range svg")).to_have_count(2)
+    page.evaluate("document.querySelector('.overview tbody tr').dataset.before = 'yes'")
+
+    httpx.get(f"{stale.url}/predict/AAPL", headers={"Cache-Control": "no-cache"}, timeout=60)
+
+    expect(page.locator(".overview tr[data-before]")).to_have_count(0)
+
+
+def test_a_service_that_ends_is_told_and_its_return_noticed(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+    visiting.watched.refusals_expected = True
+    port, home = free_port(), stale.home / "mortal"
+    home.mkdir()
+    mortal = start(home, port, STOCKS_TICKERS='["AAPL"]', STOCKS_TRAINING__ON_START="false")
+    visiting.watched.origin = visiting.url = mortal.url
+    page = visiting.go()
+    expect(page.locator("#connection")).to_have_text("Live")
+
+    mortal.end()
+
+    expect(page.locator("#connection")).to_have_text("Offline")
+    expect(page.locator("#state")).to_contain_text("Unreachable")
+    expect(page.locator(".overview td.range svg")).to_have_count(1)
+    again = start(home, port, STOCKS_TICKERS='["AAPL"]', STOCKS_TRAINING__ON_START="false")
+    try:
+        expect(page.locator("#connection")).to_have_text("Live")
+        expect(page.locator("#state .pill")).not_to_have_text("Unreachable")
+    finally:
+        again.end()
+
+
+def test_colours_are_chosen_and_remembered(stale: Service, visit: Open) -> None:
+    page = visit(stale, color_scheme="light").go()
+    button = page.get_by_role("button", name="Colours")
+
+    button.click()
+    button.click()
+
+    expect(button).to_have_text("Dark")
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.reload()
+    expect(button).to_have_text("Dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
