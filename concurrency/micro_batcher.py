@@ -28,7 +28,7 @@ class MicroBatcher(Generic[Question, Answer]):
 
         Args:
             call: answers questions in their order; an exception is the answer to its question alone.
-            observe: told of each call's size and of the seconds its first question waited for it.
+            observe: called with each call's size and the seconds that its first question waited.
         """
         self._call = call
         self._observe = observe

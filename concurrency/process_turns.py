@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 
 
 class ProcessTurns:
-    """Lock files in one directory, held by one process at a time and let go of when it ends.
+    """Lock files in one directory, each held by one process at a time and released when it ends.
 
     A turn is a help, not a condition: where it cannot be had in time, or no file can be written, work begins all the
     same.

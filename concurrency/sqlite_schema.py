@@ -14,7 +14,7 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
     """Bring the file to version `len(steps)`, in one transaction; does nothing when it is there.
 
     Args:
-        connection: with `isolation_level=None`; whoever else opens the file waits for the transaction.
+        connection: with `isolation_level=None`; other processes that open the file wait for the transaction.
         steps: statements that lead from each version to the next; a file that was never versioned has version 0.
 
     Raises:

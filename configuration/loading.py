@@ -1,4 +1,4 @@
-"""From files and environment to settings; every mistake is told in one line."""
+"""From files and environment to settings; every mistake is reported in one line."""
 
 import json
 import os

@@ -34,8 +34,8 @@ def main() -> None:
 )
 def fetch(tickers: str | None, *, again: bool) -> None:
     """Exit status 0 only when every ticker has its bars."""
-    stamina.instrumentation.set_on_retry_hooks(())  # a retry is no news; what comes of it is
-    logs.configure("error")  # what providers answer is told for each ticker
+    stamina.instrumentation.set_on_retry_hooks(())  # retries are not reported, their outcome is
+    logs.configure("error")  # the command itself reports what became of each ticker
     settings = _settings()
     names = _names(tickers) or settings.tickers
     failures = asyncio.run(_fetch(settings, names, again=again))

@@ -1,4 +1,4 @@
-"""Reading CSV files that people made; every mistake is told with file, line and remedy."""
+"""Reading CSV files that people made; every mistake is reported with file, line and remedy."""
 
 import csv
 import io

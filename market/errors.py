@@ -21,7 +21,7 @@ MarketError
 
 from datetime import datetime
 
-NOBODY = "none of `market.providers` can answer here: give a key, switch one on, or add `files` or `simulated`"
+NO_PROVIDER = "none of `market.providers` can answer here: give a key, switch one on, or add `files` or `simulated`"
 
 
 class MarketError(Exception):
@@ -49,7 +49,7 @@ class NoPrices(MarketError):
     """Every provider failed and nothing is stored."""
 
     def __init__(self, ticker: str, reasons: list[str]) -> None:
-        super().__init__(f"{ticker}: no prices from any provider: {'; '.join(reasons) or NOBODY}")
+        super().__init__(f"{ticker}: no prices from any provider: {'; '.join(reasons) or NO_PROVIDER}")
         self.ticker, self.reasons = ticker, reasons
 
 

@@ -1,11 +1,11 @@
-"""Clients of Redis from one URL, whichever way it is run; nobody else makes any.
+"""Clients of Redis from one URL: a single server, a cluster or Sentinel. No other module makes a client.
 
 `redis://`, `rediss://` and `unix://` as redis-py has them; `redis+cluster://host:port[,host:port...]` for a cluster;
 `redis+sentinel://[user:password@]host:port[,host:port...]/name-of-the-master[/database]` behind Sentinel. With
 `rediss+cluster://` and `rediss+sentinel://` every connection is encrypted.
 
-In a cluster the keys of one command may live on several nodes. So whoever uses a client keeps to commands of one key,
-to scripts of one key, and to `mget`, `delete` and pipelines without a transaction, which are parted by node here.
+In a cluster the keys of one command may live on several nodes. So callers use only commands of one key, scripts of one
+key, and `mget`, `delete` and pipelines without a transaction, which the clients made here split by node.
 
 redis-py is imported when a client is made: it takes a moment and 30 MB, and most run without Redis.
 """
@@ -22,7 +22,7 @@ class AsyncRedis(Protocol):
     """What is used of the asynchronous clients."""
 
     async def ping(self) -> Any:
-        """Whether it is there."""
+        """Check that the server answers."""
 
     async def mget(self, keys: list[str]) -> list[bytes | None]:
         """Values of `keys`."""
@@ -34,14 +34,14 @@ class AsyncRedis(Protocol):
         """Forget `names`."""
 
     async def aclose(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
 
 
 def check(url: str) -> None:
-    """Nothing when `url` can be connected to, whether or not anybody listens there.
+    """Check that `url` has a known form; it does not connect.
 
     Raises:
-        ValueError: it cannot; the words hold nothing of the URL, which may hold a password.
+        ValueError: it has not; the message holds no part of the URL, which may hold a password.
     """
     from redis_client.clients import Address
 
@@ -52,7 +52,7 @@ def connect(url: str, timeout: float) -> "Redis":
     """A client that gives up after `timeout` seconds and does not try again by itself; it connects when it is used.
 
     Raises:
-        ValueError: the URL is none of the forms.
+        ValueError: the URL has no known form.
     """
     from redis_client import clients
 
@@ -63,7 +63,7 @@ def connect_async(url: str, timeout: float) -> AsyncRedis:
     """The same for asyncio.
 
     Raises:
-        ValueError: the URL is none of the forms.
+        ValueError: the URL has no known form.
     """
     from redis_client import clients
 
@@ -71,7 +71,7 @@ def connect_async(url: str, timeout: float) -> AsyncRedis:
 
 
 def trouble() -> tuple[type[Exception], ...]:
-    """What a call may raise while Redis is away; redis-py's own root does not span what it says of clusters."""
+    """What a call may raise while Redis is away; redis-py's base class does not cover its errors about clusters."""
     from redis_client import clients
 
     return clients.TROUBLE

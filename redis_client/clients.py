@@ -92,7 +92,7 @@ class Address:
         """Read `url`.
 
         Raises:
-            ValueError: it is none of the forms; the words hold nothing of it, for it may hold a password.
+            ValueError: it has no known form; the message holds no part of it, for it may hold a password.
         """
         scheme, _, rest = url.partition("://")
         if scheme not in SCHEMES:
@@ -153,7 +153,7 @@ class _WhenUsed:
         return getattr(self._client, name)
 
     def close(self) -> None:
-        """Let go of the connections, if there are any."""
+        """Close the connections, if there are any."""
         if self._client is not None:
             self._client.close()
 

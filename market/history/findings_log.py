@@ -7,7 +7,7 @@ import structlog
 from market.history.history import History
 from market.history.quality import Finding, Kind
 
-EXPECTED = (Kind.JUMP, Kind.SPLIT, Kind.STALE, Kind.SHORT)  # these are told, not warned of
+EXPECTED = (Kind.JUMP, Kind.SPLIT, Kind.STALE, Kind.SHORT)  # logged as information, the others as warnings
 
 log = structlog.get_logger(__name__)
 

@@ -110,7 +110,7 @@ class HistoryService:
             async with asyncio.timeout(WAIT_SECONDS):
                 return await self._flights.join(ticker, lambda: self._find(ticker))
         except TimeoutError:
-            # The search goes on; whoever asks in the next second need not wait for it either.
+            # The search goes on; callers in the next second do not wait for it either.
             return self._serve_on(cached, SERVED_ON_SECONDS)
 
     async def fetch(self, ticker: str, *, real: bool) -> History:

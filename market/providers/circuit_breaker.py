@@ -30,7 +30,7 @@ COOL_DOWN_SECONDS = 30.0
 LONGEST_COOL_DOWN_SECONDS = 600.0
 BAD_KEY_SECONDS = 3600.0
 TOO_FAST_SECONDS = 5.0
-REFUSED_SECONDS = 86400.0  # "unknown ticker" and its like
+REFUSED_SECONDS = 86400.0  # after "unknown ticker", "no data" or "premium only", for the ticker alone
 UNUSABLE_SECONDS = 300.0  # an answer that could not be used, for its ticker alone
 MALFORMED_IN_A_ROW = 3  # then it is the provider's trouble, not the ticker's
 

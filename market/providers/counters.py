@@ -13,7 +13,7 @@ from typing import Protocol
 from pyrate_limiter import InMemoryBucket, Rate, SQLiteBucket
 from pyrate_limiter.abstracts import AbstractBucket
 
-SPARING = 4  # share of a window that each process takes while nobody counts for all: one in so many
+SPARING = 4  # divisor of each window while every process counts for itself
 
 
 class Counters(Protocol):

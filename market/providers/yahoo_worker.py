@@ -82,7 +82,7 @@ def main(base_url: str, cache: str) -> None:
     logging.disable()
     yfinance.set_tz_cache_location(cache)
     session = session_for(base_url)
-    print("ready", flush=True)  # noqa: T201  # the way it talks
+    print("ready", flush=True)  # noqa: T201  # the protocol
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line), session)), flush=True)  # noqa: T201  # as above
 

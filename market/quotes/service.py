@@ -96,7 +96,7 @@ class Quotes:
             async with asyncio.timeout(WAIT_SECONDS):
                 return await self._flights.join(ticker, lambda: self._find(ticker))
         except TimeoutError:
-            # The search goes on; whoever asks in the next second need not wait for it either.
+            # The search goes on; callers in the next second do not wait for it either.
             return self._keep(cached.quote, SERVED_ON_SECONDS, is_substitute=True)
 
     async def _find(self, ticker: str) -> Quote:

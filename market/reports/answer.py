@@ -10,7 +10,7 @@ from market.reports.dates import Timing
 
 @dataclass(frozen=True, slots=True)
 class ReportDate:
-    """One date, as a source told it.
+    """One date, as a source gave it.
 
     Attributes:
         filed_on: day on the exchange's clock, datetime64[D].

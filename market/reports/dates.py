@@ -27,8 +27,8 @@ class Report:
 
     Attributes:
         filed_on: day on the exchange's clock, datetime64[D]; not always a session.
-        source: name of the provider that told the date.
-        fetched_at: when it told it, UTC.
+        source: name of the provider that gave the date.
+        fetched_at: when it gave it, UTC.
     """
 
     filed_on: np.datetime64
