@@ -18,6 +18,7 @@ from market import terminal
 from market.calendar.sessions import Sessions
 from market.errors import InvalidBars, MarketError, NoPrices
 from market.history.quality import inspect
+from market.history.sqlite_store import HistoryStore
 from market.market import Market
 from market.providers.files import parse_csv
 
@@ -47,7 +48,6 @@ async def _fetch(settings: configuration.Settings, tickers: tuple[str, ...], *, 
     output, errors = terminal.console(), terminal.console(error=True)
     market = _open(settings)
     failures = 0
-    _check_store(market)
     try:
         with Progress(console=errors, disable=not errors.is_terminal, transient=True) as progress:
             for ticker in progress.track(tickers, description="Fetching"):
@@ -55,13 +55,6 @@ async def _fetch(settings: configuration.Settings, tickers: tuple[str, ...], *, 
     finally:
         await market.close()
     return failures
-
-
-def _check_store(market: Market) -> None:
-    try:
-        market.check_store()
-    except MarketError as error:
-        raise click.ClickException(str(error)) from None
 
 
 async def _fetch_one(market: Market, ticker: str, output: Console, errors: Console, *, again: bool) -> bool:
@@ -117,6 +110,7 @@ def _names(tickers: str | None) -> tuple[str, ...]:
 
 def _open(settings: configuration.Settings) -> Market:
     try:
+        HistoryStore(settings.home).check_usable()  # what is fetched must last
         return Market.open(settings)
     except MarketError as error:
         raise click.ClickException(str(error)) from None

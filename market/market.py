@@ -1,6 +1,5 @@
 """Bars and quotes of any ticker: memory, history store and provider chain behind a few calls."""
 
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from configuration import Settings, scratch
 from market.bars import SIMULATED
 from market.calendar.sessions import Sessions
 from market.clock import Clock
+from market.errors import MarketError
 from market.history.history import History
 from market.history.service import HistoryService
 from market.history.sqlite_store import HistoryStore
@@ -36,8 +36,6 @@ REDIS_TIMEOUT_SECONDS = 0.5
 TURN_TIMEOUT_SECONDS = 10.0  # for which a process waits while another asks for the same
 
 log = structlog.get_logger(__name__)
-
-REMEDY = "make room, or make the folder writable, and start again; until then prices last as long as the process"
 
 
 class ProviderUsage(TypedDict):
@@ -77,7 +75,6 @@ class Market:
     ) -> None:
         clock = clock or Clock()
         self._redis = redis
-        self._store = store
         self.sessions = sessions
         self._reports = reports or ReportCalendar()
         self._chain = Chain(providers)
@@ -149,14 +146,6 @@ class Market:
         """
         return await self._histories.for_training(ticker, newer_than)
 
-    def check_store(self) -> None:
-        """Check that fetched bars can be stored.
-
-        Raises:
-            MarketError: they cannot; in one line that names the file.
-        """
-        self._store.check_usable()
-
     def is_current(self, ticker: str) -> bool:
         """Whether the stored bars of `ticker` are young enough that `history` would not fetch."""
         return self._histories.is_current(ticker)
@@ -204,8 +193,10 @@ class Market:
 
 def _open_store(home: Path) -> HistoryStore:
     """The store under `home`; where that cannot be written, one that lasts as long as the process."""
+    store = HistoryStore(home)
     try:
-        return HistoryStore(home)
-    except (sqlite3.OperationalError, OSError) as error:
-        log.error("history.unavailable", folder=str(home), problem=str(error), remedy=REMEDY)  # noqa: TRY400
+        store.check_usable()
+    except MarketError as error:
+        log.error("history.unavailable", reason=str(error), instead="prices last as long as the process")  # noqa: TRY400
         return HistoryStore(scratch())
+    return store

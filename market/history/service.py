@@ -266,7 +266,7 @@ class HistoryService:
         try:
             return use()
         except (sqlite3.Error, OSError, MarketError) as error:
-            log.error("history_store.unavailable", reason=str(error))  # noqa: TRY400  # the line says all
+            log.error("history.unavailable", reason=str(error))  # noqa: TRY400  # the line says all
             return None
 
     def _serve_on(self, cached: CachedHistory, seconds: float) -> History:

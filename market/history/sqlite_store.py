@@ -62,7 +62,7 @@ class HistoryStore:
             self._prepare()
         except (sqlite3.OperationalError, OSError) as error:
             # Prices still come from the providers; the next call tries again.
-            log.error("history_store.unavailable", file=str(self._path), reason=str(error))  # noqa: TRY400  # says all
+            log.error("history.unavailable", file=str(self._path), reason=str(error))  # noqa: TRY400  # says all
 
     def check_usable(self) -> None:
         """Check that prices can be stored.
@@ -74,6 +74,8 @@ class HistoryStore:
             with self.writing():
                 pass
         except (sqlite3.Error, OSError) as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+                return  # another process writes
             reason = getattr(error, "strerror", None) or str(error)
             raise MarketError(f"{self._path}: {reason}; make STOCKS_HOME a writable directory with room") from None
 
@@ -86,7 +88,7 @@ class HistoryStore:
         except sqlite3.DatabaseError as error:
             aside = self._path.with_suffix(f".unreadable-{datetime.now(UTC):%Y%m%dT%H%M%S}")
             self._path.replace(aside)
-            log.error("history_store.set_aside", file=str(aside), reason=str(error))  # noqa: TRY400  # says all
+            log.error("history.set_aside", file=str(aside), reason=str(error))  # noqa: TRY400  # says all
             self._migrate()
         except SchemaTooNew as error:
             raise MarketError(f"{self._path}: {error}; install the newer release or move the file away") from None

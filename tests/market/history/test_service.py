@@ -381,7 +381,7 @@ async def test_without_a_store_prices_still_come(
     with capture_logs() as lines:
         market = make_market(provider("tiingo", {"AAPL": make_series()}))
         assert len((await market.history("AAPL")).bars) == 300
-    assert "history_store.unavailable" in [line["event"] for line in lines]
+    assert "history.unavailable" in [line["event"] for line in lines]
 
 
 async def test_a_store_that_comes_back_is_used_again(
