@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -116,6 +117,21 @@ def redis_server() -> Iterator[str]:
 def plain(home: Path) -> AbstractContextManager[Server]:
     """The plain service."""
     return running([sys.executable, "-m", "benchmarks.plain"], "/docs", free_port(), STOCKS_HOME=str(home))
+
+
+@contextmanager
+def bare(model: Server, path: str) -> Iterator[Server]:
+    """A bare uvicorn application whose answers look like that of `model` to `path`."""
+    with urllib.request.urlopen(model.url + path, timeout=5) as answer:  # noqa: S310  # our own server
+        content = {
+            "headers": [(name.lower(), value) for name, value in answer.getheaders() if name.lower() != "date"],
+            "body": answer.read().decode(),
+        }
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(content, file)
+        file.flush()
+        with running([sys.executable, "-m", "benchmarks.bare"], "/", free_port(), ANSWER=file.name) as server:
+            yield server
 
 
 def wait_warm(server: Server) -> float:

@@ -22,7 +22,7 @@ from rich.console import Console
 
 import configuration
 from benchmarks import load, peers, scale, wrk
-from benchmarks.servers import Server, free_port, ours, plain, redis_server, running, wait_warm
+from benchmarks.servers import Server, bare, free_port, ours, plain, redis_server, running, wait_warm
 from benchmarks.tables import draw, table, written
 from configuration import ROOT
 
@@ -52,18 +52,28 @@ def uncached(home: Path, settings: configuration.Settings, seconds: int) -> list
 def _in_turns(
     home: Path, paths: Sequence[str], seconds: int, headers: dict[str, str], _settings: configuration.Settings
 ) -> list[dict[str, Any]]:
-    rows = []
     with ours(home) as first, plain(home) as second:
         wait_warm(first)
-        servers = {"this service": first, "plain FastAPI": second}
         _check_agreement(first, second, paths)
-        for number in CONNECTIONS:
-            found: dict[str, list[wrk.Load]] = {name: [] for name in servers}
-            for _ in range(ROUNDS):
-                for name, server in servers.items():
-                    load_now = wrk.run(server.url, paths, connections=number, seconds=seconds, headers=headers)
-                    found[name].append(load_now)
-            rows += [{"server": name, **asdict(_median(loads))} for name, loads in found.items()]
+        with bare(first, paths[0]) as limit:
+            return _alternate(
+                {"this service": first, "bare uvicorn": limit, "plain FastAPI": second}, paths, seconds, headers
+            )
+
+
+def _alternate(
+    servers: dict[str, Server], paths: Sequence[str], seconds: int, headers: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Load the servers in turns, so that other work on the machine hits all alike; return medians and shares of the limit."""
+    rows = []
+    for number in CONNECTIONS:
+        found: dict[str, list[wrk.Load]] = {name: [] for name in servers}
+        for _ in range(ROUNDS):
+            for name, server in servers.items():
+                found[name].append(wrk.run(server.url, paths, connections=number, seconds=seconds, headers=headers))
+        medians = {name: _median(loads) for name, loads in found.items()}
+        limit = medians["bare uvicorn"].rate
+        rows += [{"server": name, **asdict(one), "of_limit": one.rate / limit} for name, one in medians.items()]
     return rows
 
 
