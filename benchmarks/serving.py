@@ -64,7 +64,7 @@ def _in_turns(
 def _alternate(
     servers: dict[str, Server], paths: Sequence[str], seconds: int, headers: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """Load the servers in turns, so that other work on the machine hits all alike; return medians and shares of the limit."""
+    """Load the servers in turns, so that other work on the machine hits all alike; return medians."""
     rows = []
     for number in CONNECTIONS:
         found: dict[str, list[wrk.Load]] = {name: [] for name in servers}

@@ -14,7 +14,8 @@ from serving.caching.redis_cache import RedisCache
 from serving.contract.problems import LONGEST_ECHO, Problem, unavailable
 from serving.contract.schemas import Prediction, Predictions, TickerProblem
 from serving.contract.validation import check_count, check_horizon, check_ticker
-from serving.predictions.predictor import Computed, Predictor
+from serving.predictions.prediction_log import PredictionLog
+from serving.predictions.predictor import Predictor
 from serving.predictions.rendered import CacheLayer, Rendered, Served
 from serving.telemetry import metrics
 from serving.telemetry.batches import counter
@@ -63,6 +64,7 @@ class CachedPredictor:
         self._note = note
         self._memory = MemoryCache[Key, Rendered](len(settings.tickers) * len(settings.horizons))
         self._computing = SingleFlight[Served]()
+        self._log = PredictionLog()
 
     def hit(self, ticker: str, horizon: int) -> Rendered | None:
         """Return the answer in memory while it lives, and count it; without I/O and checks of what was asked."""
@@ -208,7 +210,7 @@ class CachedPredictor:
         with stage("render"):
             answer = Rendered.of(computed.prediction, computed.model, computed.expires, computed.fallback)
         self._note(computed.prediction)
-        _log_prediction(computed)
+        self._log.note(computed)
         return Served(answer, "prediction" if computed.reused else "miss")
 
     def _put_in_redis(self, key: Key, answer: Rendered) -> float:
@@ -244,20 +246,6 @@ class CachedPredictor:
 LAYERS = {
     layer: counter(metrics.IN_CACHE, layer) for layer in ("memory", "redis", "prediction", "miss", "stale", "bypass")
 }
-
-
-def _log_prediction(computed: Computed) -> None:
-    prediction = computed.prediction
-    log.info(
-        "prediction.computed",
-        ticker=prediction.ticker,
-        horizon=prediction.prediction.horizon,
-        model=prediction.model.type,
-        version=prediction.model.version,
-        fallback=computed.fallback,
-        confidence=prediction.prediction.confidence,
-        source=prediction.data.source,
-    )
 
 
 def _name(key: Key, model: str) -> str:
