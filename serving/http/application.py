@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from functools import cache
+from http import HTTPStatus
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from configuration import Settings
 from serving import VERSION
@@ -18,6 +21,7 @@ from serving.http.prediction import problem_response
 from serving.http.routes import details, documentation, events, inference, models, monitoring, predictions
 from serving.page import routes as page
 
+ROOMS = (predictions, details, inference, models, monitoring, events, documentation, page)
 DISCLAIMER = "Forecasts are statistics about the past. They are no investment advice."
 
 
@@ -44,7 +48,7 @@ def make_application(settings: Settings, container: Callable[[], Container]) -> 
     application.state.container = container
     application.state.settings = settings
     application.state.api_keys = ApiKeys(settings.security)
-    for room in (predictions, details, inference, models, monitoring, events, documentation, page):
+    for room in ROOMS:
         application.include_router(room.router)
     application.openapi = cache(lambda: describe(application, settings))  # type: ignore[method-assign]  # FastAPI's way
     return application
@@ -66,9 +70,19 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
 async def _answer_refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    if error.status_code == 404:  # noqa: PLR2004  # not found
+    if error.status_code == HTTPStatus.NOT_FOUND:
         return await _answer_problem(
             request, not_found("there is nothing at this address; GET /docs lists what there is")
         )
     headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = [(b"allow", ", ".join(sorted(_allowed(request))).encode())]
     return await _answer_problem(request, translate(error.status_code, headers, str(error.detail).encode()))
+
+
+def _allowed(request: Request) -> set[str]:
+    """The methods of all routes at this address, of which the framework names those of the first alone."""
+    routes = [route for room in ROOMS for route in room.router.routes if isinstance(route, APIRoute)]
+    fitting = [route.methods for route in routes if route.matches(request.scope)[0] != Match.NONE]
+    found = {method for methods in fitting for method in methods or ()}
+    return found | ({"HEAD"} if "GET" in found else set())

@@ -6,12 +6,14 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from configuration import Settings
+from configuration import TICKER_PATTERN, Settings
 from serving.contract.problems import MEDIA_TYPE
 from serving.contract.schemas import Predictions, PredictionsRequest, ProblemDetails
 
 Json = dict[str, Any]
 
+# As the configured ones, in any case.
+ANY_CASE_TICKER = TICKER_PATTERN.replace("A-Z", "A-Za-z")
 REFERENCE = "#/components/schemas/{model}"
 
 
@@ -37,7 +39,19 @@ def describe(application: FastAPI, settings: Settings) -> Json:
         document["paths"][path] = {"get": _probe(path, text)}
     for operation in _operations(document):
         _complete(operation, settings)
+    request = document["components"]["schemas"]["PredictionsRequest"]["properties"]
+    request["horizon"]["enum"] = list(settings.horizons)
+    request["tickers"]["maxItems"] = settings.serving.max_tickers
+    _join_paths_of_trainings(document["paths"])
     return document
+
+
+def _join_paths_of_trainings(paths: Json) -> None:
+    """Describe jobs beside the request for them: paths that differ in the name of a parameter alone are one path."""
+    job = paths.pop("/model/retrain/{job_id}")["get"]
+    for parameter in job["parameters"]:
+        parameter |= {"name": "ticker", "description": "The id of the job, as `Location` has it."}
+    paths["/model/retrain/{ticker}"]["get"] = job
 
 
 def _predict_many() -> Json:
@@ -90,8 +104,10 @@ def _complete(operation: Json, settings: Settings) -> None:
     responses.setdefault("503", _problem("Too many requests are in flight"))
     responses.setdefault("504", _problem("No answer in time"))
     for parameter in operation.get("parameters", []):
-        if parameter["name"] == "horizon":
-            parameter["schema"] |= {"enum": list(settings.horizons)} if "anyOf" not in parameter["schema"] else {}
+        if parameter["name"] == "ticker":
+            parameter["schema"] |= {"pattern": ANY_CASE_TICKER}
+        elif parameter["name"] == "horizon" and "anyOf" not in parameter["schema"]:
+            parameter["schema"] |= {"enum": list(settings.horizons)}
     for response in responses.values():
         response.setdefault("headers", {}).update(HEADERS)
 

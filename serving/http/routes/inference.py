@@ -3,26 +3,72 @@
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from features import NAMES
 from serving.http.dependencies import JsonBody, Parts
 from serving.http.responses import json_response
 from serving.http.routes.responses import problems
-from serving.models.open_inference import SERVER
+from serving.models.open_inference import FLOATS, INPUT, MOST_ROWS, SERVER
 
 PROBLEMS = problems(
     {404: "No such model, or no such version", 422: "Not a request", 503: "The model is not trained yet"}
 )
 MODEL, VERSION = "/models/{name}", "/models/{name}/versions/{version}"
 
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["inputs"],
+                    "properties": {
+                        "id": {"type": "string"},
+                        "inputs": {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": 1,
+                            "items": {
+                                "type": "object",
+                                "required": ["name", "shape", "datatype", "data"],
+                                "properties": {
+                                    "name": {"const": INPUT},
+                                    "shape": {
+                                        "type": "array",
+                                        "description": f"Rows, of which there are at most {MOST_ROWS}, and inputs.",
+                                        "items": {"type": "integer"},
+                                    },
+                                    "datatype": {"enum": sorted(FLOATS)},
+                                    "data": {
+                                        "type": "array",
+                                        "description": "Row by row.",
+                                        "items": {"type": "number"},
+                                    },
+                                },
+                            },
+                        },
+                    },
+                },
+                "example": {
+                    "inputs": [
+                        {"name": INPUT, "shape": [1, len(NAMES)], "datatype": "FP32", "data": [0.01] * len(NAMES)}
+                    ]
+                },
+            }
+        },
+    }
+}
+
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 
 
-@router.post(f"{MODEL}/infer", responses=PROBLEMS)
+@router.post(f"{MODEL}/infer", responses=PROBLEMS, openapi_extra=BODY)
 async def infer(name: str, body: JsonBody, container: Parts) -> Response:
     """Rows of inputs through a forest."""
     return json_response(await container.inference.infer(name, body))
 
 
-@router.post(f"{VERSION}/infer", responses=PROBLEMS)
+@router.post(f"{VERSION}/infer", responses=PROBLEMS, openapi_extra=BODY)
 async def infer_version(name: str, version: str, body: JsonBody, container: Parts) -> Response:
     """Rows of inputs through a forest, if it is of this version."""
     return json_response(await container.inference.infer(name, body, version))
