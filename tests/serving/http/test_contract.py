@@ -53,7 +53,7 @@ def service(
 def test_requests_of_every_kind_are_answered_as_described(service: Service, tmp_path: Path, options: list[str]) -> None:
     ended = subprocess.run(
         [
-            *(Path(sys.executable).with_name("schemathesis"), "run", f"{service.url}/openapi.json", *options),
+            *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{service.url}/openapi.json", *options),
             *("--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "10", "--seed", "1"),
             *("--header", f"Authorization: Bearer {KEY}", "--request-timeout", "60", "--no-color"),
         ],
