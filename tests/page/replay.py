@@ -18,6 +18,7 @@ def replay(home: Path, bars: Bars, horizon: int, sessions: int) -> None:
     record = TrackRecord(home)
     for prediction in _predictions(bars, horizon, sessions):
         record.note(prediction)
+    record.write()
 
 
 def _predictions(bars: Bars, horizon: int, sessions: int) -> Iterator[Prediction]:
