@@ -17,7 +17,8 @@ SECONDS_KEPT = 7 * 86400.0
 MOST_ATTEMPTS = 3
 
 # Order of work: what a person waits for first.
-ASKED, RETRAIN, MISSING = 0, 1, 2
+# A retraining that a person asked for is first, so that no automatic step of the same model takes its place.
+RETRAIN, ASKED, MISSING = 0, 1, 2
 
 COLUMNS = "step_id, job_id, ticker, horizon, priority, status, reason, queued_at, started_at, finished_at, attempts"
 
@@ -111,7 +112,8 @@ class TrainingJobs:
     def add(self, ticker: str, horizons: Iterable[int], priority: int) -> Job:
         """Queue the training of a ticker.
 
-        What is open already stays and becomes as urgent as `priority`; it all belongs to the ticker's one open job.
+        What is open already stays and becomes as urgent as `priority`; it all belongs to the ticker's one open job. An
+        automatic step that becomes a person's counts as queued now, and one that runs already is done again afterwards.
         """
         with self._transaction() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -123,7 +125,8 @@ class TrainingJobs:
                 "INSERT INTO steps (job_id, ticker, horizon, priority, status, queued_at)"
                 " VALUES (?, ?, ?, ?, 'queued', ?)"
                 " ON CONFLICT (ticker, horizon) WHERE status IN ('queued', 'running')"
-                " DO UPDATE SET priority = min(priority, excluded.priority)",
+                " DO UPDATE SET priority = min(priority, excluded.priority),"
+                " queued_at = CASE WHEN excluded.priority < priority THEN excluded.queued_at ELSE queued_at END",
                 [(job_id, ticker, horizon, priority, time()) for horizon in horizons],
             )
             return _job(self._steps(connection, job_id))
@@ -155,11 +158,19 @@ class TrainingJobs:
             return self._select(connection, "step_id = ?", found[0])[0] if found else None
 
     def finish(self, step: Step, status: Status, reason: str) -> None:
-        """Write the outcome of a claimed step, and forget what ended more than a week ago."""
+        """Write the outcome of a claimed step, and forget what ended more than a week ago.
+
+        A step that a person asked for while it ran as an automatic one is queued again instead.
+        """
         with self._transaction() as connection:
             connection.execute(
-                "UPDATE steps SET status = ?, reason = ?, finished_at = ? WHERE step_id = ?",
-                (status, reason, time(), step.step_id),
+                "UPDATE steps SET status = ?, reason = ?, finished_at = ? WHERE step_id = ? AND priority = ?",
+                (status, reason, time(), step.step_id, step.priority),
+            )
+            connection.execute(
+                "UPDATE steps SET status = 'queued', started_at = NULL, attempts = 0"
+                " WHERE step_id = ? AND priority < ? AND status = 'running'",
+                (step.step_id, step.priority),
             )
             self._write_result(connection, step.ticker, step.horizon, status, reason)
             connection.execute("DELETE FROM steps WHERE finished_at < ?", (time() - SECONDS_KEPT,))

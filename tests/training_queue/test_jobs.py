@@ -215,3 +215,32 @@ def test_many_workers_and_clients_never_work_a_step_twice(tmp_path: Path) -> Non
 
     assert len(seen) == len(set(seen))
     assert len(seen) + TrainingJobs(tmp_path).outcomes().get("queued", 0) == 30
+
+
+@pytest.mark.parametrize("automatic", [ASKED, MISSING])
+def test_a_persons_retraining_takes_over_an_automatic_step_that_waits(jobs: TrainingJobs, automatic: int) -> None:
+    waiting = jobs.add("AAPL", [1], automatic).steps[0]
+
+    job = jobs.add("AAPL", [1], RETRAIN)
+
+    assert job.steps[0].priority == RETRAIN
+    assert job.steps[0].step_id == waiting.step_id
+    assert job.queued_at > waiting.queued_at, "bars from before are fetched anew"
+
+
+@pytest.mark.parametrize("automatic", [ASKED, MISSING])
+def test_a_persons_retraining_is_done_after_an_automatic_step_that_runs(jobs: TrainingJobs, automatic: int) -> None:
+    jobs.add("AAPL", [1], automatic)
+    running = jobs.claim()
+    assert running is not None
+    job = jobs.add("AAPL", [1], RETRAIN)
+
+    jobs.finish(running, "kept", "rejected on the same bars before")
+
+    asked = jobs.claim()
+    assert asked is not None
+    assert (asked.job_id, asked.priority) == (job.job_id, RETRAIN)
+    jobs.finish(asked, "promoted", "version 2: better")
+    ended = jobs.get(job.job_id)
+    assert ended is not None
+    assert (ended.status, ended.reason) == ("promoted", "horizon 1: version 2: better")
