@@ -3,13 +3,11 @@
 import asyncio
 import sqlite3
 from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 import structlog
 
 from concurrency.single_flight import SingleFlight
-from configuration import Market as MarketSettings
 from market.clock import Clock
 from market.errors import InvalidFile, MarketError, Paused, ProviderError
 from market.providers.circuit_breaker import ProviderCircuitBreaker
@@ -61,11 +59,6 @@ class ReportCalendar:
         self._flights = SingleFlight[ReportDates]()
         self._refreshing: set[asyncio.Task[ReportDates]] = set()
         self._logged = ""
-
-    @classmethod
-    def open(cls, settings: MarketSettings) -> Self:
-        """The calendar of the configured file alone."""
-        return cls(ReportFile(settings.files.reports) if settings.files.reports else None)
 
     def reports_of(self, ticker: str) -> ReportDates:
         """Past and announced reports of `ticker`, as they are known now.
