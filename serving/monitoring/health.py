@@ -10,6 +10,8 @@ from serving.caching.redis_cache import RedisCache
 from serving.contract.schemas import Health, PriceKind
 from serving.models.champions import Champions
 from serving.models.forest_client import ForestClient
+from serving.monitoring.listing import shortened
+from serving.monitoring.warm_up import MOST_WARMED
 from training_queue.database import QueueUnavailable
 
 
@@ -43,7 +45,8 @@ class HealthCheck:
 
     async def check(self) -> Health:
         """Healthy, or degraded with reasons; and the kind of the prices that are served."""
-        histories = {ticker: await self._history(ticker) for ticker in self._settings.tickers}
+        # Of thousands of tickers those that were warmed stand for all: to look at every one takes minutes.
+        histories = {ticker: await self._history(ticker) for ticker in self._settings.tickers[:MOST_WARMED]}
         reasons = [*_price_problems(histories), *self._simulated_instead_of_real(histories)]
         if self._redis_cache.configured and not await self._redis_cache.working():
             reasons.append("Redis is configured and does not answer; everything is computed in each process")
@@ -52,7 +55,7 @@ class HealthCheck:
         if problem := self._trainer_problem():
             reasons.append(problem)
         reasons += await asyncio.to_thread(self._not_published)
-        reasons += [f"model refused: {refusal}" for refusal in self._champions.refusals().values()]
+        reasons += [f"model refused: {refusal}" for refusal in shortened([*self._champions.refusals().values()])]
         return Health(status="degraded" if reasons else "healthy", prices=_kind(histories), reasons=reasons)
 
     async def _history(self, ticker: str) -> History | None:
@@ -66,7 +69,7 @@ class HealthCheck:
         simulated = [ticker for ticker, history in histories.items() if history is not None and history.bars.simulated]
         if not simulated:
             return []
-        names = ", ".join(simulated)
+        names = ", ".join(shortened(simulated))
         if real := _real_providers(self._settings):
             return [f"prices are simulated although {', '.join(real)} is configured: {names}"]
         if any(not published.card.simulated for published in self._champions.serving()):
@@ -85,8 +88,8 @@ def _price_problems(histories: Mapping[str, History | None]) -> list[str]:
     late = [ticker for ticker, history in histories.items() if history is not None and history.stale]
     missing = [ticker for ticker, history in histories.items() if history is None]
     return [
-        *([f"prices are older than the last session: {', '.join(late)}"] if late else []),
-        *([f"no prices: {', '.join(missing)}"] if missing else []),
+        *([f"prices are older than the last session: {', '.join(shortened(late))}"] if late else []),
+        *([f"no prices: {', '.join(shortened(missing))}"] if missing else []),
     ]
 
 

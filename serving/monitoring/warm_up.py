@@ -11,18 +11,23 @@ from market.bars import SIMULATED
 from serving.contract.problems import Problem
 from serving.contract.schemas import WarmUpStatus
 from serving.models.champions import Champions
+from serving.monitoring.listing import shortened
 from serving.predictions.cached import CachedPredictor
 
 log = structlog.get_logger(__name__)
 
+# A request that comes in meanwhile waits for so many tickers at most.
+WARMED_AT_ONCE = 4
+# The answers of more tickers would be old again before the last of them is warm.
+MOST_WARMED = 256
 REAL_PRICES = "set ALPHA_VANTAGE_API_KEY or TIINGO_API_KEY, or put `files` among market.providers"
 
 
 class WarmUp:
-    """Loads every model and answers every ticker once, at the first horizon."""
+    """Loads every model and answers the first tickers once, at the first horizon, few at a time."""
 
     def __init__(self, settings: Settings, champions: Champions, predictor: CachedPredictor) -> None:
-        self._tickers = settings.tickers
+        self._tickers = settings.tickers[:MOST_WARMED]
         self._horizon = settings.horizons[0]
         self._champions = champions
         self._predictor = predictor
@@ -34,7 +39,8 @@ class WarmUp:
         """Warm up; a ticker that fails is an error of the status and stops no other."""
         self._started_at = time()
         await self._look_for_models()
-        outcomes = await asyncio.gather(*(self._answer(ticker) for ticker in self._tickers))
+        places = asyncio.Semaphore(WARMED_AT_ONCE)
+        outcomes = await asyncio.gather(*(self._answer(ticker, places) for ticker in self._tickers))
         self._errors = [error for error in outcomes if error]
         self._completed_at = time()
         self._log_outcome(round(self._completed_at - self._started_at, 3))
@@ -48,7 +54,7 @@ class WarmUp:
             duration_seconds=completed - started if started is not None and completed is not None else None,
             models_loaded=len(serving),
             models_trained=sum(one.card.trained_at.timestamp() >= (started or np.inf) for one in serving),
-            errors=self._errors,
+            errors=shortened(self._errors),
         )
 
     async def _look_for_models(self) -> None:
@@ -57,9 +63,10 @@ class WarmUp:
         except Exception:
             log.exception("models.look_failed")  # following the store tries again
 
-    async def _answer(self, ticker: str) -> str | None:
+    async def _answer(self, ticker: str, places: asyncio.Semaphore) -> str | None:
         try:
-            await self._predictor.prepare(ticker, self._horizon)
+            async with places:
+                await self._predictor.prepare(ticker, self._horizon)
         except Problem as problem:
             return problem.detail
         except Exception as error:
