@@ -314,9 +314,19 @@ class Registry(Runs):
         newest = self._newest(name)
         return int(newest.version) + 1 if newest is not None else 1
 
-    def _register(self, name: str, run_id: str, logged: Any, trained: Trained) -> int:
-        if not self._client.search_registered_models(f"name = '{name}'"):
+    def _ensure_registered(self, name: str) -> None:
+        known = f"name = '{name}'"
+        if self._client.search_registered_models(known):
+            return
+        try:
             self._client.create_registered_model(name)
+        except MlflowException:
+            # Another trainer may have created it in the same moment; a database tells that in words of its own.
+            if not self._client.search_registered_models(known):
+                raise
+
+    def _register(self, name: str, run_id: str, logged: Any, trained: Trained) -> int:
+        self._ensure_registered(name)
         made = self._client.create_model_version(
             name,
             f"models:/{logged.model_id}",

@@ -336,6 +336,20 @@ def test_a_version_trained_on_other_features_is_refused(
         promote(registry, "TEST", 1, 1)
 
 
+def test_a_model_that_another_trainer_registers_in_the_same_moment_is_used(
+    registry: Registry, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = MlflowClient.create_registered_model
+
+    def create_after_another(client: MlflowClient, name: str) -> None:
+        create(client, name)
+        create(client, name)
+
+    monkeypatch.setattr(MlflowClient, "create_registered_model", create_after_another)
+
+    assert registry.record(trained).version == 1
+
+
 def test_a_server_that_is_gone_is_named(settings: Settings, sessions: Sessions) -> None:
     training = settings.training.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
     registry = Registry(settings.model_copy(update={"training": training}), sessions)
