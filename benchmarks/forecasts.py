@@ -35,8 +35,8 @@ from training.out_of_sample import evaluation_config
 SESSIONS = 780
 HEADINGS = ("", "1 session", "5 sessions", "21 sessions")
 BASELINES = ("last_252", "ewma", "baseline")
-# What was chosen was chosen on sessions before this one.
-CHOSEN_UNTIL = np.datetime64("2023-03-01")
+# The delays of filings were learnt on sessions before this one.
+LEARNT_UNTIL = np.datetime64("2023-03-01")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,8 +185,8 @@ def gain(scored: list[Scored], ours: list[Evaluation], theirs: list[Evaluation])
 
 
 def gain_of_years(scored: list[Scored], ours: list[Evaluation], theirs: list[Evaluation]) -> str:
-    """The gain on the sessions that choices were made on, and on those after."""
-    chosen = scored[0].made_on < CHOSEN_UNTIL
+    """The gain on the sessions that the delays of filings were learnt on, and on those after."""
+    chosen = scored[0].made_on < LEARNT_UNTIL
     daily = [daily_scores(scored, made) for made in (ours, theirs)]
     gains = [scores.relative_gain(*(one[part] for one in daily))[0] for part in (chosen, ~chosen) if part.any()]
     return ", ".join(f"{value:+.1%}" for value in gains)
