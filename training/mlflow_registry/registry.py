@@ -296,7 +296,7 @@ class Registry(Runs):
     def _point_champion(self, name: str, current: int | None, version: int) -> None:
         if CHALLENGER in self._client.get_model_version(name, str(version)).aliases:
             self._client.delete_registered_model_alias(name, CHALLENGER)
-        self._client.set_registered_model_alias(name, CHAMPION, str(version))
+        self._set_alias(name, CHAMPION, str(version))
         self._client.delete_model_version_tag(name, str(version), REPLACED_BY)
         self._client.set_experiment_tag(self._experiment_id, CHANGED_AT, _now())
         if current is not None and current != version:
@@ -313,6 +313,13 @@ class Registry(Runs):
     def _next_version(self, name: str) -> int:
         newest = self._newest(name)
         return int(newest.version) + 1 if newest is not None else 1
+
+    def _set_alias(self, name: str, alias: str, version: str) -> None:
+        try:
+            self._client.set_registered_model_alias(name, alias, version)
+        except MlflowException:
+            # Another trainer may have made the alias in the same moment; it is there by now, and only moves.
+            self._client.set_registered_model_alias(name, alias, version)
 
     def _ensure_registered(self, name: str) -> None:
         known = f"name = '{name}'"
@@ -335,7 +342,7 @@ class Registry(Runs):
             description=description_of(trained),
             model_id=logged.model_id,
         )
-        self._client.set_registered_model_alias(name, CHALLENGER, str(made.version))
+        self._set_alias(name, CHALLENGER, str(made.version))
         return int(made.version)
 
 

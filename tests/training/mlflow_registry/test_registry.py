@@ -10,9 +10,11 @@ import mlflow
 import numpy as np
 import pytest
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from configuration import Settings
+from forecasting.card import model_name
 from forecasting.model_store import default_roots, newest_folder, read_published_model
 from market.calendar.sessions import Sessions
 from tests.mlflow_servers import end_tree
@@ -348,6 +350,25 @@ def test_a_model_that_another_trainer_registers_in_the_same_moment_is_used(
     monkeypatch.setattr(MlflowClient, "create_registered_model", create_after_another)
 
     assert registry.record(trained).version == 1
+
+
+def test_an_alias_that_another_trainer_makes_in_the_same_moment_is_moved(
+    registry: Registry, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_alias, attempts = MlflowClient.set_registered_model_alias, []
+
+    def refuse_once(client: MlflowClient, name: str, alias: str, version: str) -> None:
+        attempts.append(alias)
+        if len(attempts) == 1:
+            raise MlflowException("duplicate key value violates unique constraint")
+        set_alias(client, name, alias, version)
+
+    monkeypatch.setattr(MlflowClient, "set_registered_model_alias", refuse_once)
+
+    version = registry.record(trained).version
+
+    assert attempts == ["challenger", "challenger"]
+    assert MlflowClient().get_model_version_by_alias(model_name("TEST", 1), "challenger").version == version
 
 
 def test_a_server_that_is_gone_is_named(settings: Settings, sessions: Sessions) -> None:
