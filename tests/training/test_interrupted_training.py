@@ -69,7 +69,7 @@ def test_a_signal_ends_all_processes_keeps_what_is_done_and_says_how_to_go_on(
         f" of 18 models are recorded; go on with `python -m training train --tickers {TICKERS} --resume`"
     )
     assert "Traceback" not in errors
-    assert not any(child.is_running() for child in children)
+    wait_until(lambda: not any(child.is_running() for child in children), 60, "the children end")
     result = TrainingJobs(tmp_path).last("AAPL", 1)
     assert result is not None
     assert result.status == "promoted"

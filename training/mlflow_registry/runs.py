@@ -40,10 +40,11 @@ class Runs:
 
     @cached_property
     def _experiment_id(self) -> str:
+        client = self._client  # it takes the same lock for itself
         if not self._local:
-            return self._experiment()
+            return self._experiment(client)
         with first_use(self._artifacts.parent):
-            return self._experiment()
+            return self._experiment(client)
 
     def prepare(self) -> None:
         """Open the store and the experiment, which creates what is not there yet.
@@ -54,12 +55,12 @@ class Runs:
         with translated("MLflow"):
             _ = self._experiment_id
 
-    def _experiment(self) -> str:
-        found = self._client.get_experiment_by_name(EXPERIMENT)
+    def _experiment(self, client: MlflowClient) -> str:
+        found = client.get_experiment_by_name(EXPERIMENT)
         if found is not None:
             return str(found.experiment_id)
         location = self._artifacts.as_uri() if self._local else None
-        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location, tags=EXPERIMENT_TAGS))
+        return str(client.create_experiment(EXPERIMENT, artifact_location=location, tags=EXPERIMENT_TAGS))
 
     @contextmanager
     def pipeline_run(self, name: str, tags: dict[str, str]) -> Iterator[str]:
