@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import joblib
 import mlflow
@@ -15,8 +17,10 @@ import configuration
 from benchmarks import wrk
 from benchmarks.servers import Server, free_port, ours, running, wait_warm
 from features import NAMES
-from forecasting.card import model_name
-from forecasting.model_store import default_roots, newest_folder, read_published_model
+from training.learning.dataset import make_dataset
+from training.learning.recipe import FittedModel
+from training.loading import load, report_schedules
+from training.run import training_configs
 
 MLSERVER = ["mlserver==1.7.1", "mlserver-sklearn==1.7.1", "scikit-learn==1.9.1", "uvloop<0.22"]
 JSON = {"Content-Type": "application/json"}
@@ -25,28 +29,29 @@ CONNECTIONS = (1, 32, 100)
 
 def rows(home: Path, work: Path, seconds: int) -> dict[str, list[wrk.Load]]:
     """Loads by server; each is started alone."""
-    mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow' / 'mlflow.db'}")
     tensor = {"name": "X", "shape": [1, len(NAMES)], "datatype": "FP32", "data": [0.1] * len(NAMES)}
     infer = json.dumps({"inputs": [tensor]})
-    model = _champion()
+    model = _fitted().model
     found = {}
     with ours(home) as server:
         wait_warm(server)
         found["this service"] = _loads(server, "/v2/models/AAPL/infer", infer, seconds)
     with _mlserver(work, model) as server:
         found["MLServer 1.7.1"] = _loads(server, "/v2/models/aapl/infer", infer, seconds)
-    with _mlflow(home, model) as server:
+    with _mlflow(work, model) as server:
         invocation = json.dumps({"inputs": [tensor["data"]]})
         found["mlflow models serve"] = _loads(server, "/invocations", invocation, seconds)
     return found
 
 
-def _champion() -> str:
-    """The forest that this service has published, as MLflow names it."""
-    folder = newest_folder(default_roots(configuration.load()), "AAPL", 1)
-    if folder is None:
-        raise RuntimeError("AAPL: there is no model; train it first")
-    return f"models:/{model_name('AAPL', 1)}/{read_published_model(folder).card.version}"
+def _fitted() -> FittedModel:
+    """The model that this service has published, fitted again: the same bars, recipe and seed give the same forest."""
+    settings = configuration.load()
+    bars, failures = load(settings, ["AAPL"])
+    if failures:
+        raise RuntimeError(failures["AAPL"])
+    data = make_dataset(bars["AAPL"], 1, report_schedules(settings, ["AAPL"])["AAPL"])
+    return training_configs(settings)[0].fit(data, data.known)
 
 
 def _loads(server: Server, path: str, body: str, seconds: int) -> list[wrk.Load]:
@@ -58,14 +63,14 @@ def _loads(server: Server, path: str, body: str, seconds: int) -> list[wrk.Load]
 
 
 @contextmanager
-def _mlserver(work: Path, model: str) -> Iterator[Server]:
+def _mlserver(work: Path, model: Any) -> Iterator[Server]:
     """With adaptive batching (5 ms, 64), one worker, in an environment of its own."""
     environment, folder, port = work / "mlserver-venv", work / "mlserver", free_port()
     if not (environment / "bin" / "mlserver").exists():
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
         subprocess.run([environment / "bin" / "pip", "install", "--quiet", *MLSERVER], check=True)
     folder.mkdir(parents=True, exist_ok=True)
-    joblib.dump(mlflow.sklearn.load_model(model), folder / "model.joblib")
+    joblib.dump(model, folder / "model.joblib")
     server = {"http_port": port, "grpc_port": free_port(), "metrics_port": free_port(), "parallel_workers": 0}
     described = {
         "name": "aapl",
@@ -82,10 +87,11 @@ def _mlserver(work: Path, model: str) -> Iterator[Server]:
 
 
 @contextmanager
-def _mlflow(home: Path, model: str) -> Iterator[Server]:
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "-p", str(port)]
-    tracking = f"sqlite:///{home / 'mlflow' / 'mlflow.db'}"
-    variables = {"MLFLOW_TRACKING_URI": tracking, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    with running([*command, "--env-manager", "local"], "/ping", port, cwd=home, **variables) as started:
+def _mlflow(work: Path, model: Any) -> Iterator[Server]:
+    port, folder = free_port(), work / "mlflow-model"
+    shutil.rmtree(folder, ignore_errors=True)
+    mlflow.sklearn.save_model(model, folder, serialization_format="cloudpickle", pip_requirements=[])
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder), "-p", str(port)]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    with running([*command, "--env-manager", "local"], "/ping", port, cwd=work, PATH=path) as started:
         yield started
