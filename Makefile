@@ -102,7 +102,7 @@ test: $(VENV)/.dev  ## lint, types and every test
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports --no-cache --no-logo
-	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 2 --cov
+	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 2 --durations 20 --cov
 
 test-faults: $(VENV)/.dev  ## what breaks, longer than `make test` has time for: a worker killed again and again
 	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest tests/faults

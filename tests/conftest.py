@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import structlog
 
 # Before anything imports bentoml, which decides once where its stores are: tests never touch the user's own.
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
@@ -26,6 +27,12 @@ from market.providers.simulated import FIRST, simulate
 from tests.redis_servers import DEPLOYMENTS, Deployment
 
 REAL_BARS = Path(os.environ.get("STOCKS_TEST_BARS") or "/nonexistent")
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_come() -> None:
+    """Undo what a command that an earlier test called has configured, for those who look at events."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

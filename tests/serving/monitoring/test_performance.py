@@ -17,6 +17,7 @@ from serving.monitoring.reports import PerformanceReports
 from serving.monitoring.track_record import TrackRecord
 from serving.monitoring.window import Counts, Performance, Timing, read_counts
 from serving.telemetry import metrics
+from serving.telemetry.batches import write_all
 from serving.telemetry.metrics import BUCKETS
 from serving.training_requests.trainer_process import COMMAND
 from tests.serving.running import wait_until
@@ -74,6 +75,12 @@ def figures(make_settings: Any, market: Any, tmp_path: Path) -> tuple[Performanc
     return looked, PerformanceReports(
         make_settings(serving__memory_alert_mb=1e6), looked, market, TrackRecord(tmp_path)
     )
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_to_count() -> None:
+    """What earlier tests have counted is written before this one begins."""
+    write_all()
 
 
 def count(status: str = "200", seconds: float = 0.004, times: int = 1, layer: str = "memory") -> None:
