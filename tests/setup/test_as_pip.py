@@ -3,27 +3,27 @@
 from requirements.as_pip import configured, translated
 
 LISTING = """\
-:env:.index-url='https://variables.example/simple'
+:env:.index-url='https://variables.example/packages'
 global.cert='/etc/company.pem'
 global.find-links='\\n/wheels\\n/more-wheels'
-global.index-url='https://files.example/simple'
+global.index-url='https://files.example/packages'
 global.timeout='60'
 global.trusted-host='files.example'
-install.index-url='https://install.example/simple'
+install.index-url='https://install.example/packages'
 install.no-index='true'
 """
 
 
 def test_variables_win_over_the_command_and_that_over_everything() -> None:
-    assert configured(LISTING)["index-url"] == "https://variables.example/simple"
-    assert configured(LISTING.split("\n", 1)[1])["index-url"] == "https://install.example/simple"
+    assert configured(LISTING)["index-url"] == "https://variables.example/packages"
+    assert configured(LISTING.split("\n", 1)[1])["index-url"] == "https://install.example/packages"
 
 
 def test_uv_is_told_in_its_own_words() -> None:
     assert translated(LISTING, {"PATH": "/bin"}) == {
         "PATH": "/bin",
         "SSL_CERT_FILE": "/etc/company.pem",
-        "UV_DEFAULT_INDEX": "https://variables.example/simple",
+        "UV_DEFAULT_INDEX": "https://variables.example/packages",
         "UV_FIND_LINKS": "/wheels,/more-wheels",
         "UV_HTTP_TIMEOUT": "60",
         "UV_INDEX_STRATEGY": "unsafe-best-match",
