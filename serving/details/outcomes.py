@@ -10,7 +10,7 @@ from market.reports.dates import ReportDates, Timing
 from serving.contract.details import OutcomeAnswer, OutcomesAnswer
 from serving.contract.validation import check_horizon, check_ticker
 from serving.details.bars import history_of
-from serving.monitoring.prediction_log import Noted
+from serving.monitoring.served_predictions import Noted
 from serving.monitoring.track_record import TrackRecord
 
 MOST_FORECASTS = 250

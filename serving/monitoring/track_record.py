@@ -15,7 +15,7 @@ from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market
 from serving.contract.schemas import Accuracy, Prediction
-from serving.monitoring.prediction_log import Noted, PredictionLog
+from serving.monitoring.served_predictions import Noted, PredictionLog
 
 log = structlog.get_logger(__name__)
 
