@@ -47,12 +47,13 @@ class Engine:
             if self.scheduler:
                 stack.enter_context(_dask(self.scheduler))
             work = joblib.Parallel(n_jobs=self.processes or -1, return_as="generator", batch_size=1)
-            results = work(joblib.delayed(_in_child)(os.getpid(), function, *call) for call in calls)
+            parent = None if self.scheduler else os.getpid()  # a Dask worker is nobody's child here
+            results = work(joblib.delayed(_in_child)(parent, function, *call) for call in calls)
             stack.enter_context(closing(results))
             yield from results
 
 
-def _in_child(parent: int, function: Callable[..., Result], *arguments: Any) -> Result:
+def _in_child(parent: int | None, function: Callable[..., Result], *arguments: Any) -> Result:
     """Call `function`; in a child of the process `parent`, which then ends with it and leaves Ctrl-C to it."""
     if os.getppid() == parent:
         _follow_parent()

@@ -83,11 +83,10 @@ Tickers = Annotated[list[str], Field(min_length=1)]
 class PredictionsRequest(Body):
     """The body of POST /predict."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, json_schema_extra={"examples": [{"tickers": ["AAPL", "MSFT"]}]}
-    )
+    # The example stands at its field: BentoML takes no schema that has one of its own.
+    model_config = ConfigDict(extra="forbid", strict=True)
 
-    tickers: Tickers
+    tickers: Tickers = Field(examples=[["AAPL", "MSFT"]])
     horizon: int = Field(default=1, description="Sessions ahead.")
 
 
