@@ -52,7 +52,9 @@ def service(tmp_path_factory: pytest.TempPathFactory, sessions: Sessions) -> Ite
         "TIINGO_API_KEY": "no key",
     }
     yesterday = start(home, free_port(), **settings)
-    yesterday.end()  # its predictions stay in the track record
+    predict(yesterday)
+    wait_until(lambda: any((home / "served").glob("*.jsonl")), WITHIN_SECONDS, "its predictions are in the track record")
+    yesterday.end()
     write(bars / "AAPL.csv", series)
     running = start(home, free_port(), **settings)
     yield running
