@@ -53,7 +53,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, sessions: Sessions) -> Ite
     }
     yesterday = start(home, free_port(), **settings)
     predict(yesterday)
-    wait_until(lambda: any((home / "served").glob("*.jsonl")), WITHIN_SECONDS, "its predictions are in the track record")
+    wait_until(lambda: any((home / "served").glob("*.jsonl")), WITHIN_SECONDS, "its record")
     yesterday.end()
     write(bars / "AAPL.csv", series)
     running = start(home, free_port(), **settings)
