@@ -1,6 +1,7 @@
 """What can be set, and which values are possible. `configuration.yaml` says what each setting is for."""
 
 import re
+from abc import abstractmethod
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -104,9 +105,9 @@ class ProviderSection(Section):
     """The settings of one provider of prices."""
 
     @property
+    @abstractmethod
     def is_configured(self) -> bool:
         """Whether the provider can answer, so that it is made at all."""
-        raise NotImplementedError
 
 
 class Files(ProviderSection):
