@@ -36,6 +36,10 @@ MIGRATIONS = (
         ticker TEXT NOT NULL, horizon INTEGER NOT NULL, begun_at REAL NOT NULL, PRIMARY KEY (ticker, horizon)
     );
     """,
+    """
+    ALTER TABLE publications ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE publications ADD COLUMN not_before REAL NOT NULL DEFAULT 0;
+    """,
 )
 
 

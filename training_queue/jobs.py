@@ -112,8 +112,9 @@ class TrainingJobs:
     def add(self, ticker: str, horizons: Iterable[int], priority: int) -> Job:
         """Queue the training of a ticker.
 
-        What is open already stays and becomes as urgent as `priority`; it all belongs to the ticker's one open job. An
-        automatic step that becomes a person's counts as queued now, and one that runs already is done again afterwards.
+        What is queued stays and becomes as urgent as `priority`; it all belongs to the ticker's one open job. An
+        automatic step that becomes a person's counts as queued now, and one that runs already is done again afterwards;
+        any other request for what runs already changes nothing.
         """
         with self._transaction() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -126,8 +127,9 @@ class TrainingJobs:
                 " VALUES (?, ?, ?, ?, 'queued', ?)"
                 " ON CONFLICT (ticker, horizon) WHERE status IN ('queued', 'running')"
                 " DO UPDATE SET priority = min(priority, excluded.priority),"
-                " queued_at = CASE WHEN excluded.priority < priority THEN excluded.queued_at ELSE queued_at END",
-                [(job_id, ticker, horizon, priority, time()) for horizon in horizons],
+                " queued_at = CASE WHEN excluded.priority < priority THEN excluded.queued_at ELSE queued_at END"
+                " WHERE status = 'queued' OR excluded.priority = ?",
+                [(job_id, ticker, horizon, priority, time(), RETRAIN) for horizon in horizons],
             )
             return _job(self._steps(connection, job_id))
 

@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 # Seconds after which a publication that is under way counts as left behind; it takes one or two.
 LEFT_BEHIND_AFTER = 30.0
+# After a failure to finish one; twice as long after each further failure, up to the longest.
+FIRST_PAUSE, LONGEST_PAUSE = 10.0, 3600.0
 # In place of the time at which a publication began, where none did.
 ASKED_FOR = 0.0
 
@@ -40,20 +42,32 @@ class Publications:
         self.forget(ticker, horizon)
 
     def request(self, ticker: str, horizon: int) -> None:
-        """Ask the worker to see to it that the champion is published whole: what is there cannot serve."""
-        self._note(ticker, horizon, ASKED_FOR)
+        """Ask the worker to see to it that the champion is published whole: what is there cannot serve.
+
+        A request that stands already keeps its pause after a failure.
+        """
+        insert = "INSERT INTO publications (ticker, horizon, begun_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        self._write(insert, ticker, horizon, ASKED_FOR)
+
+    def postpone(self, ticker: str, horizon: int) -> None:
+        """Leave a model that could not be published alone for a while, longer with each failure."""
+        update = (
+            "UPDATE publications SET failures = failures + 1, not_before = ? + min(? * (1 << min(failures, 20)), ?)"
+            " WHERE ticker = ? AND horizon = ?"
+        )
+        self._write(update, time(), FIRST_PAUSE, LONGEST_PAUSE, ticker, horizon)
 
     def forget(self, ticker: str, horizon: int) -> None:
         """Strike a model that is published off the list."""
         self._write("DELETE FROM publications WHERE ticker = ? AND horizon = ?", ticker, horizon)
 
     def left_behind(self) -> list[Model]:
-        """Models that the worker should see to: asked for, or begun a while ago and not ended.
+        """Models that the worker should see to: asked for, or begun a while ago and not ended, and not postponed.
 
         Raises:
             QueueUnavailable: the list cannot be read.
         """
-        return self._begun_after(float("-inf"))
+        return self._begun_after(float("-inf"), time())
 
     def unfinished(self) -> list[Model]:
         """Those of them that a process began to publish.
@@ -61,13 +75,14 @@ class Publications:
         Raises:
             QueueUnavailable: the list cannot be read.
         """
-        return self._begun_after(ASKED_FOR)
+        return self._begun_after(ASKED_FOR, float("inf"))
 
-    def _begun_after(self, earliest: float) -> list[Model]:
+    def _begun_after(self, earliest: float, postponed_to: float) -> list[Model]:
         with self._database.transaction() as connection:
             found = connection.execute(
-                "SELECT ticker, horizon FROM publications WHERE begun_at > ? AND begun_at < ? ORDER BY begun_at",
-                (earliest, time() - LEFT_BEHIND_AFTER),
+                "SELECT ticker, horizon FROM publications"
+                " WHERE begun_at > ? AND begun_at < ? AND not_before <= ? ORDER BY begun_at",
+                (earliest, time() - LEFT_BEHIND_AFTER, postponed_to),
             ).fetchall()
         return [(ticker, horizon) for ticker, horizon in found]
 
@@ -80,4 +95,4 @@ class Publications:
             with self._database.transaction() as connection:
                 connection.execute(statement, values)
         except QueueUnavailable as error:
-            log.warning("publication.not_noted", model=values[:2], problem=str(error))
+            log.warning("publication.not_noted", values=values, problem=str(error))

@@ -244,3 +244,13 @@ def test_a_persons_retraining_is_done_after_an_automatic_step_that_runs(jobs: Tr
     ended = jobs.get(job.job_id)
     assert ended is not None
     assert (ended.status, ended.reason) == ("promoted", "horizon 1: version 2: better")
+
+
+def test_a_model_that_is_asked_for_while_it_is_trained_is_trained_once(jobs: TrainingJobs) -> None:
+    jobs.add("AAPL", [1], MISSING)
+    running = claimed(jobs)
+
+    assert jobs.add("AAPL", [1], ASKED).job_id == running.job_id
+    jobs.finish(running, "promoted", "version 1")
+
+    assert jobs.claim() is None

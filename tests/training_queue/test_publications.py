@@ -48,6 +48,26 @@ def test_one_that_is_asked_for_is_due_at_once(tmp_path: Path) -> None:
     assert publications.unfinished() == []
 
 
+def test_one_that_fails_again_and_again_is_left_alone_for_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("training_queue.publications.time", lambda: now)
+    publications = Publications(tmp_path)
+    publications.request("AAPL", 1)
+    pauses = []
+    for _ in range(12):
+        publications.postpone("AAPL", 1)
+        publications.request("AAPL", 1)
+        began = now
+        while not publications.left_behind():
+            now += 10
+        pauses.append(now - began)
+
+    assert pauses[:4] == [10, 20, 40, 80]
+    assert pauses[-1] == pauses[-2] == 3600
+
+
 def test_a_list_that_cannot_be_written_prevents_no_publication(tmp_path: Path) -> None:
     (tmp_path / "jobs").write_text("a file where the folder should be", encoding="utf-8")
 

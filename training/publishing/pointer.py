@@ -1,7 +1,8 @@
 """Which entry of a model is newest: the file `latest` in its folder of the BentoML model store.
 
 BentoML writes that file in two steps, so that a kill leaves it empty, and leaves it alone when the clock says that the
-entry it names is younger than the new one. An empty one then fails every later publication.
+entry it names is younger than the new one. An empty one, or one that names an entry without BentoML's description,
+then fails every later publication.
 """
 
 import contextlib
@@ -12,6 +13,9 @@ from forecasting.card import CARD_FILE
 from forecasting.model_store import LATEST_FILE
 from training.errors import NotPublished
 
+# In which BentoML describes an entry.
+DESCRIPTION_FILE = "model.yaml"
+
 
 def drop_broken_pointer(folder: Path) -> None:
     """Remove the pointer of a model when it names no entry that is there.
@@ -20,7 +24,7 @@ def drop_broken_pointer(folder: Path) -> None:
         folder: of the model in the store; it need not exist.
     """
     name = _named(folder)
-    if not name or not (folder / name / CARD_FILE).is_file():
+    if not name or not all((folder / name / file).is_file() for file in (CARD_FILE, DESCRIPTION_FILE)):
         with contextlib.suppress(FileNotFoundError):
             (folder / LATEST_FILE).unlink()
 

@@ -1,7 +1,10 @@
 """Publish a registered version: ONNX file and card into the BentoML model store, where serving finds them."""
 
 import os
+import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bentoml
@@ -37,22 +40,30 @@ def publish(card: ModelCard, onnx: bytes) -> str:
         with FileLock(home / "publishing.lock", timeout=LOCK_TIMEOUT):
             folder = home / "models" / name
             drop_broken_pointer(folder)
-            tag = _add_entry(name, card, onnx)
-            point_at(folder, tag.partition(":")[2])
+            entry = f"v{card.version}-{uuid.uuid4().hex[:8]}"
+            with _removed_on_failure(folder / entry):
+                _add_entry(f"{name}:{entry}", card, onnx)
+                point_at(folder, entry)
             prune(folder)
     except (OSError, BentoMLException) as error:
         remedy = "make room and run `python -m training publish`"
         raise NotPublished(f"{name}: version {card.version} is not in the model store: {error}; {remedy}") from error
-    return tag
+    return f"{name}:{entry}"
 
 
-def _add_entry(name: str, card: ModelCard, onnx: bytes) -> str:
+@contextmanager
+def _removed_on_failure(entry: Path) -> Iterator[None]:
+    """Leave nothing of an entry that could not be published whole, so that repeated failures fill no disk."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(entry, ignore_errors=True)
+        raise
+
+
+def _add_entry(tag: str, card: ModelCard, onnx: bytes) -> None:
     labels = {"ticker": card.ticker, "horizon": str(card.horizon), "source": card.source}
-    with bentoml.models.create(
-        f"{name}:v{card.version}-{uuid.uuid4().hex[:8]}",
-        labels=labels,
-        metadata={"run_id": card.run_id, "version": card.version},
-    ) as entry:
+    metadata = {"run_id": card.run_id, "version": card.version}
+    with bentoml.models.create(tag, labels=labels, metadata=metadata) as entry:
         Path(entry.path_of(FOREST_FILE)).write_bytes(onnx)
         Path(entry.path_of(CARD_FILE)).write_text(card.model_dump_json(indent=1), encoding="utf-8")
-    return str(entry.tag)

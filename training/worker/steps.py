@@ -65,6 +65,7 @@ def finish_publications(settings: Settings, publications: Publications) -> None:
             tags = publish_champions(settings, Registry(settings), [(ticker, horizon)])
         except Exception:
             log.exception("publication.failed", ticker=ticker, horizon=horizon)
+            publications.postpone(ticker, horizon)
             continue
         publications.forget(ticker, horizon)
         log.info("publication.finished", ticker=ticker, horizon=horizon, published=tags)

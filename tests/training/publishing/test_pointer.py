@@ -29,6 +29,15 @@ def test_a_broken_pointer_prevents_no_publication(model_store: Path, trained: Tr
     assert newest_version(model_store) == 2
 
 
+def test_an_entry_that_bentoml_has_not_described_prevents_no_publication(model_store: Path, trained: Trained) -> None:
+    tag = publish(card_of(trained, "run", 1), trained.onnx)
+    (model_store / "forest-test-1" / tag.partition(":")[2] / "model.yaml").unlink()
+
+    publish(card_of(trained, "run", 2), trained.onnx)
+
+    assert newest_version(model_store) == 2
+
+
 def test_a_clock_that_was_set_back_prevents_no_publication(model_store: Path, trained: Trained) -> None:
     tag = publish(card_of(trained, "run", 1), trained.onnx)
     described = model_store / "forest-test-1" / tag.partition(":")[2] / "model.yaml"
@@ -38,6 +47,21 @@ def test_a_clock_that_was_set_back_prevents_no_publication(model_store: Path, tr
     publish(card_of(trained, "run", 2), trained.onnx)
 
     assert newest_version(model_store) == 2
+
+
+def test_a_publication_that_fails_leaves_no_entry(
+    model_store: Path, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tag = publish(card_of(trained, "run", 1), trained.onnx)
+
+    def fail(_folder: Path, _entry: str) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("training.publishing.publish.point_at", fail)
+    with pytest.raises(NotPublished, match="no space left"):
+        publish(card_of(trained, "run", 2), trained.onnx)
+
+    assert {path.name for path in (model_store / "forest-test-1").iterdir()} == {tag.partition(":")[2], LATEST_FILE}
 
 
 def test_a_pointer_that_stays_elsewhere_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
