@@ -21,7 +21,7 @@ COMPILE := $(RUN) requirements/as_pip.py pip compile --quiet --universal --pytho
 	--no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup page serve test test-faults test-page screenshots train ui bento image images fetch publish rollback push deploy undeploy up test-deploy test-image test-cluster bench yahoo scale lock clean
+.PHONY: help setup page serve test coverage test-faults test-page screenshots train ui bento image images fetch publish rollback push deploy undeploy up test-deploy test-image test-cluster bench yahoo scale lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -102,7 +102,10 @@ test: $(VENV)/.dev  ## lint, types and every test
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports --no-cache --no-logo
-	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 2 --durations 20 --cov
+	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 3 --durations 20
+
+coverage: $(VENV)/.dev  ## the tests again, and which lines they reach; slower
+	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 3 --cov
 
 test-faults: $(VENV)/.dev  ## what breaks, longer than `make test` has time for: a worker killed again and again
 	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest tests/faults

@@ -15,6 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 BOOTSTRAP = HERE / "bootstrap.txt"
 LOCKED = ("--require-hashes", "--no-deps")  # a lock is complete: what its packages ask for is in it
+# Where Python keeps no bytecode (PYTHONDONTWRITEBYTECODE, as in many containers) each start would compile all anew.
+COMPILE = ("--compile-bytecode",) if sys.dont_write_bytecode else ()
 
 
 class Environment:
@@ -42,7 +44,7 @@ class Environment:
 
     def _by_uv(self, lock: Path) -> bool:
         # What comes as source is built by the setuptools that was installed just now, not by whatever is newest.
-        words = (*LOCKED, "--no-build-isolation", "-r", str(lock))
+        words = (*LOCKED, *COMPILE, "--no-build-isolation", "-r", str(lock))
         if self._run(str(HERE / "as_pip.py"), "pip", "install", "--quiet", "--python", str(self.python), *words):
             return True
         print("set-up: uv could not install; pip tries", file=sys.stderr)

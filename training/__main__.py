@@ -5,6 +5,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -80,11 +81,19 @@ def evaluate(out: Path, tickers: list[str], horizons: list[str]) -> None:
     """Exit status 0 only when every ticker is in the file."""
     settings = prepare()
     chosen, sessions = _tickers(tickers, settings, any_ticker=True), _horizons(horizons, settings)
-    from training.out_of_sample import evaluate_to_file
+    from training.out_of_sample import Evaluated, evaluate_to_file
+    from training.report import print_evaluation, standard_console
 
+    evaluated: list[Evaluated] = []
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Evaluating", total=len(chosen) * len(sessions))
-        failures = evaluate_to_file(settings, chosen, sessions, out, lambda: progress.advance(task))
+
+        def note(one: Evaluated) -> None:
+            evaluated.append(replace(one, text=""))
+            progress.advance(task)
+
+        failures = evaluate_to_file(settings, chosen, sessions, out, note)
+    print_evaluation(evaluated, standard_console())
     for reason in failures.values():
         click.echo(reason, err=True)
     sys.exit(1 if failures else 0)

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cache
@@ -35,10 +35,11 @@ class Engine:
     scheduler: str | None = None
     processes: int = 0
 
-    def map(self, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]]) -> Generator[Result, None, None]:
+    def map(self, function: Callable[..., Result], calls: Sequence[tuple[Any, ...]]) -> Generator[Result, None, None]:
         """Results in the order of `calls`, each as soon as it and those before it are there.
 
-        The processes end when the generator is closed, and with this one however it ends.
+        A single call needs no other process: each imports the training packages first, which takes seconds. The
+        processes end when the generator is closed, and with this one however it ends.
 
         Raises:
             NoScheduler: there is a scheduler's address, but nobody answers.
@@ -46,11 +47,16 @@ class Engine:
         with ExitStack() as stack:
             if self.scheduler:
                 stack.enter_context(_dask(self.scheduler))
-            work = joblib.Parallel(n_jobs=self.processes or -1, return_as="generator", batch_size=1)
+            work = joblib.Parallel(n_jobs=self._count(calls), return_as="generator", batch_size=1)
             parent = None if self.scheduler else os.getpid()  # a Dask worker is nobody's child here
             results = work(joblib.delayed(_in_child)(parent, function, *call) for call in calls)
             stack.enter_context(closing(results))
             yield from results
+
+    def _count(self, calls: Sequence[tuple[Any, ...]]) -> int:
+        if self.scheduler:
+            return -1
+        return min(self.processes or joblib.cpu_count(), max(len(calls), 1))
 
 
 def _in_child(parent: int | None, function: Callable[..., Result], *arguments: Any) -> Result:

@@ -1,6 +1,7 @@
 """Walk-forward forecasts of the past, written to a file and kept nowhere else."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from concurrency.atomic_file import replace_file
@@ -11,12 +12,31 @@ from market.calendar.sessions import Sessions
 from training.engine import Engine
 from training.errors import TrainingError
 from training.learning import forecast_file
+from training.learning.baselines import plain_baselines
 from training.learning.dataset import make_dataset
 from training.learning.evaluation import evaluate
+from training.learning.scores import comparison, summary
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import walk_forward
 from training.loading import chunks, load, report_schedules
 from training.recipes import make_recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What became of one ticker and horizon.
+
+    Attributes:
+        text: its lines of the file; empty when it failed.
+        scores: by name, out of sample; empty when it failed.
+        failure: the reason in one line; empty when there is none.
+    """
+
+    ticker: str
+    horizon: int
+    text: str = ""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    failure: str = ""
 
 
 def evaluate_to_file(
@@ -24,12 +44,12 @@ def evaluate_to_file(
     tickers: Sequence[str],
     horizons: Sequence[int],
     path: Path,
-    on_model: Callable[[], None],
+    on_model: Callable[[Evaluated], None],
 ) -> dict[str, str]:
     """Write the out-of-sample forecasts of every ticker at every horizon, one row each.
 
     Args:
-        on_model: called after each ticker and horizon.
+        on_model: called after each ticker and horizon with what became of it.
 
     Returns:
         For each ticker that failed, the reason in one line; the others are in the file all the same.
@@ -49,11 +69,11 @@ def evaluate_to_file(
                 for series in bars.values()
                 for horizon in horizons
             ]
-            for (series, *_), (text, reason) in zip(calls, engine.map(forecast_rows, calls), strict=True):
-                file.write(text.encode())
-                if reason:
-                    failures[series.ticker] = reason
-                on_model()
+            for evaluated in engine.map(evaluate_one, calls):
+                file.write(evaluated.text.encode())
+                if evaluated.failure:
+                    failures[evaluated.ticker] = evaluated.failure
+                on_model(evaluated)
     return failures
 
 
@@ -64,13 +84,16 @@ def evaluation_config(settings: Settings) -> TrainingConfig:
     return TrainingConfig(recipe, training.evaluation_refit_every, None, training.seed)
 
 
-def forecast_rows(
+def evaluate_one(
     bars: Bars, horizon: int, config: TrainingConfig, schedule: ReportSchedule, sessions: Sessions
-) -> tuple[str, str]:
-    """The lines of one ticker and horizon, and the reason when there are none."""
+) -> Evaluated:
+    """Forecast every session of one ticker that can be forecast, at one horizon."""
     try:
         data = make_dataset(bars, horizon, schedule)
         evaluation = evaluate(data, walk_forward(data, config))
     except TrainingError as error:
-        return "", str(error)
-    return "".join(",".join(row) + "\n" for row in forecast_file.rows(data, evaluation, sessions)), ""
+        return Evaluated(bars.ticker, horizon, failure=str(error))
+    text = "".join(",".join(row) + "\n" for row in forecast_file.rows(data, evaluation, sessions))
+    level, reported = data.unit[evaluation.row], data.reports.near[evaluation.row]
+    scores = comparison(evaluation, plain_baselines(bars, data, evaluation), level, reported)
+    return Evaluated(bars.ticker, horizon, text, summary(evaluation) | scores)

@@ -1,13 +1,14 @@
 """Tables on the terminal."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 from training.comparison.compare import Line
 from training.mlflow_registry.registry import Standing
+from training.out_of_sample import Evaluated
 from training.outcome import Outcome
 
 # Columns of a table that is written to a file.
@@ -48,6 +49,40 @@ def print_standings(standings: Sequence[tuple[str, int, Standing, str]], console
         scores = (_percent(standing, "skill_over_last_252", "+.1%"), _percent(standing, "coverage", ".1%"))
         table.add_row(ticker, str(horizon), champion, published, newest, standing.decision, *scores, standing.reason)
     console.print(table)
+
+
+def print_evaluation(evaluated: Sequence[Evaluated], console: Console) -> None:
+    """One row for each ticker and horizon that was evaluated, and their means; gains are in the interval score."""
+    headings = ("ticker", "horizon", "sessions", "90 % holds", "on report sessions", "interval score")
+    table = Table(*headings, "gain over last 252", "gain over EWMA", title="Out of sample")
+    scored = [one for one in evaluated if one.scores]
+    for one in scored:
+        table.add_row(one.ticker, *_evaluation_cells(one.horizon, one.scores))
+    for horizon in sorted({one.horizon for one in scored}):
+        scores = [one.scores for one in scored if one.horizon == horizon]
+        if len(scores) > 1:
+            table.add_row("mean", *_evaluation_cells(horizon, _means(scores)), style="bold")
+    if scored:
+        console.print(table)
+
+
+def _means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Over the tickers that have each score, each as much as the other."""
+    names = {name for one in scores for name in one}
+    found = {name: [one[name] for one in scores if name in one] for name in names}
+    return {name: sum(values) / len(values) for name, values in found.items()}
+
+
+def _evaluation_cells(horizon: int, scores: Mapping[str, float]) -> tuple[str, ...]:
+    return (
+        str(horizon),
+        f"{scores['days']:.0f}",
+        f"{scores['coverage']:.1%}",
+        f"{scores['report_coverage']:.1%}" if "report_coverage" in scores else "",
+        f"{scores['interval_score']:.5f}",
+        f"{scores['skill_over_last_252']:+.1%}",
+        f"{scores['skill_over_ewma']:+.1%}",
+    )
 
 
 def print_comparison(lines: Sequence[Line], reference: str, console: Console) -> None:

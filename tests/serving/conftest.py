@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from time import monotonic, time
 from typing import Any
 
 import numpy as np
@@ -207,6 +208,30 @@ def make_card(ticker: str, horizon: int, version: int, **fields: Any) -> ModelCa
 def publisher() -> type[Publisher]:
     """For tests that publish into a store of their own."""
     return Publisher
+
+
+class Clock:
+    """Stands in for the clocks by which answers age; they go on, and can be put forward."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def advance(self, seconds: float) -> None:
+        self._ahead += seconds
+
+    def monotonic(self) -> float:
+        return monotonic() + self._ahead
+
+    def time(self) -> float:
+        return time() + self._ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("serving.caching.memory_cache.monotonic", clock.monotonic)
+    monkeypatch.setattr("serving.predictions.rendered.time", clock.time)
+    return clock
 
 
 class FakeMarket:

@@ -71,7 +71,8 @@ def registry(settings: Settings, sessions: Sessions, model_store: Path) -> Itera
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> "Iterator[tuple[str, subprocess.Popen[bytes]]]":
+def server(tmp_path: Path, empty_store: Path) -> "Iterator[tuple[str, subprocess.Popen[bytes]]]":
     """Address and process of an MLflow server on loopback."""
+    shutil.copytree(empty_store, tmp_path / "server")
     with mlflow_server(tmp_path / "server") as found:
         yield found

@@ -6,7 +6,6 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +62,9 @@ def command(home: Path, files: Path, *words: str, **variables: str) -> "subproce
         "STOCKS_TICKERS": TICKERS,
         "STOCKS_MARKET__PROVIDERS": '["files"]',
         "STOCKS_MARKET__FILES__DIRECTORY": str(files),
-        "STOCKS_TRAINING__EVALUATION_REFIT_EVERY": "100",
+        "STOCKS_TRAINING__TESTED": "500",
+        "STOCKS_TRAINING__REFIT_EVERY": "250",
+        "STOCKS_TRAINING__EVALUATION_REFIT_EVERY": "200",
     }
     return subprocess.run(
         [sys.executable, "-m", "training", *words],
@@ -124,7 +125,7 @@ def test_a_resumed_training_leaves_out_what_was_rejected_on_the_same_bars(
     home: Path, files: Path, tmp_path: Path
 ) -> None:
     # A recipe that is new each time has to beat the champion by a share that nothing can.
-    kept = {"STOCKS_TRAINING__PROMOTION_MARGIN": "0.99", "STOCKS_TRAINING__TESTED": "300"}
+    kept = {"STOCKS_TRAINING__PROMOTION_MARGIN": "0.99", "STOCKS_TRAINING__TESTED": "260"}
     words = ("train", "--horizons", "5", "--tickers", "ALSO")
     assert command(home, files, *words).returncode == 0
     lines = (files / "ALSO.csv").read_text(encoding="utf-8").splitlines()
@@ -132,7 +133,7 @@ def test_a_resumed_training_leaves_out_what_was_rejected_on_the_same_bars(
     assert "rejected" in command(home, tmp_path, *words, **kept).stdout
 
     again = command(home, tmp_path, *words, "--resume", **kept)
-    otherwise = command(home, tmp_path, *words, "--resume", **(kept | {"STOCKS_TRAINING__TESTED": "310"}))
+    otherwise = command(home, tmp_path, *words, "--resume", **(kept | {"STOCKS_TRAINING__TESTED": "270"}))
 
     assert again.stdout == "left out 1 of 1: trained on the same bars before\n"
     assert "left out 0 of 1" in otherwise.stdout, "another recipe may earn what that one did not"
@@ -150,23 +151,25 @@ def test_a_training_of_which_nothing_comes_is_a_failed_run(home: Path, files: Pa
     assert run.data.metrics["models_failed"] == 4
 
 
-@pytest.fixture(params=["nobody", "silence"])
-def address(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Where no MLflow answers: nobody listens, or somebody accepts and says nothing."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        if request.param == "silence":
-            listener.listen(64)
-        yield f"http://me:secret@127.0.0.1:{listener.getsockname()[1]}"
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "words", [("train", "--tickers", "FINE", "--horizons", "1"), ("status",), ("promote", "FINE", "1"), ("ui",)]
+    ("accepts", "words"),
+    [
+        (False, ("train", "--tickers", "FINE", "--horizons", "1")),
+        (False, ("ui",)),
+        (True, ("status",)),
+        (True, ("promote", "FINE", "1")),
+    ],
 )
 def test_an_mlflow_that_does_not_answer_is_named_in_one_line(
-    home: Path, files: Path, address: str, words: tuple[str, ...]
+    home: Path, files: Path, *, accepts: bool, words: tuple[str, ...]
 ) -> None:
-    done = command(home, files, *words, MLFLOW_TRACKING_URI=address)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if accepts:  # and says nothing
+            listener.listen(64)
+        address = f"http://me:secret@127.0.0.1:{listener.getsockname()[1]}"
+        done = command(home, files, *words, MLFLOW_TRACKING_URI=address)
 
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
@@ -208,6 +211,8 @@ def test_evaluate_writes_a_row_for_every_session_and_the_same_for_a_cut_file(
 ) -> None:
     whole = command(home, files, "evaluate", "--out", str(tmp_path / "whole.csv"), "--tickers", "FINE")
     assert whole.returncode == 0, whole.stderr
+    (summary,) = [line for line in whole.stdout.splitlines() if "FINE" in line and "│ 1 " in line]
+    assert summary.count("%") == 3, "coverage, and the gains over both yardsticks"
     cut = tmp_path / "cut"
     cut.mkdir()
     lines = (files / "FINE.csv").read_text(encoding="utf-8").splitlines()

@@ -28,7 +28,8 @@ def training(tmp_path: Path) -> "Iterator[subprocess.Popen[str]]":
         "BENTOML_HOME": str(tmp_path / "bentoml"),
         "STOCKS_MARKET__PROVIDERS": '["simulated"]',
         "STOCKS_TRAINING__PROCESSES": "2",
-        "STOCKS_TRAINING__REFIT_EVERY": "21",
+        "STOCKS_TRAINING__TESTED": "252",
+        "STOCKS_TRAINING__REFIT_EVERY": "42",
     }
     command = [sys.executable, "-m", "training", "train", "--tickers", TICKERS]
     process = subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)

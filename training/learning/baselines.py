@@ -18,14 +18,23 @@ TAIL = (1 - INTERVAL_LEVEL) / 2
 def evaluate_baselines(bars: Bars, data: Dataset, evaluation: Evaluation) -> dict[str, Evaluation]:
     """The forecasts of each baseline for the rows of `evaluation`, by name, each knowing only the past.
 
-    `baseline` is the one that is served; `last_252` are the quantiles of the returns of a year; `ewma` an exponentially
-    weighted volatility (0.94) times the quantiles of the returns in its units.
+    `baseline` is the one that is served, the others are those of `plain_baselines`.
+    """
+    offset = len(bars) - len(data)
+    served = collect(
+        data, int(evaluation.row[0]), lambda row: baseline_forecast(bars[: offset + row + 1], data.horizon)
+    )
+    return {"baseline": served, **plain_baselines(bars, data, evaluation)}
+
+
+def plain_baselines(bars: Bars, data: Dataset, evaluation: Evaluation) -> dict[str, Evaluation]:
+    """The forecasts of the field's yardsticks for the rows of `evaluation`, by name.
+
+    `last_252` are the quantiles of the returns of a year; `ewma` an exponentially weighted volatility (0.94) times the
+    quantiles of the returns in its units.
     """
     offset = len(bars) - len(data)
     return {
-        "baseline": collect(
-            data, int(evaluation.row[0]), lambda row: baseline_forecast(bars[: offset + row + 1], data.horizon)
-        ),
         "last_252": _quantiles(data, evaluation, np.ones(len(data)), YEAR),
         "ewma": _quantiles(data, evaluation, _ewma(bars)[offset:], LARGEST_SAMPLE),
     }

@@ -81,7 +81,7 @@ def train(bars: Bars, horizon: int, config: TrainingConfig, schedule: ReportSche
     fitted = config.fit(data, data.known)
     calibration = calibrate(data, outputs, len(data) - 1)
     baselines = evaluate_baselines(bars, data, evaluation)
-    scores = comparison(evaluation, baselines, data.unit[evaluation.row])
+    scores = comparison(evaluation, baselines, data.unit[evaluation.row], data.reports.near[evaluation.row])
     onnx = export_onnx(config.recipe, fitted, data)
     duration = {"training_time": perf_counter() - started, "train_samples": data.known}
     return Trained(

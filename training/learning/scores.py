@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from forecasting.distribution import INTERVAL_LEVEL
+from forecasting.report_schedule import BoolArray
 from market.bars import FloatArray
 from training.learning.evaluation import Evaluation
 
@@ -96,11 +97,15 @@ def summary(evaluation: Evaluation) -> dict[str, float]:
     }
 
 
-def comparison(evaluation: Evaluation, baselines: Mapping[str, Evaluation], level: FloatArray) -> dict[str, float]:
-    """Further scores for the lab book, the baselines beside each.
+def comparison(
+    evaluation: Evaluation, baselines: Mapping[str, Evaluation], level: FloatArray, reported: BoolArray
+) -> dict[str, float]:
+    """Further scores for MLflow and tables, the baselines beside each.
 
     Args:
         level: shape (m,), volatility known on the rows of `evaluation`.
+        reported: shape (m,), whether a report may have taken effect within the horizon; what is said of report
+            sessions is missing when there are none.
     """
     known = evaluation.known()
     actual = known.actual
@@ -118,9 +123,18 @@ def comparison(evaluation: Evaluation, baselines: Mapping[str, Evaluation], leve
         "turbulent_coverage": coverage(known.lower[chosen], known.upper[chosen], actual[chosen]),
         "days": actual.size,
     }
+    scores |= _by_reports(known, reported[np.isfinite(evaluation.actual)])
     for name, baseline in baselines.items():
         other = baseline.known()
         score = float(np.mean(interval_scores(other.lower, other.upper, actual)))
         scores |= {f"{name}_interval_score": score, f"skill_over_{name}": 1 - own / score}
         scores[f"{name}_coverage"] = coverage(other.lower, other.upper, actual)
+    return scores
+
+
+def _by_reports(known: Evaluation, reported: BoolArray) -> dict[str, float]:
+    scores: dict[str, float] = {"report_days": int(reported.sum())}
+    for name, chosen in (("report", reported), ("ordinary", ~reported)):
+        if chosen.any():
+            scores[f"{name}_coverage"] = coverage(known.lower[chosen], known.upper[chosen], known.actual[chosen])
     return scores

@@ -1,19 +1,19 @@
-import time
+from typing import Any
 
 from serving.caching.memory_cache import MemoryCache
 
 
-def test_a_value_lives_for_its_seconds_and_stays_as_an_old_one() -> None:
+def test_a_value_lives_for_its_seconds_and_stays_as_an_old_one(clock: Any) -> None:
     memory = MemoryCache[str, int](4)
-    memory.put("a", 1, 0.05)
+    memory.put("a", 1, 30)
     assert memory.get("a") == 1
-    time.sleep(0.06)
+    clock.advance(31)
 
     assert memory.get("a") is None
     value, since = memory.get_old("a") or (None, None)
     assert value == 1
     assert since is not None
-    assert since > 0
+    assert 1 <= since < 30
 
 
 def test_the_one_unused_for_longest_makes_room() -> None:

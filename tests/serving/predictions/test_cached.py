@@ -1,5 +1,6 @@
 import asyncio
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,13 @@ import pytest
 from market.errors import NoPrices
 from serving.contract.problems import Problem
 from serving.models.forest_client import ForestsUnavailable
-from serving.predictions.cached import STALE_AFTER_SECONDS
+from serving.predictions.cached import FALLBACK_TTL_SECONDS, STALE_AFTER_SECONDS
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    """Let others go on until it holds; the test's own time-out is the limit."""
+    while not holds():
+        await asyncio.sleep(0)
 
 
 async def test_the_first_answer_is_a_miss_and_the_next_a_hit_with_the_same_bytes(parts: Any) -> None:
@@ -25,7 +32,7 @@ async def test_a_hundred_simultaneous_misses_make_one_computation(parts: Any, pu
     parts.market.gate.clear()
     asked, rows = parts.market.asked, sum(parts.calls)
     waiting = [asyncio.create_task(parts.predictor.answer("AAPL", 1)) for _ in range(100)]
-    await asyncio.sleep(0.01)
+    await eventually(lambda: parts.market.asked > asked)
     parts.market.gate.set()
 
     answers = await asyncio.gather(*waiting)
@@ -39,7 +46,7 @@ async def test_who_hangs_up_takes_nobody_along(parts: Any) -> None:
     parts.market.gate.clear()
     impatient = asyncio.create_task(parts.predictor.answer("AAPL", 1))
     patient = asyncio.create_task(parts.predictor.answer("AAPL", 1))
-    await asyncio.sleep(0.01)
+    await eventually(lambda: parts.market.asked > 0)
     impatient.cancel()
     parts.market.gate.set()
 
@@ -58,23 +65,23 @@ async def test_fresh_answers_are_shared_with_nobody(parts: Any, publish: Any) ->
     assert parts.predictor.in_memory("AAPL", 1) is None
 
 
-async def test_an_answer_lives_no_longer_than_its_quote(parts: Any) -> None:
-    parts.market.quote_life = 0.2
+async def test_an_answer_lives_no_longer_than_its_quote(parts: Any, clock: Any) -> None:
+    parts.market.quote_life = 20
     await parts.predictor.answer("AAPL", 1)
     assert parts.predictor.in_memory("AAPL", 1) is not None
 
-    await asyncio.sleep(0.25)
+    clock.advance(21)
 
     assert parts.predictor.in_memory("AAPL", 1) is None
     assert (await parts.predictor.answer("AAPL", 1)).layer == "miss"
 
 
-async def test_after_its_life_in_memory_an_unchanged_forecast_is_reused(make_parts: Any, publish: Any) -> None:
-    parts = make_parts(memory_ttl=0.1)
+async def test_after_its_life_in_memory_an_unchanged_forecast_is_reused(make_parts: Any, publish: Any, clock: Any) -> None:
+    parts = make_parts(memory_ttl=30)
     publish("AAPL")
     await parts.champions.look()
     first = await parts.predictor.answer("AAPL", 1)
-    await asyncio.sleep(0.15)
+    clock.advance(31)
 
     second = await parts.predictor.answer("AAPL", 1)
 
@@ -100,16 +107,17 @@ async def test_a_swapped_model_answers_at_once(parts: Any, publish: Any) -> None
 async def test_an_answer_that_was_under_way_during_a_swap_is_not_kept(parts: Any, publish: Any) -> None:
     publish("AAPL", version=1)
     await parts.champions.look()
-    gate, run = asyncio.Event(), parts.computing._make  # between the model and the answer
+    reached, gate, run = asyncio.Event(), asyncio.Event(), parts.computing._make  # between the model and the answer
 
     async def slow(*given: Any, **named: Any) -> Any:
         made = await run(*given, **named)
+        reached.set()
         await gate.wait()
         return made
 
     parts.computing._make = slow
     under_way = asyncio.create_task(parts.predictor.answer("AAPL", 1))
-    await asyncio.sleep(0.05)
+    await reached.wait()
     publish("AAPL", version=2)
     await parts.champions.look()
     gate.set()
@@ -119,10 +127,10 @@ async def test_an_answer_that_was_under_way_during_a_swap_is_not_kept(parts: Any
     assert (await parts.predictor.answer("AAPL", 1)).answer.prediction.model.version == 2
 
 
-async def test_while_a_slow_fresh_one_is_made_the_old_one_serves_marked(make_parts: Any) -> None:
-    parts = make_parts(memory_ttl=0.1)
+async def test_while_a_slow_fresh_one_is_made_the_old_one_serves_marked(make_parts: Any, clock: Any) -> None:
+    parts = make_parts(memory_ttl=30)
     await parts.predictor.answer("AAPL", 1)
-    await asyncio.sleep(0.15)
+    clock.advance(31)
     parts.market.gate.clear()
     asked = parts.market.asked
 
@@ -132,14 +140,14 @@ async def test_while_a_slow_fresh_one_is_made_the_old_one_serves_marked(make_par
     assert all(json.loads(one.answer.body)["data"]["stale"] for one in answers)
     assert parts.market.asked - asked == 1, "one refresh for all"
     parts.market.gate.set()
-    await asyncio.sleep(STALE_AFTER_SECONDS)
+    await eventually(lambda: parts.predictor.in_memory("AAPL", 1) is not None)
     assert (await parts.predictor.answer("AAPL", 1)).layer == "memory"
 
 
-async def test_without_patience_for_old_answers_everyone_waits(make_parts: Any) -> None:
-    parts = make_parts(memory_ttl=0.05, stale_ttl=0.0)
+async def test_without_patience_for_old_answers_everyone_waits(make_parts: Any, clock: Any) -> None:
+    parts = make_parts(memory_ttl=30, stale_ttl=0.0)
     await parts.predictor.answer("AAPL", 1)
-    await asyncio.sleep(0.1)
+    clock.advance(31)
     parts.market.gate.clear()
     waiting = asyncio.create_task(parts.predictor.answer("AAPL", 1))
     await asyncio.sleep(2 * STALE_AFTER_SECONDS)
@@ -150,10 +158,12 @@ async def test_without_patience_for_old_answers_everyone_waits(make_parts: Any) 
 
 
 @pytest.mark.parametrize("failure", [NoPrices("AAPL", ["down"]), RuntimeError("a bug")])
-async def test_when_everything_fails_an_earlier_answer_serves_marked(make_parts: Any, failure: Exception) -> None:
-    parts = make_parts(memory_ttl=0.05, stale_ttl=0.0)
+async def test_when_everything_fails_an_earlier_answer_serves_marked(
+    make_parts: Any, clock: Any, failure: Exception
+) -> None:
+    parts = make_parts(memory_ttl=30, stale_ttl=0.0)
     await parts.predictor.answer("AAPL", 1)
-    await asyncio.sleep(0.1)
+    clock.advance(31)
     parts.market.broken = failure
 
     found = await parts.predictor.answer("AAPL", 1)
@@ -182,18 +192,17 @@ async def test_what_takes_too_long_is_503(make_parts: Any, settings: Any) -> Non
 
 
 async def test_the_baseline_in_place_of_silent_forests_is_kept_for_a_moment_only(
-    parts: Any, publish: Any, monkeypatch: pytest.MonkeyPatch
+    parts: Any, publish: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def silent(_rows: Any) -> Any:
         raise ForestsUnavailable
 
-    monkeypatch.setattr("serving.predictions.cached.FALLBACK_TTL_SECONDS", 0.05)
     publish("AAPL")
     await parts.champions.look()
     with monkeypatch.context() as patched:
         patched.setattr(parts.forests, "predict", silent)
         assert (await parts.predictor.answer("AAPL", 1)).answer.prediction.model.type == "baseline"
-    await asyncio.sleep(0.1)
+    clock.advance(FALLBACK_TTL_SECONDS)
 
     assert (await parts.predictor.answer("AAPL", 1)).answer.prediction.model.type == "random_forest"
 
