@@ -102,10 +102,10 @@ test: $(VENV)/.dev  ## lint, types and every test
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports --no-cache --no-logo
-	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 3 --durations 20
+	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 4 --durations 20
 
 coverage: $(VENV)/.dev  ## the tests again, and which lines they reach; slower
-	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 3 --cov
+	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 4 --cov
 
 test-faults: $(VENV)/.dev  ## what breaks, longer than `make test` has time for: a worker killed again and again
 	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest tests/faults

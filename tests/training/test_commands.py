@@ -122,12 +122,12 @@ def test_train_can_resume(trained: "subprocess.CompletedProcess[str]", home: Pat
 
 @pytest.mark.slow
 def test_a_resumed_training_leaves_out_what_was_rejected_on_the_same_bars(
-    home: Path, files: Path, tmp_path: Path
+    trained: "subprocess.CompletedProcess[str]", home: Path, files: Path, tmp_path: Path
 ) -> None:
+    assert trained.stdout
     # A recipe that is new each time has to beat the champion by a share that nothing can.
     kept = {"STOCKS_TRAINING__PROMOTION_MARGIN": "0.99", "STOCKS_TRAINING__TESTED": "260"}
-    words = ("train", "--horizons", "5", "--tickers", "ALSO")
-    assert command(home, files, *words).returncode == 0
+    words = ("train", "--horizons", "1", "--tickers", "ALSO")
     lines = (files / "ALSO.csv").read_text(encoding="utf-8").splitlines()
     (tmp_path / "ALSO.csv").write_text("\n".join(lines[:-5]) + "\n", encoding="utf-8")
     assert "rejected" in command(home, tmp_path, *words, **kept).stdout
@@ -141,14 +141,14 @@ def test_a_resumed_training_leaves_out_what_was_rejected_on_the_same_bars(
 
 @pytest.mark.slow
 def test_a_training_of_which_nothing_comes_is_a_failed_run(home: Path, files: Path) -> None:
-    assert command(home, files, "train", "--horizons", "1,5", "--tickers", "SHORT,FLAT").returncode == 1
+    assert command(home, files, "train", "--horizons", "1", "--tickers", "SHORT,FLAT").returncode == 1
     client = MlflowClient(f"sqlite:///{home / 'mlflow' / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("stock-prediction")
     assert experiment is not None
     (run, *_) = client.search_runs([experiment.experiment_id], "tags.tickers = 'SHORT,FLAT'")
     assert run.info.status == "FAILED"
     assert "SHORT: 0 sessions with all inputs" in run.data.tags["failures"]
-    assert run.data.metrics["models_failed"] == 4
+    assert run.data.metrics["models_failed"] == 2
 
 
 @pytest.mark.slow
