@@ -14,7 +14,7 @@ from serving.predictions.cached import FALLBACK_TTL_SECONDS, STALE_AFTER_SECONDS
 
 async def eventually(holds: Callable[[], bool]) -> None:
     """Let others go on until it holds; the test's own time-out is the limit."""
-    while not holds():
+    while not holds():  # noqa: ASYNC110  # what it waits for has no event
         await asyncio.sleep(0)
 
 
@@ -76,7 +76,9 @@ async def test_an_answer_lives_no_longer_than_its_quote(parts: Any, clock: Any) 
     assert (await parts.predictor.answer("AAPL", 1)).layer == "miss"
 
 
-async def test_after_its_life_in_memory_an_unchanged_forecast_is_reused(make_parts: Any, publish: Any, clock: Any) -> None:
+async def test_after_its_life_in_memory_an_unchanged_forecast_is_reused(
+    make_parts: Any, publish: Any, clock: Any
+) -> None:
     parts = make_parts(memory_ttl=30)
     publish("AAPL")
     await parts.champions.look()
