@@ -8,7 +8,6 @@ from contextvars import ContextVar
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
 from structlog.typing import EventDict, Processor
 
 # Of the request under way; empty outside of one.
@@ -70,6 +69,8 @@ def configure(level: str) -> None:
 
 def _no_mistake_of_a_client(record: logging.LogRecord) -> bool:
     """Whether a line about a failed request is worth writing: the answer says what a client has done wrong."""
+    from pydantic import ValidationError  # noqa: PLC0415  # an idle trainer logs without it
+
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, ValidationError):
         return not error.title.endswith("IODescriptor")  # BentoML's name for what a request holds

@@ -18,7 +18,7 @@ NOBODY = 65534
 
 @pytest.fixture(scope="module")
 def service(start_service: Callable[..., Service]) -> Service:
-    return start_service(STOCKS_TRAINING__ON_START="false")
+    return start_service()
 
 
 def family(service: Service) -> list[psutil.Process]:

@@ -20,7 +20,7 @@ Publisher = Callable[[Any], Callable[..., PublishedModel]]
 
 @pytest.fixture(scope="module")
 def service(start_service: Callable[..., Service]) -> Service:
-    return start_service(STOCKS_TRAINING__ON_START="false", STOCKS_SERVING__FOREST_TIMEOUT="0.5")
+    return start_service(STOCKS_SERVING__FOREST_TIMEOUT="0.5")
 
 
 @pytest.fixture

@@ -22,12 +22,12 @@ ENDS_WITHIN = 60.0
 
 @pytest.fixture(scope="module")
 def service(start_service: Callable[..., Service]) -> Service:
-    return start_service(STOCKS_TRAINING__ON_START="false")
+    return start_service()
 
 
 @pytest.fixture
 def another(start_service: Callable[..., Service]) -> Service:
-    return start_service(STOCKS_TRAINING__ON_START="false")
+    return start_service()
 
 
 def counted(service: Service) -> float:

@@ -20,7 +20,7 @@ FEW = {"STOCKS_TICKERS": '["AAPL"]', "STOCKS_HORIZONS": "[1]", "STOCKS_TRAINING_
 
 @pytest.fixture
 def service(start_service: Callable[..., Service]) -> Service:
-    service = start_service(**FEW, STOCKS_TRAINING__ON_START="false")
+    service = start_service(trainer=True, **FEW)
     wait_until(WorkerLock(service.home).held, WITHIN, "a trainer lives")
     return service
 

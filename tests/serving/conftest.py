@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -41,6 +43,7 @@ from serving.predictions.forecaster import Forecaster
 from serving.predictions.predictor import Predictor, model_tag, try_model
 from tests.redis_servers import free_port, plain
 from tests.serving.running import Service, start
+from training_queue.worker_lock import WorkerLock
 
 METRICS = Metrics(
     val_mae=0.0119,
@@ -348,13 +351,21 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
-    """Start services, given their settings as environment variables; all are ended with the module."""
-    started: list[Service] = []
+    """Start services, given their settings as environment variables; all are ended with the module.
 
-    def make(**given: str) -> Service:
-        started.append(start(tmp_path_factory.mktemp("home"), free_port(), **given))
-        return started[-1]
+    Unless one is started with `trainer=True` its place for a trainer is taken, so that nothing that is asked for gets
+    a model meanwhile, and nothing trains beside the test.
+    """
+    with ExitStack() as stack:
 
-    yield make
-    for service in started:
-        service.end()
+        def make(*, trainer: bool = False, **given: str) -> Service:
+            home = tmp_path_factory.mktemp("home")
+            if not trainer:
+                lock = WorkerLock(home).take()
+                assert lock is not None
+                stack.callback(os.close, lock)
+            service = start(home, free_port(), **{"STOCKS_TRAINING__ON_START": "false"} | given)
+            stack.callback(service.end)
+            return service
+
+        yield make

@@ -34,7 +34,6 @@ def test_embedded_forests_in_two_workers_that_share_redis(
         STOCKS_TICKERS=FEW,
         STOCKS_SERVING__RUNNER="embedded",
         STOCKS_SERVING__WORKERS="2",
-        STOCKS_TRAINING__ON_START="false",
         STOCKS_SECURITY__API_KEYS='["open-sesame"]',
         STOCKS_CACHE__MEMORY_TTL="0",
     )
@@ -66,6 +65,7 @@ def _only_with_a_key(url: str) -> None:
 @pytest.fixture(scope="module")
 def training(start_service: Callable[..., Service]) -> Service:
     return start_service(
+        trainer=True,
         STOCKS_TICKERS=FEW,
         STOCKS_HORIZONS="[1]",
         STOCKS_TRAINING__ON_START="true",
@@ -78,6 +78,8 @@ def test_what_is_missing_is_trained_and_served_and_trained_again_on_request(trai
     url = training.url
     assert version(url, "MSFT") in {None, 1}, "the baseline answers from the start"
     wait_until(lambda: version(url, "AAPL") == version(url, "MSFT") == 1, TRAINED_WITHIN, "both have a forest")
+
+    assert httpx.get(f"{url}/performance/summary", timeout=120).json()["trainer_memory_mb"] > 1, "beside the service"
 
     asked = httpx.post(f"{url}/model/retrain/aapl", timeout=120)
     again = httpx.post(f"{url}/model/retrain/AAPL?horizon=1", timeout=120)
@@ -100,7 +102,7 @@ def test_what_is_missing_is_trained_and_served_and_trained_again_on_request(trai
 
 
 def test_the_trainer_ends_with_the_service_however_that_ends(start_service: Callable[..., Service]) -> None:
-    service = start_service(STOCKS_TICKERS=FEW, STOCKS_TRAINING__ON_START="false")
+    service = start_service(trainer=True, STOCKS_TICKERS=FEW)
     lock = WorkerLock(service.home)
     wait_until(lock.held, ENDED_WITHIN, "the trainer lives")
     family = service.children()

@@ -59,7 +59,7 @@ def test_a_cluster_computes_the_same_and_outlives_a_worker(
 ) -> None:
     address, workers = cluster
     calls = [(short_bars[: len(short_bars) - cut], horizon, CONFIG) for cut in range(2) for horizon in (1, 5)]
-    local = [numbers(one) for one in Engine(processes=2).map(attempt, calls)]
+    local = [numbers(attempt(*call)) for call in calls]
     remote = []
     for done in Engine(scheduler=address).map(attempt, calls):
         remote.append(numbers(done))

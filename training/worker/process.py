@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+import logs
 from concurrency.parent_death import end_with_parent
 from training.mlflow_registry.environment import prepare_environment
 from training_queue.database import QueueUnavailable
@@ -20,6 +21,8 @@ from training_queue.publications import Publications
 from training_queue.worker_lock import WorkerLock
 
 LOOK_EVERY_SECONDS = 0.5
+# Until the configuration is read, with the first work.
+LOG_LEVEL = "info"
 # Training may wait, answers may not.
 NICENESS = 10
 LOCK_WITHIN_SECONDS = 2.0
@@ -107,6 +110,7 @@ def main() -> None:
     """`python -m training.worker.process [LOCK]`, as the service starts it and as it starts itself."""
     end_with_parent()
     prepare_environment()
+    logs.configure(LOG_LEVEL)
     lock = int(sys.argv[1]) if len(sys.argv) > 1 else None
     with contextlib.suppress(KeyboardInterrupt):
         work_forever(Path(os.environ["STOCKS_HOME"]), lock)

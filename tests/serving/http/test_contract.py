@@ -27,7 +27,6 @@ def service(
 ) -> Service:
     """A service with keys, and a model for everything: without one, the inference protocol has 503 say so."""
     service = start_service(
-        STOCKS_TRAINING__ON_START="false",
         STOCKS_TICKERS='["AAPL", "MSFT"]',
         STOCKS_SECURITY__API_KEYS=f'["{KEY}"]',
     )

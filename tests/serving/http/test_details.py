@@ -12,9 +12,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def service(start_service: Any) -> Service:
-    made: Service = start_service(
-        STOCKS_TICKERS='["AAPL", "MSFT"]', STOCKS_TRAINING__ON_START="false", STOCKS_SERVING__MAX_STREAMS="1"
-    )
+    made: Service = start_service(STOCKS_TICKERS='["AAPL", "MSFT"]', STOCKS_SERVING__MAX_STREAMS="1")
     return made
 
 
@@ -80,7 +78,7 @@ def until(lines: Any, wanted: str) -> bool:
 
 
 def test_open_streams_end_with_the_service(start_service: Any) -> None:
-    ending: Service = start_service(STOCKS_TICKERS='["AAPL"]', STOCKS_TRAINING__ON_START="false")
+    ending: Service = start_service(STOCKS_TICKERS='["AAPL"]')
     with httpx.stream("GET", f"{ending.url}/events", timeout=60) as stream:
         lines = stream.iter_lines()
         assert until(lines, "event: hello")
