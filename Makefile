@@ -17,6 +17,8 @@ CHROMIUM ?= /usr/bin/chromium
 URL ?= http://$(HOST):$(PORT)
 TICKER ?= AAPL
 WHOLE := $(shell test -e $(VENV)/.whole && $(RUN) -S -c "" 2>/dev/null && echo yes)
+# Tests start processes by the dozen; each compiles the packages here anew where it may keep no bytecode.
+TESTS := env -u STOCKS_HOME -u BENTOML_HOME -u PYTHONDONTWRITEBYTECODE $(RUN) -m pytest
 COMPILE := $(RUN) requirements/as_pip.py pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
@@ -102,13 +104,13 @@ test: $(VENV)/.dev  ## lint, types and every test
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports --no-cache --no-logo
-	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 4 --durations 20
+	$(TESTS) --numprocesses 4 --durations 20
 
 coverage: $(VENV)/.dev  ## the tests again, and which lines they reach; slower
-	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest --numprocesses 4 --cov
+	$(TESTS) --numprocesses 4 --cov
 
 test-faults: $(VENV)/.dev  ## what breaks, longer than `make test` has time for: a worker killed again and again
-	env -u STOCKS_HOME -u BENTOML_HOME $(RUN) -m pytest tests/faults
+	$(TESTS) tests/faults
 	$(RUN) -m benchmarks.kills --times 10
 
 test-page: $(VENV)/.dev page  ## the page in a browser: every view, keyboard, accessibility, a service that ends and comes back
