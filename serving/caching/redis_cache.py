@@ -1,4 +1,4 @@
-"""The cache that all workers and replicas share, in Redis; without it everything works, only slower."""
+"""The cache in Redis that all workers and replicas share; without it the service works, only slower."""
 
 import asyncio
 import hashlib
@@ -26,7 +26,7 @@ Write = tuple[str, bytes, int]
 
 
 class RedisCache:
-    """Bytes by name in Redis. Trouble is counted, logged once, and answered as if nothing were there."""
+    """Bytes by name in Redis. A failure is counted, logged once, and answered as a miss."""
 
     def __init__(self, redis: AsyncRedis | None, namespace: str) -> None:
         """Keep values of `namespace`, which no other release or configuration reads.
@@ -45,21 +45,21 @@ class RedisCache:
 
     @classmethod
     def open(cls, settings: Settings) -> "RedisCache":
-        """As configured."""
+        """Open the configured cache."""
         url = settings.cache.redis_url
         return cls(connect_async(url.get_secret_value(), TIMEOUT) if url else None, namespace_of(settings))
 
     @property
     def configured(self) -> bool:
-        """Whether there should be one."""
+        """Tell whether Redis is configured."""
         return self._redis is not None
 
     async def working(self) -> bool:
-        """Whether it answers now."""
+        """Tell whether Redis answers now."""
         return await self._attempt(lambda redis: redis.ping(), patient=True) is not None
 
     async def get(self, name: str) -> bytes | None:
-        """The value of `name`, if there is one; names asked for at the same moment are read in one call."""
+        """Return the value of `name`, if there is one; names asked for at the same moment are read in one call."""
         return await self._reads.ask(name) if self._usable() else None
 
     def put(self, name: str, value: bytes, seconds: float) -> None:
@@ -70,12 +70,12 @@ class RedisCache:
             task.add_done_callback(self._writing.discard)
 
     async def drop(self, names: Sequence[str]) -> None:
-        """Forget `names`."""
+        """Delete `names`."""
         if names and self._usable():
             await self._attempt(lambda redis: redis.delete(*map(self._key, names)))
 
     async def close(self) -> None:
-        """Finish what is being written, and let go of the connections."""
+        """Finish pending writes and close the connections."""
         await asyncio.gather(*self._writing)
         if self._redis is not None:
             await self._redis.aclose()
@@ -111,7 +111,7 @@ class RedisCache:
 
 
 def namespace_of(settings: Settings) -> str:
-    """A name that changes with the shape of what is kept and with where prices come from."""
+    """Return a name that changes with the shape of the values and the sources of prices."""
     shape = json.dumps(Prediction.model_json_schema(), sort_keys=True)
     prices = (settings.market.providers, str(settings.market.files.directory), settings.exchange, settings.currency)
     return "stocks:" + hashlib.sha256(f"{shape}{prices}".encode()).hexdigest()[:12]

@@ -35,7 +35,7 @@ Json = dict[str, Any]
 
 
 class Inference:
-    """The forests without prices, features and cards."""
+    """Answers from the models alone, without prices, features and cards."""
 
     def __init__(self, settings: Settings, champions: Champions, ask: Callable[[Row], Awaitable[Output]]) -> None:
         self._keys = {ticker.lower(): (ticker, settings.horizons[0]) for ticker in settings.tickers} | {
@@ -47,7 +47,7 @@ class Inference:
         self._ask = ask
 
     def ready(self, name: str, version: str | None = None) -> PublishedModel:
-        """The model of that name.
+        """Return the model of that name.
 
         Raises:
             Problem: 404 when there is none of that name or version, 503 when it is not published yet.
@@ -64,7 +64,7 @@ class Inference:
         return published
 
     def metadata(self, name: str, version: str | None = None) -> Json:
-        """What goes in and what comes out.
+        """Describe the inputs and outputs of a model.
 
         Raises:
             Problem: as `ready`.
@@ -80,7 +80,7 @@ class Inference:
         }
 
     def index(self, body: bytes = b"") -> list[Json]:
-        """Every model, ready or not; those that are ready when the request's body asks for them alone.
+        """List every model, or only those that are ready when the request's body asks for them.
 
         Raises:
             Problem: 422 for a body that is no request.
@@ -100,7 +100,7 @@ class Inference:
         return found
 
     async def infer(self, name: str, body: bytes, version: str | None = None) -> bytes:
-        """The outputs for each row of a request, both as JSON.
+        """Answer each row of a request.
 
         Raises:
             Problem: as `ready`, and 422 for a request that is none.
@@ -134,7 +134,7 @@ class Inference:
 
 
 def read_inputs(request: Any) -> FeatureMatrix:
-    """The one input tensor of a request, shape (rows, len(NAMES)).
+    """Return the one input tensor of a request, shape (rows, len(NAMES)).
 
     Raises:
         Problem: 422, saying what is wrong with it.

@@ -16,7 +16,7 @@ class MemoryUse:
 
     Attributes:
         serving: the server, its workers and the forests.
-        trainer: the training beside them, which takes much while it trains and gives it back; 0 where there is none.
+        trainer: the trainer, which frees its memory when it has nothing to train; 0 without one.
     """
 
     serving: float
@@ -24,7 +24,7 @@ class MemoryUse:
 
 
 def memory_mb() -> MemoryUse:
-    """What the processes of this service take now."""
+    """Measure the processes of this service."""
     everyone = _family()
     training = {process for one in everyone if _trains(one) for process in (one, *_below(one))}
     serving = [process for process in everyone if process not in training]
@@ -32,7 +32,7 @@ def memory_mb() -> MemoryUse:
 
 
 def _family() -> list[psutil.Process]:
-    """The process that started the server, and everything below it."""
+    """Return the process that started the server, and all its descendants."""
     try:
         top = _top()
     except psutil.Error:
@@ -56,7 +56,7 @@ def _trains(process: psutil.Process) -> bool:
 
 @cache
 def _top() -> psutil.Process:
-    """BentoML's supervisor, where there is one: the parent that runs from the same command."""
+    """Return BentoML's supervisor, where there is one: the parent that runs from the same command."""
     own = psutil.Process()
     parent = own.parent()
     started_here = parent is not None and "bentoml" in " ".join(parent.cmdline())

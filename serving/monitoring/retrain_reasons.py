@@ -23,7 +23,7 @@ SIGNIFICANCE = 0.01
 
 
 def reasons(card: ModelCard, bars: Bars, accuracy: Accuracy | None, now: datetime) -> list[str]:
-    """Why the model of `card` should be trained again; empty when it should not.
+    """Return the reasons to train the model of `card` again; empty when there are none.
 
     Args:
         bars: the newest of its ticker.
@@ -37,7 +37,7 @@ def reasons(card: ModelCard, bars: Bars, accuracy: Accuracy | None, now: datetim
 
 
 def outside_band(inside: int, count: int, horizon: int) -> bool:
-    """Whether `inside` of `count` intervals holding is too few or too many for intervals of INTERVAL_LEVEL.
+    """Tell whether `inside` of `count` intervals is too few or too many for intervals of INTERVAL_LEVEL.
 
     Outcomes over h sessions overlap, so that only each h-th counts as one of its own.
     """

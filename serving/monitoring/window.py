@@ -1,7 +1,7 @@
-"""How the service did in the last quarter of an hour, over all its processes.
+"""Measure the last quarter of an hour over all processes of the service.
 
-The counters of Prometheus are the only record; this looks at them every few seconds and answers from the difference
-between two looks.
+The counters of Prometheus are the only record: they are read every few seconds, and an answer is the difference
+between two readings.
 """
 
 import asyncio
@@ -52,11 +52,11 @@ class Timing:
 
     @property
     def mean(self) -> float:
-        """Seconds; 0 when there was no request."""
+        """Return the mean in seconds; 0 without requests."""
         return self.seconds / self.count if self.count else 0.0
 
     def quantile(self, fraction: float) -> float:
-        """Seconds that `fraction` of the requests took at most, interpolated within a bucket."""
+        """Return the quantile `fraction` in seconds, interpolated within a bucket."""
         rank = fraction * self.count
         index = bisect_left(self.buckets, rank)
         if not self.count:
@@ -68,7 +68,7 @@ class Timing:
         return upper + (metrics.BUCKETS[index] - upper) * ((rank - low) / inside if inside else 1.0)
 
     def within(self, seconds: float) -> float:
-        """Fraction of the requests that took at most `seconds`, one of the buckets' bounds; 1 without requests."""
+        """Return the share of requests that took at most `seconds`, one of the buckets' bounds; 1 without requests."""
         return self.buckets[metrics.BUCKETS.index(seconds)] / self.count if self.count else 1.0
 
 
@@ -80,13 +80,13 @@ class Counts:
     layers: Mapping[Labels, float]
 
     def since(self, before: "Counts") -> "Counts":
-        """What was added since `before`."""
+        """Return what was added since `before`."""
         requests = {key: value - before.requests.get(key, Timing()) for key, value in self.requests.items()}
         layers = {key: value - before.layers.get(key, 0.0) for key, value in self.layers.items()}
         return Counts(requests, layers)
 
     def timing(self, method: str | None = None, route: str | None = None, status: str = "") -> Timing:
-        """All requests that fit."""
+        """Sum the requests that match."""
         fitting = (
             timing
             for (its_method, its_route, its_status), timing in self.requests.items()
@@ -95,7 +95,7 @@ class Counts:
         return sum(fitting, Timing())
 
     def by_layer(self) -> dict[str, int]:
-        """Predictions by the cache layer that answered."""
+        """Return predictions by the cache layer that answered."""
         return {layer: int(count) for (layer,), count in self.layers.items() if count}
 
 
@@ -103,7 +103,7 @@ NOTHING = Counts({}, {})
 
 
 class Performance:
-    """Looks at the counters now and then, and remembers a quarter of an hour of them."""
+    """Reads the counters every few seconds and keeps a quarter of an hour of readings."""
 
     def __init__(self, memory: Callable[[], MemoryUse] = memory_mb) -> None:
         self._memory_mb = memory
@@ -112,13 +112,13 @@ class Performance:
         self.peak_mb = 0.0
 
     async def watch(self) -> None:
-        """Look until cancelled."""
+        """Read the counters until cancelled."""
         while True:
             await asyncio.to_thread(self.look)
             await asyncio.sleep(LOOK_EVERY)
 
     def look(self) -> None:
-        """Remember the counters and the memory as they are now."""
+        """Read the counters and the memory."""
         now = monotonic()
         self._looks.append((now, read_counts(metrics.registry())))
         while len(self._looks) > 1 and self._looks[1][0] <= now - WINDOW:
@@ -126,12 +126,12 @@ class Performance:
         self.memory_now()
 
     def recent(self) -> Counts:
-        """What was counted in the last quarter of an hour."""
+        """Return what was counted in the last quarter of an hour."""
         write_all()
         return read_counts(metrics.registry()).since(self._looks[0][1])
 
     def memory_now(self) -> MemoryUse:
-        """What serves and what trains, now; mean and peak are of what serves."""
+        """Return the memory of service and trainer now; mean and peak are the service's."""
         found = self._memory_mb()
         self._memory.append(found.serving)
         self.peak_mb = max(self.peak_mb, found.serving)
@@ -143,7 +143,7 @@ class Performance:
 
 
 def read_counts(registry: CollectorRegistry) -> Counts:
-    """The counters of interest in `registry`."""
+    """Read the counters from `registry`."""
     requests: dict[Labels, dict[str, float]] = {}
     layers: dict[Labels, float] = {}
     for metric in registry.collect():

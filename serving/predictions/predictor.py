@@ -1,4 +1,4 @@
-"""What the service computes: a prediction for a ticker, whatever fails on the way."""
+"""Compute a prediction for a ticker, by the model or, where that fails, by the baseline."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ Ask = Callable[[Row], Awaitable[Output]]
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A forecast with how it came about.
+    """A forecast, and what made it.
 
     Attributes:
         fallback: why the baseline made it; empty when a model did.
@@ -85,7 +85,7 @@ class Predictor:
         self._filings = KnownFilings(market.reports_of, market.sessions, announced_before)
 
     async def compute(self, ticker: str, horizon: int, *, fresh: bool = False) -> Computed:
-        """The prediction for a configured ticker and horizon.
+        """Return the prediction for a configured ticker and horizon.
 
         Args:
             fresh: whether features and model must be computed now, for this caller alone.
@@ -161,7 +161,7 @@ class Predictor:
 
 
 def model_tag(published: PublishedModel | None) -> str:
-    """What tells a published model from every other of its ticker; empty without one."""
+    """Return a name that no other model of the ticker has; empty without a model."""
     return published.folder.name if published else ""
 
 
@@ -179,7 +179,7 @@ async def try_model(published: PublishedModel, ask: Ask) -> None:
 
 
 def _unfit(published: PublishedModel | None, bars: Bars) -> str:
-    """Why the champion cannot answer for these bars; empty when it can."""
+    """Return why the champion cannot answer for these bars; empty when it can."""
     if published is None:
         return "no_model"
     if published.card.simulated != bars.simulated:

@@ -1,14 +1,18 @@
 """A full disk costs no answer; the service says what it cannot do."""
 
+import errno
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from configuration import ROOT
 from tests.redis_servers import free_port
-from tests.serving.running import Service, start
+from tests.serving.running import Service, environment, start
 
 pytestmark = pytest.mark.slow
 
@@ -86,3 +90,44 @@ def test_a_start_on_a_full_disk_serves_and_says_why_it_is_degraded(disk: Path, t
         assert "Traceback" not in service.log
     finally:
         service.end()
+
+
+def test_a_start_on_a_read_only_disk_serves_and_says_why_it_is_degraded(disk: Path, tmp_path: Path) -> None:
+    make_read_only(disk)
+    log = tmp_path / "log"
+    log.mkdir()
+    service = start(log, free_port(), **GIVEN, STOCKS_HOME=str(disk / "home"))
+    try:
+        assert statuses(service) == {200}
+        assert "Read-only file system" in reasons(service)
+        retrain = httpx.post(f"{service.url}/model/retrain/AAPL", timeout=60)
+        assert retrain.status_code == 503
+        assert "Traceback" not in service.log
+    finally:
+        service.end()
+
+
+@pytest.mark.parametrize("damage", ["read-only", "full", "a file"])
+def test_training_where_nothing_can_be_written_is_refused_in_one_line(disk: Path, damage: str) -> None:
+    home = disk / "home"
+    if damage == "full":
+        fill(disk)
+    elif damage == "a file":
+        home.touch()
+    else:
+        make_read_only(disk)
+    words = [sys.executable, "-m", "training", "train", "--tickers", "AAPL"]
+
+    done = subprocess.run(
+        words, cwd=ROOT, env=environment(home), capture_output=True, text=True, timeout=300, check=False
+    )
+
+    reason = {"read-only": os.strerror(errno.EROFS), "full": os.strerror(errno.ENOSPC), "a file": "is a file"}
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert str(home) in line
+    assert reason[damage] in line
+
+
+def make_read_only(disk: Path) -> None:
+    subprocess.run([ENV, "mount", "-o", "remount,ro", str(disk)], check=True)

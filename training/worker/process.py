@@ -111,9 +111,13 @@ def main() -> None:
     end_with_parent()
     prepare_environment()
     logs.configure(LOG_LEVEL)
-    lock = int(sys.argv[1]) if len(sys.argv) > 1 else None
-    with contextlib.suppress(KeyboardInterrupt):
-        work_forever(Path(os.environ["STOCKS_HOME"]), lock)
+    home, lock = Path(os.environ["STOCKS_HOME"]), int(sys.argv[1]) if len(sys.argv) > 1 else None
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            work_forever(home, lock)
+    except OSError as error:
+        log.error("trainer.stopped", problem=f"{error.filename or home}: {error.strerror or error}")  # noqa: TRY400
+        sys.exit(1)
 
 
 if __name__ == "__main__":
