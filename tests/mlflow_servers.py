@@ -27,8 +27,9 @@ def mlflow_server(
     words = ["server", "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
     words += ["--backend-store-uri", backend or f"sqlite:///{folder / 'mlflow.db'}"]
     words += ["--artifacts-destination", str(folder / "artifacts"), "--uvicorn-opts=--timeout-worker-healthcheck=60"]
+    environ = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "mlflow", *words], stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, "-m", "mlflow", *words], env=environ, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: answers(url), READY_WITHIN, "an MLflow server")

@@ -12,6 +12,8 @@ DEFAULTS = {
     # Its log goes the way of every other, and its link to each run is not printed among our lines.
     "MLFLOW_CONFIGURE_LOGGING": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # Its server would keep processes for jobs that nobody submits here.
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
 # They announce every migration of MLflow's database, and every request that is tried again.
 TALKATIVE = ("mlflow", "alembic", "urllib3")
