@@ -23,7 +23,7 @@ COMPILE := $(RUN) requirements/as_pip.py pip compile --quiet --universal --pytho
 	--no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup page serve test coverage test-faults test-page screenshots train ui bento image images fetch publish rollback push deploy undeploy up test-deploy test-image test-cluster bench yahoo scale lock clean
+.PHONY: help setup page serve test coverage test-faults test-page screenshots licences train ui bento image images fetch publish rollback push deploy undeploy up test-deploy test-image test-cluster bench yahoo scale lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -131,6 +131,10 @@ lock: $(VENV)/.dev  ## compile requirements/ anew from pyproject.toml
 	$(COMPILE) pyproject.toml --group scale -c requirements/training.txt -o requirements/scale.txt
 	$(COMPILE) pyproject.toml --group dev -c requirements/bootstrap.txt -c requirements/scale.txt -o requirements/dev.txt
 	$(COMPILE) --group node -o requirements/node.txt
+
+licences: $(VENV)/.dev  ## docs/licences.md: the licence of every package that serves or trains
+	{ printf '# Licences of what is installed\n\nWritten by `make licences`, from what each package says of itself. huey (MIT) and skops (MIT), which come with MLflow, say nothing\nin the form that is read. The tools of development are not shipped and not listed.\n\n'; \
+	$(VENV)/bin/pip-licenses --from=mixed --with-system --format=markdown --packages $$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/\1/p' requirements/training.txt); } > docs/licences.md
 
 clean:  ## everything that was made, except prices, runs and models in var/
 	rm -rf $(VENV) $(dir $(CHARTS)) dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
