@@ -1,6 +1,6 @@
 """The distribution that every forecast is read from: a centre, a width, and quantiles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 
 import numpy as np
@@ -34,6 +34,7 @@ class Forecast:
         lower, upper: ends of the central interval of INTERVAL_LEVEL.
         probability_up: that the return is above zero; at least 0.5 exactly when `median` is not negative.
         extrapolating: whether a model made it from inputs beyond everything it was trained on.
+        quantiles: the returns at PROBABILITIES, from which all of this was read.
     """
 
     horizon: int
@@ -42,6 +43,12 @@ class Forecast:
     upper: float
     probability_up: float
     extrapolating: bool = False
+    quantiles: tuple[float, ...] = field(default=(), repr=False)
+
+    @property
+    def distribution(self) -> "Distribution":
+        """The whole distribution of the return."""
+        return Distribution(np.array(self.quantiles))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +100,8 @@ def forecast(
     lower, median, upper = centre + width * np.interp([tail, 0.5, 1 - tail], PROBABILITIES, quantiles)
     probability_up = 1 - float(np.interp(-centre / width, quantiles, PROBABILITIES))
     probability_up = _agreeing(probability_up, float(median))
-    return Forecast(horizon, float(median), float(lower), float(upper), probability_up, extrapolating)
+    returns = tuple((centre + width * quantiles).tolist())
+    return Forecast(horizon, float(median), float(lower), float(upper), probability_up, extrapolating, returns)
 
 
 def quantile_table(residuals: FloatArray, horizon: int) -> FloatArray:

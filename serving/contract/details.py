@@ -40,6 +40,22 @@ class BarsAnswer(Body):
     reports: list[ReportAnswer] = Field(description="Known reports from the first of these sessions on.")
 
 
+class ComingReport(Body):
+    """A quarterly report that is expected."""
+
+    ticker: str
+    expected_on: date
+    confirmed: bool = Field(description="Whether the date was announced; otherwise last year's lets expect it.")
+    source: str = Field(description="Where the date, or the dates of earlier years, came from.")
+
+
+class ReportsAnswer(Body):
+    """The answer of GET /reports."""
+
+    reports: list[ComingReport]
+    unknown: list[str] = Field(description="Tickers of which no report can be expected: no dates are known.")
+
+
 class WidthAnswer(Body):
     """The answer of GET /interval/{ticker}: why the interval is as wide as it is; widths are returns."""
 

@@ -29,6 +29,24 @@ class Interval(Body):
     upper: float
 
 
+class PriceQuantile(Body):
+    """A price that the close exceeds with probability 1 - `probability`."""
+
+    probability: float
+    price: float
+
+
+class PriceProbability(Body):
+    """The probability that the close is above a price."""
+
+    price: float
+    probability: float
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class PricePrediction(Body):
     """Where the price is going."""
 
@@ -40,6 +58,12 @@ class PricePrediction(Body):
     horizon: int = Field(description="Sessions ahead.")
     made_on: date = Field(description="Session of the last bar used.")
     target_on: date = Field(description="Session the forecast is for.")
+    quantiles: list[PriceQuantile] | None = Field(
+        default=None, exclude_if=_is_none, description="Stands there only when `quantiles` were asked for."
+    )
+    above: PriceProbability | None = Field(
+        default=None, exclude_if=_is_none, description="Stands there only when `above` was asked for."
+    )
 
 
 class ModelReference(Body):
@@ -56,6 +80,15 @@ class ModelReference(Body):
     )
 
 
+class ReportReference(Body):
+    """The next quarterly report of a company, as far as it is known."""
+
+    expected_on: date = Field(description="Session on which it is filed.")
+    confirmed: bool = Field(description="Whether the date was announced; otherwise last year's lets expect it.")
+    source: str = Field(description="Where the date, or the dates of earlier years, came from.")
+    in_horizon: float = Field(description="Probability that a report takes effect by the target session.")
+
+
 class DataReference(Body):
     """What a forecast was made from."""
 
@@ -64,6 +97,9 @@ class DataReference(Body):
     as_of: Moment
     provisional: bool = Field(description="Whether a running or just closed session's price stands for its bar.")
     stale: bool = Field(description="Whether prices are older than the calendar says they should be.")
+    report: ReportReference | None = Field(
+        default=None, description="The next quarterly report; null where no dates are known."
+    )
 
 
 class Prediction(Body):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sized
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from configuration import TICKER_PATTERN, Settings
@@ -9,7 +10,36 @@ from serving.contract.problems import LONGEST_ECHO, Problem, not_found, unproces
 
 JSON_TYPES = frozenset({b"", b"application/json"})
 
+# Numbers between 0 and 1, comma separated.
+PROBABILITY = r"0?\.\d{0,5}[1-9]0{0,5}"
+PROBABILITIES = rf"^{PROBABILITY}(,{PROBABILITY}){{0,19}}$"
+
 _TICKER = re.compile(TICKER_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a client wants to know of a distribution beside the usual.
+
+    Attributes:
+        quantiles: probabilities, each between 0 and 1.
+        above: a price; null when none was asked for.
+    """
+
+    quantiles: tuple[float, ...] = ()
+    above: float | None = None
+
+    @classmethod
+    def of(cls, quantiles: str | None, above: float | None) -> "Asked | None":
+        """What two checked query parameters ask for; None when neither is there.
+
+        Args:
+            quantiles: of the form PROBABILITIES.
+            above: positive.
+        """
+        if quantiles is None and above is None:
+            return None
+        return cls(tuple(float(part) for part in quantiles.split(",")) if quantiles else (), above)
 
 
 def check_ticker(text: str, settings: Settings) -> str:

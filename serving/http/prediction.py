@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from serving.contract.problems import MEDIA_TYPE, Problem
+from serving.contract.validation import Asked
 from serving.http.responses import PreparedResponse, json_response
 from serving.predictions.cached import CachedPredictor
 
@@ -11,18 +12,24 @@ BYPASS = b"no-cache"
 Headers = list[tuple[bytes, bytes]]
 
 
-async def predict(predictor: CachedPredictor, ticker: str, horizon: int, headers: Headers) -> Response:
+async def predict(
+    predictor: CachedPredictor, ticker: str, horizon: int, headers: Headers, asked: Asked | None = None
+) -> Response:
     """Answer GET /predict/{ticker}.
 
     Args:
         headers: of the request. `Cache-Control: no-cache` has features and model computed for this request alone;
             `If-None-Match` with the ETag of the answer gets 304 without a body.
+        asked: of the distribution, beside the usual.
 
     Raises:
         Problem: 422 or 404 for what cannot be asked, 503 when nothing is known.
     """
     fresh, known = cache_directives(headers)
-    served = await predictor.answer(ticker, horizon, fresh=fresh)
+    if asked is None:
+        served = await predictor.answer(ticker, horizon, fresh=fresh)
+    else:
+        served = await predictor.describe(ticker, horizon, asked, fresh=fresh)
     layer = (b"x-cache", served.layer.encode())
     if served.answer.etag in known:
         return PreparedResponse(b"", [*served.answer.unchanged_headers, layer], 304)

@@ -13,7 +13,7 @@ from serving.caching.memory_cache import MemoryCache
 from serving.caching.redis_cache import RedisCache
 from serving.contract.problems import LONGEST_ECHO, Problem, unavailable
 from serving.contract.schemas import Prediction, Predictions, TickerProblem
-from serving.contract.validation import check_count, check_horizon, check_ticker
+from serving.contract.validation import Asked, check_count, check_horizon, check_ticker
 from serving.predictions.prediction_log import PredictionLog
 from serving.predictions.predictor import Predictor
 from serving.predictions.rendered import CacheLayer, Rendered, Served
@@ -91,6 +91,18 @@ class CachedPredictor:
         served = await (self._compute(key, fresh=True) if fresh else self._from_caches(key))
         self._count(served.answer, "bypass" if fresh else served.layer)
         return served
+
+    async def describe(self, ticker: str, horizon: int, asked: Asked, *, fresh: bool = False) -> Served:
+        """The same, with more of the distribution in the answer.
+
+        Raises:
+            Problem: as `answer`.
+        """
+        served = await self.answer(ticker, horizon, fresh=fresh)
+        answer = served.answer
+        if answer.distribution is None:  # Redis has the body alone; the forecast behind it is kept too
+            answer = (await self._compute((answer.prediction.ticker, horizon))).answer
+        return Served(answer.describing(asked), served.layer)
 
     async def prepare(self, ticker: str, horizon: int) -> None:
         """Compute the answer unless a cache has it, and count nothing: no client asks.
@@ -208,7 +220,8 @@ class CachedPredictor:
         except TimeoutError:
             raise unavailable(f"{key[0]}: no answer within {deadline:g} s; ask again", RETRY_AFTER_SECONDS) from None
         with stage("render"):
-            answer = Rendered.of(computed.prediction, computed.model, computed.expires, computed.fallback)
+            distribution = computed.forecast.distribution
+            answer = Rendered.of(computed.prediction, computed.model, computed.expires, computed.fallback, distribution)
         self._note(computed.prediction)
         self._log.note(computed)
         return Served(answer, "prediction" if computed.reused else "miss")

@@ -12,25 +12,28 @@ from features import NAMES, WARM_UP, WINDOW
 from forecasting.baseline import FEWEST_BARS, LARGEST_SAMPLE, baseline_forecast
 from forecasting.distribution import Forecast
 from forecasting.model_store import PublishedModel, UnreadableModel
+from forecasting.report_reaction import USUAL
+from forecasting.report_schedule import FilingChances
 from market.bars import Bars
 from market.errors import MarketError
 from market.market import History, Market
 from market.quotes.provisional_bar import with_provisional
 from market.quotes.quote import Quote
 from serving.contract.problems import unavailable
-from serving.contract.schemas import DataReference, ModelReference, Prediction
+from serving.contract.schemas import DataReference, ModelReference, Prediction, ReportReference
 from serving.models.champions import Champions
 from serving.models.forest_client import ForestsUnavailable
 from serving.models.onnx_sessions import Output, Row
 from serving.predictions.forecast_cache import ForecastCache
 from serving.predictions.forecaster import Forecaster
-from serving.predictions.known_filings import KnownFilings
+from serving.predictions.known_filings import Filings, KnownFilings
 from serving.predictions.price_prediction import price_prediction
 from serving.telemetry.timing import stage
 
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER = 30
+CHANCE_DIGITS = 4
 # Sessions that any forecast looks back over: those of the baseline at the longest horizon, and one more.
 LOOK_BACK = LARGEST_SAMPLE + LONGEST_HORIZON + 2
 BASELINE = ModelReference(type="baseline", version=None, run_id=None, trained_at=None)
@@ -63,6 +66,7 @@ class Computed:
     """
 
     prediction: Prediction
+    forecast: Forecast
     model: str
     expires: float
     fallback: str
@@ -100,7 +104,8 @@ class Predictor:
         except MarketError as error:
             raise unavailable(str(error), RETRY_AFTER) from None
         published = self._champions.get(ticker, horizon)
-        made = await self._make(published, bars, horizon, fresh=fresh)
+        filings = self._filings.at(ticker, bars.session[-1])
+        made = await self._make(published, bars, horizon, filings, fresh=fresh)
         prediction = Prediction(
             ticker=ticker,
             current_price=quote.price,
@@ -112,13 +117,14 @@ class Predictor:
                 as_of=quote.at,
                 provisional=provisional,
                 stale=history.stale or quote.stale,
+                report=_next_report(filings, published, horizon),
             ),
             timestamp=datetime.now(UTC),
         )
         expires = (
             quote.expires_at.timestamp() if quote.expires_at else prediction.timestamp.timestamp() + self._quote_ttl
         )
-        return Computed(prediction, model_tag(published), expires, made.fallback, made.reused)
+        return Computed(prediction, made.forecast, model_tag(published), expires, made.fallback, made.reused)
 
     async def _prices(self, ticker: str) -> tuple[Quote, History, Bars, bool]:
         quote = await self._market.quote(ticker)
@@ -129,11 +135,13 @@ class Predictor:
         bars, provisional = with_provisional(recent, quote, self._market.sessions)
         return quote, history, bars, provisional
 
-    async def _make(self, published: PublishedModel | None, bars: Bars, horizon: int, *, fresh: bool) -> Made:
+    async def _make(
+        self, published: PublishedModel | None, bars: Bars, horizon: int, filings: Filings, *, fresh: bool
+    ) -> Made:
         reason = _unfit(published, bars)
         if published is not None and not reason:
             try:
-                return await self._by_model(published, bars, fresh=fresh)
+                return await self._by_model(published, bars, filings.chances, fresh=fresh)
             except ForestsUnavailable:
                 reason = "forests_unavailable"
             except UnreadableModel as error:
@@ -145,9 +153,7 @@ class Predictor:
         with stage("baseline"):
             return Made(baseline_forecast(bars, horizon), BASELINE, reason)
 
-    async def _by_model(self, published: PublishedModel, bars: Bars, *, fresh: bool) -> Made:
-        reports = self._filings.at(bars.ticker, bars.session[-1])
-
+    async def _by_model(self, published: PublishedModel, bars: Bars, reports: FilingChances, *, fresh: bool) -> Made:
         async def make() -> Forecast:
             return await self._forecaster.forecast(published, bars, reports)
 
@@ -195,6 +201,19 @@ def _reference(published: PublishedModel, *, extrapolating: bool) -> ModelRefere
         run_id=card.run_id,
         trained_at=card.trained_at,
         extrapolating=extrapolating,
+    )
+
+
+def _next_report(filings: Filings, published: PublishedModel | None, horizon: int) -> ReportReference | None:
+    coming = filings.coming
+    if coming is None:
+        return None
+    reaction = published.card.reaction if published else USUAL
+    return ReportReference(
+        expected_on=_date(coming.expected_on),
+        confirmed=coming.confirmed,
+        source=filings.source,
+        in_horizon=round(filings.chances.within(horizon, reaction.same_session), CHANCE_DIGITS),
     )
 
 

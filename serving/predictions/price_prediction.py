@@ -3,11 +3,15 @@
 from datetime import date
 from math import floor, log10
 
-from forecasting.distribution import INTERVAL_LEVEL, Forecast
-from serving.contract.schemas import Interval, PricePrediction
+import numpy as np
+
+from forecasting.distribution import INTERVAL_LEVEL, Distribution, Forecast
+from serving.contract.schemas import Interval, PricePrediction, PriceProbability, PriceQuantile
+from serving.contract.validation import Asked
 
 # Prices carry more digits than they trade in: most forecasts differ from the current price by less than a cent.
 PRICE_DIGITS = 4
+PROBABILITY_DIGITS = 6
 # Of a price below one, whose first decimals say little.
 SIGNIFICANT_DIGITS = 5
 BULLISH_FROM = 0.5
@@ -34,6 +38,26 @@ def price_prediction(forecast: Forecast, current_price: float, made_on: date, ta
         made_on=made_on,
         target_on=target_on,
     )
+
+
+def with_distribution(
+    prediction: PricePrediction, distribution: Distribution, asked: Asked, current_price: float
+) -> PricePrediction:
+    """The prediction with the quantiles and the probability that were asked for.
+
+    Args:
+        current_price: that the prediction was made from.
+    """
+    returns = distribution.quantile(np.array(asked.quantiles))
+    quantiles = [
+        PriceQuantile(probability=probability, price=round(current_price * (1 + change), _decimals(current_price)))
+        for probability, change in zip(asked.quantiles, returns.tolist(), strict=True)
+    ]
+    update: dict[str, object] = {"quantiles": quantiles} if quantiles else {}
+    if asked.above is not None:
+        below = float(distribution.probability_below(np.array(asked.above / current_price - 1)))
+        update["above"] = PriceProbability(price=asked.above, probability=round(1 - below, PROBABILITY_DIGITS))
+    return prediction.model_copy(update=update)
 
 
 def _decimals(price: float) -> int:

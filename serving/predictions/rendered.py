@@ -5,7 +5,10 @@ from hashlib import blake2b
 from time import time
 from typing import Literal, Self
 
+from forecasting.distribution import Distribution
 from serving.contract.schemas import Prediction
+from serving.contract.validation import Asked
+from serving.predictions.price_prediction import with_distribution
 from serving.telemetry import metrics
 from serving.telemetry.batches import BatchedCounter, counter
 
@@ -24,6 +27,8 @@ class Rendered:
         expires: Unix seconds; the quote in it is good no longer.
         etag: names the body, so that a client need not get it twice.
         served: counts the answers of its kind.
+        distribution: of the return until the target session; null when the answer came from Redis, which has the body
+            alone.
     """
 
     prediction: Prediction
@@ -33,9 +38,17 @@ class Rendered:
     model: str
     expires: float
     served: BatchedCounter
+    distribution: Distribution | None = None
 
     @classmethod
-    def of(cls, prediction: Prediction, model: str, expires: float, fallback: str = "") -> Self:
+    def of(
+        cls,
+        prediction: Prediction,
+        model: str,
+        expires: float,
+        fallback: str = "",
+        distribution: Distribution | None = None,
+    ) -> Self:
         """Render `prediction`; `fallback` says why its model did not make it."""
         horizon, made_by = str(prediction.prediction.horizon), prediction.model.type
         served = counter(metrics.PREDICTIONS, prediction.ticker, horizon, made_by, fallback)
@@ -46,7 +59,7 @@ class Rendered:
             (b"content-length", b"%d" % len(body)),
             (b"etag", etag),
         )
-        return cls(prediction, body, headers, etag, model, expires, served)
+        return cls(prediction, body, headers, etag, model, expires, served, distribution)
 
     @classmethod
     def from_body(cls, body: bytes, model: str, expires: float) -> Self:
@@ -66,10 +79,20 @@ class Rendered:
         """How long it may still be served unmarked."""
         return self.expires - time()
 
+    def describing(self, asked: Asked) -> Self:
+        """The same with more of its distribution in it, where that is known."""
+        if self.distribution is None:
+            return self
+        known = self.prediction
+        more = with_distribution(known.prediction, self.distribution, asked, known.current_price)
+        prediction = known.model_copy(update={"prediction": more})
+        return self.of(prediction, self.model, self.expires, distribution=self.distribution)
+
     def marked_stale(self) -> Self:
         """The same, saying that its prices are older than they should be."""
         data = self.prediction.data.model_copy(update={"stale": True})
-        return self.of(self.prediction.model_copy(update={"data": data}), self.model, self.expires, "stale")
+        stale = self.prediction.model_copy(update={"data": data})
+        return self.of(stale, self.model, self.expires, "stale", self.distribution)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

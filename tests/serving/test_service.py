@@ -78,7 +78,7 @@ def test_a_prediction_has_the_shape_that_was_agreed(client: httpx.Client) -> Non
     assert price_prediction["horizon"] == 5
     assert date.fromisoformat(price_prediction["made_on"]) < date.fromisoformat(price_prediction["target_on"])
     assert body["model"] == {"type": "baseline", "version": None, "run_id": None, "trained_at": None}
-    assert body["data"].keys() == {"source", "history_source", "as_of", "provisional", "stale"}
+    assert body["data"].keys() == {"source", "history_source", "as_of", "provisional", "stale", "report"}
     assert body["data"]["source"] == body["data"]["history_source"] == "simulated"
     assert datetime.fromisoformat(body["timestamp"]) <= datetime.now(UTC)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", body["timestamp"])

@@ -6,9 +6,17 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from forecasting.model_store import default_roots
-from serving.contract.details import BarsAnswer, OutcomesAnswer, PageSettings, VersionsAnswer, WidthAnswer
+from serving.contract.details import (
+    BarsAnswer,
+    OutcomesAnswer,
+    PageSettings,
+    ReportsAnswer,
+    VersionsAnswer,
+    WidthAnswer,
+)
 from serving.contract.schemas import Retrained
 from serving.details.bars import last_bars
+from serving.details.coming_reports import coming_reports
 from serving.details.outcomes import past_forecasts
 from serving.details.versions import published_versions
 from serving.details.width import explain_width
@@ -17,6 +25,7 @@ from serving.http.routes.responses import NOT_SERVED, problems
 
 MOST_SESSIONS = 2000
 MOST_JOBS = 100
+MOST_DAYS = 90
 
 PROBLEMS = problems(
     {404: NOT_SERVED, 422: "Not a ticker, or a horizon that is not configured", 503: "No price from anywhere"}
@@ -35,6 +44,16 @@ async def bars(
 ) -> BarsAnswer:
     """The last daily bars with report dates; 403 where `serving.raw_prices` is off."""
     return await last_bars(settings, container.market, ticker, sessions)
+
+
+@router.get("/reports", tags=["predictions"], responses=problems({422: "Not a number of days"}))
+async def reports(
+    container: Parts,
+    settings: Configured,
+    days: Annotated[int, Query(ge=1, le=MOST_DAYS, description="How many days ahead.")] = 14,
+) -> ReportsAnswer:
+    """The quarterly reports of the next two weeks, or of so many days."""
+    return await asyncio.to_thread(coming_reports, settings, container.market, days)
 
 
 @router.get("/interval/{ticker}", tags=["predictions"], responses=PROBLEMS)

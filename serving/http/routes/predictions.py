@@ -1,21 +1,45 @@
 """Predictions."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
 
 from serving.contract.schemas import Prediction
+from serving.contract.validation import PROBABILITIES, Asked
 from serving.http import prediction
 from serving.http.dependencies import Horizon, Parts
 from serving.http.routes.responses import PREDICTION_PROBLEMS
 from serving.telemetry import metrics
+
+HIGHEST_PRICE = 1e9
 
 router = APIRouter(tags=["predictions"])
 
 
 # The dispatcher calls the same function for plain requests, without FastAPI.
 @router.get(metrics.PREDICT, responses=PREDICTION_PROBLEMS, response_model=Prediction)
-async def predict(ticker: str, request: Request, container: Parts, horizon: Horizon = 1) -> Response:
+async def predict(
+    ticker: str,
+    request: Request,
+    container: Parts,
+    *,
+    horizon: Horizon = 1,
+    quantiles: Annotated[
+        str | None,
+        Query(
+            pattern=PROBABILITIES,
+            description="Probabilities, comma separated, at most 20: the prices that the close stays below with each.",
+            examples=["0.05,0.5,0.95"],
+        ),
+    ] = None,
+    above: Annotated[
+        float | None,
+        Query(gt=0, le=HIGHEST_PRICE, description="A price: the probability that the close is above it."),
+    ] = None,
+) -> Response:
     """Where the price closes `horizon` sessions ahead, and how sure that is.
 
     `Cache-Control: no-cache` has features and model computed for this request alone.
     """
-    return await prediction.predict(container.predictor, ticker, horizon, request.scope["headers"])
+    asked = Asked.of(quantiles, above)
+    return await prediction.predict(container.predictor, ticker, horizon, request.scope["headers"], asked)

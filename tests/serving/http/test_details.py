@@ -20,6 +20,10 @@ def test_details_of_a_ticker(service: Service) -> None:
     with httpx.Client(base_url=service.url, timeout=60) as client:
         assert len(client.get("/bars/aapl?sessions=20").json()["bars"]) == 20
         assert client.get("/interval/AAPL?horizon=5").json()["width"] > 0
+        assert client.get("/reports").json() == {"reports": [], "unknown": ["AAPL", "MSFT"]}
+        asked = client.get("/predict/aapl?horizon=5&quantiles=0.01,.5,0.99&above=1").json()["prediction"]
+        assert [one["probability"] for one in asked["quantiles"]] == [0.01, 0.5, 0.99]
+        assert asked["above"] == {"price": 1, "probability": 1}
         assert client.get("/model/versions/AAPL").json()["versions"] == []
         assert client.get("/track-record/AAPL").json()["level"] == 0.9
         assert {job["ticker"] for job in client.get("/model/retrain?limit=5").json()} <= {"AAPL", "MSFT"}
@@ -31,6 +35,11 @@ def test_details_of_a_ticker(service: Service) -> None:
 @pytest.mark.parametrize(
     ("path", "status"),
     [
+        ("/predict/AAPL?quantiles=0,1", 422),
+        ("/predict/AAPL?quantiles=half", 422),
+        ("/predict/AAPL?above=-1", 422),
+        ("/predict/IBM?above=1", 404),
+        ("/reports?days=0", 422),
         ("/bars/IBM", 404),
         ("/bars/AAPL?sessions=0", 422),
         ("/bars/AAPL?session=3", 422),

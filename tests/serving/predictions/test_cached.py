@@ -8,8 +8,10 @@ import pytest
 
 from market.errors import NoPrices
 from serving.contract.problems import Problem
+from serving.contract.validation import Asked
 from serving.models.forest_client import ForestsUnavailable
 from serving.predictions.cached import FALLBACK_TTL_SECONDS, STALE_AFTER_SECONDS
+from serving.predictions.rendered import Rendered
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
@@ -282,3 +284,38 @@ async def test_the_timestamp_is_when_it_was_computed(make_parts: Any) -> None:
     second = await parts.predictor.answer("AAPL", 1)
 
     assert before <= first.answer.prediction.timestamp == second.answer.prediction.timestamp
+
+
+@pytest.mark.parametrize("published", [True, False])
+async def test_more_of_the_distribution_is_read_from_the_answer_that_is_cached(
+    parts: Any, publish: Any, *, published: bool
+) -> None:
+    if published:
+        publish("AAPL")
+        await parts.champions.look()
+    plain = (await parts.predictor.answer("AAPL", 1)).answer.prediction
+    asked = Asked(quantiles=(0.05, 0.5, 0.95), above=plain.current_price)
+
+    described = await parts.predictor.describe("AAPL", 1, asked)
+
+    more = described.answer.prediction.prediction
+    assert described.layer == "memory"
+    lower, median, upper = [one.price for one in more.quantiles]
+    assert (lower, upper) == pytest.approx((plain.prediction.interval.lower, plain.prediction.interval.upper))
+    assert median == pytest.approx(plain.prediction.price_target)
+    rises = plain.prediction.confidence if plain.prediction.direction == "bullish" else 1 - plain.prediction.confidence
+    assert more.above.probability == pytest.approx(rises, abs=1e-4)
+    assert (await parts.predictor.answer("AAPL", 1)).answer.prediction == plain
+    assert b"quantiles" not in (await parts.predictor.answer("AAPL", 1)).answer.body
+
+
+async def test_a_distribution_that_redis_does_not_have_is_computed(parts: Any, publish: Any) -> None:
+    publish("AAPL")
+    await parts.champions.look()
+    kept = (await parts.predictor.answer("AAPL", 1)).answer
+    other = Rendered.from_body(kept.body, kept.model, kept.expires)
+    parts.predictor._memory.put(("AAPL", 1), other, 60)  # noqa: SLF001
+
+    described = await parts.predictor.describe("AAPL", 1, Asked(above=1.0))
+
+    assert described.answer.prediction.prediction.above.probability == 1

@@ -193,3 +193,20 @@ async def test_a_report_that_is_due_widens_the_interval_at_once(parts: Any, publ
     after = (await parts.computing.compute("AAPL", 1)).prediction.prediction.interval
 
     assert after.upper - after.lower == pytest.approx(USUAL.widening(1) * (before.upper - before.lower), rel=0.01)
+
+
+async def test_the_next_report_is_told_with_where_its_date_came_from(parts: Any, publish: Any) -> None:
+    publish("AAPL")
+    await parts.champions.look()
+    assert (await parts.computing.compute("AAPL", 1)).prediction.data.report is None, "no dates are known"
+    session = parts.market.sessions.session
+    made_on = int(np.searchsorted(session, parts.market.bars["AAPL"].session[-1]))
+    fetched_at = datetime(2020, 1, 1, tzinfo=UTC)
+    past, coming = session[made_on - 10], session[made_on + 3]
+    dates = [Report(day, Timing.BEFORE_OPEN, source, fetched_at) for day, source in ((past, "edgar"), (coming, "file"))]
+    parts.market.reports["AAPL"] = ReportDates("AAPL", tuple(dates))
+
+    near, far = [(await parts.computing.compute("AAPL", horizon)).prediction.data.report for horizon in (1, 5)]
+
+    assert (np.datetime64(near.expected_on), near.confirmed, near.source) == (coming, True, "file")
+    assert (near.in_horizon, far.in_horizon) == (0, 1)
