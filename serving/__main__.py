@@ -33,5 +33,18 @@ def follow() -> None:
         Follower(registry, default_roots(settings)[0], names).follow()
 
 
+@main.command(help="Check that no line of the track record was changed since it was written.")
+def verify() -> None:
+    """Exit status 0 only when every line names the one before it."""
+    from serving.monitoring.served_predictions import PredictionLog  # noqa: PLC0415
+
+    found = PredictionLog(configuration.home()).verify()
+    if found.broken:
+        raise click.ClickException(
+            f"{found.broken}: this line does not name the one before it; one of them was changed"
+        )
+    click.echo(f"{found.lines} lines, each names the one before; head {found.head}")
+
+
 if __name__ == "__main__":
     main(prog_name="python -m serving")

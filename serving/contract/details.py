@@ -118,6 +118,30 @@ class OutcomesAnswer(Body):
     outcomes: list[OutcomeAnswer]
 
 
+class HorizonRecord(Body):
+    """Scores of the predictions of one horizon whose outcomes are known, over all tickers."""
+
+    horizon: int
+    predictions: int = Field(description="Outcomes that are known.")
+    coverage: float = Field(description="Share of them inside the interval.")
+    ordinary_coverage: float | None = Field(description="The same without sessions that a report reached.")
+    report_coverage: float | None = Field(description="The same in those sessions alone; null without any.")
+    interval_score: float = Field(description="Mean width plus 20 times what was missed, as a return.")
+    mean_absolute_error: float = Field(description="Of the median, as a return.")
+    direction_accuracy: float
+
+
+class TrackRecordAnswer(Body):
+    """The answer of GET /track-record."""
+
+    level: float = Field(description="Share of outcomes that an interval should hold.")
+    horizons: list[HorizonRecord]
+    head: str = Field(
+        description="SHA-256 of the last line that was written. Who keeps it can prove later that nothing before it was"
+        " changed, with `python -m serving verify`."
+    )
+
+
 class PageSettings(Body):
     """The answer of GET /page/settings."""
 

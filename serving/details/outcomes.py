@@ -1,13 +1,18 @@
 """Past forecasts of a ticker beside what came."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
+
+import numpy as np
 
 from configuration import Settings
 from forecasting.distribution import INTERVAL_LEVEL
+from market.errors import MarketError
 from market.market import Market
 from market.reports.dates import ReportDates, Timing
-from serving.contract.details import OutcomeAnswer, OutcomesAnswer
+from serving.contract.details import HorizonRecord, OutcomeAnswer, OutcomesAnswer, TrackRecordAnswer
 from serving.contract.validation import check_horizon, check_ticker
 from serving.details.bars import history_of
 from serving.monitoring.served_predictions import Noted
@@ -35,6 +40,42 @@ async def past_forecasts(
         horizon=horizon,
         level=INTERVAL_LEVEL,
         outcomes=[_outcome(noted, actual, reports) for noted, actual in newest],
+    )
+
+
+async def whole_record(settings: Settings, market: Market, record: TrackRecord) -> TrackRecordAnswer:
+    """How all served predictions did whose outcomes are known, for each horizon."""
+    found = []
+    for horizon in settings.horizons:
+        known = []
+        for ticker in settings.tickers:
+            with suppress(MarketError):  # health says so
+                bars, reports = (await market.history(ticker)).bars, market.reports_of(ticker)
+                pairs = await asyncio.to_thread(record.outcomes, bars, horizon)
+                known += [_outcome(noted, actual, reports) for noted, actual in pairs if actual is not None]
+        if known:
+            found.append(_scored(horizon, known))
+    head = await asyncio.to_thread(record.head)
+    return TrackRecordAnswer(level=INTERVAL_LEVEL, horizons=found, head=head)
+
+
+def _scored(horizon: int, known: Sequence[OutcomeAnswer]) -> HorizonRecord:
+    lower, upper, median, actual = (
+        np.array([getattr(one, name) for one in known], dtype=np.float64)
+        for name in ("lower", "upper", "median", "actual")
+    )
+    inside = (lower <= actual) & (actual <= upper)
+    reported = np.array([bool(one.report) for one in known])
+    missed = np.maximum(lower - actual, 0) + np.maximum(actual - upper, 0)
+    return HorizonRecord(
+        horizon=horizon,
+        predictions=len(known),
+        coverage=float(inside.mean()),
+        ordinary_coverage=float(inside[~reported].mean()) if not reported.all() else None,
+        report_coverage=float(inside[reported].mean()) if reported.any() else None,
+        interval_score=float(np.mean(upper - lower + 2 / (1 - INTERVAL_LEVEL) * missed)),
+        mean_absolute_error=float(np.mean(np.abs(median - actual))),
+        direction_accuracy=float(np.mean((median >= 0) == (actual > 0))),
     )
 
 

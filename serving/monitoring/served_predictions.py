@@ -1,5 +1,9 @@
-"""Served predictions on disk: JSON lines, one file a month, which any number of workers append to."""
+"""Served predictions on disk: JSON lines, one file a month, which any number of workers append to.
 
+Each line names the one before by its hash; see `hash_chain`.
+"""
+
+import fcntl
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -7,7 +11,11 @@ from pathlib import Path
 
 import structlog
 
+from serving.monitoring import hash_chain
+
 log = structlog.get_logger(__name__)
+
+LOCK_FILE = "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +52,40 @@ class PredictionLog:
         Raises:
             OSError: the disk is full or read-only; what was not written should be tried again.
         """
-        by_month: dict[str, list[str]] = {}
+        by_month: dict[str, list[dict[str, object]]] = {}
         for noted in predictions:
-            by_month.setdefault(noted.made_on[:7], []).append(json.dumps(asdict(noted)))
-        if by_month:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        for month, lines in by_month.items():
-            with (self._folder / f"{month}.jsonl").open("ab", buffering=0) as file:
-                file.write(("\n".join(lines) + "\n").encode())
+            by_month.setdefault(noted.made_on[:7], []).append(asdict(noted))
+        if not by_month:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / LOCK_FILE).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for month, entries in sorted(by_month.items()):
+                path = self._folder / f"{month}.jsonl"
+                before = max((one for one in self.files() if one < path), default=None)
+                hash_chain.append(path, entries, before)
+
+    def files(self) -> list[Path]:
+        """The files there are, the oldest first."""
+        return sorted(self._folder.glob("*.jsonl"))
+
+    def head(self) -> str:
+        """Hash of the line that was written last to the newest file."""
+        return hash_chain.head_of(max(self.files(), default=None))
+
+    def verify(self) -> hash_chain.Verified:
+        """Walk along all lines and compare each with what the next says of it."""
+        return hash_chain.verify(self.files())
 
     def read_new(self, since_month: str) -> Iterator[Noted]:
         """What any worker wrote since the last call, in the files of `since_month` (YYYY-MM) and later."""
-        for path in sorted(self._folder.glob("*.jsonl")):
+        for path in self.files():
             if path.stem >= since_month:
                 yield from self._read_on(path)
 
     def remove_before(self, month: str) -> None:
         """Remove the files of months before `month` (YYYY-MM)."""
-        for path in self._folder.glob("*.jsonl"):
+        for path in self.files():
             if path.stem < month:
                 path.unlink(missing_ok=True)
                 self._read_to.pop(path, None)
@@ -74,6 +98,8 @@ class PredictionLog:
         self._read_to[path] = self._read_to.get(path, 0) + len(whole) + 1 if whole else self._read_to.get(path, 0)
         for line in whole.splitlines():
             try:
-                yield Noted(**json.loads(line))
-            except (ValueError, TypeError):
+                entry = json.loads(line)
+                entry.pop(hash_chain.PREVIOUS, None)
+                yield Noted(**entry)
+            except (ValueError, TypeError, AttributeError):
                 continue  # a line cut off by a crash

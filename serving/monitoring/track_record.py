@@ -86,6 +86,10 @@ class TrackRecord:
             self._take_in([bars])
             return self._outcomes(bars, horizon)
 
+    def head(self) -> str:
+        """Hash of the line that was written last; see `hash_chain`."""
+        return self._log.head()
+
     def score(self, ticker: str, horizon: int) -> Accuracy | None:
         """The rolling score of a ticker and horizon, if any of its predictions has come due."""
         return self._scores.get((ticker, horizon))

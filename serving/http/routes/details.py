@@ -11,13 +11,14 @@ from serving.contract.details import (
     OutcomesAnswer,
     PageSettings,
     ReportsAnswer,
+    TrackRecordAnswer,
     VersionsAnswer,
     WidthAnswer,
 )
 from serving.contract.schemas import Retrained
 from serving.details.bars import last_bars
 from serving.details.coming_reports import coming_reports
-from serving.details.outcomes import past_forecasts
+from serving.details.outcomes import past_forecasts, whole_record
 from serving.details.versions import published_versions
 from serving.details.width import explain_width
 from serving.http.dependencies import Configured, Horizon, Parts
@@ -60,6 +61,12 @@ async def reports(
 async def interval(ticker: str, container: Parts, settings: Configured, horizon: Horizon = 1) -> WidthAnswer:
     """Why the interval is as wide as it is: the level of recent volatility, the model's correction, reports ahead."""
     return await explain_width(settings, container.market, container.predictor, ticker, horizon)
+
+
+@router.get("/track-record", tags=["models"])
+async def whole_track_record(container: Parts, settings: Configured) -> TrackRecordAnswer:
+    """How the served predictions did, over all tickers, with the hash that nothing before can be changed without."""
+    return await whole_record(settings, container.market, container.track_record)
 
 
 @router.get("/track-record/{ticker}", tags=["models"], responses=PROBLEMS)

@@ -7,7 +7,9 @@ import pytest
 
 from configuration import Settings
 from market.reports.dates import Report, ReportDates, Timing
-from serving.details.outcomes import past_forecasts
+from serving.details.outcomes import past_forecasts, whole_record
+from serving.monitoring.hash_chain import NOTHING
+from serving.monitoring.served_predictions import Noted, PredictionLog
 from serving.monitoring.track_record import TrackRecord
 
 
@@ -59,3 +61,25 @@ async def test_without_report_dates_nothing_is_said_of_them(
 
 async def test_another_horizon_has_forecasts_of_its_own(settings: Settings, market: Any, record: TrackRecord) -> None:
     assert (await past_forecasts(settings, market, record, "AAPL", 5)).outcomes == []
+
+
+async def test_the_whole_record_scores_ordinary_and_report_sessions_apart(
+    settings: Settings, market: Any, tmp_path: Path
+) -> None:
+    bars = market.bars["AAPL"]
+    record = TrackRecord(tmp_path)
+    session = bars.session
+    market.reports["AAPL"] = ReportDates("AAPL", (Report(session[-3], Timing.BEFORE_OPEN, "file", datetime.now(UTC)),))
+    lines = [
+        Noted("AAPL", 1, str(session[row]), str(session[row + 1]), "baseline", None, True, 0.0, -wide, wide)
+        for row, wide in ((-6, 1.0), (-5, 1.0), (-4, 0.0))
+    ]
+    PredictionLog(tmp_path).append(lines)
+
+    found = await whole_record(settings, market, record)
+
+    (one,) = found.horizons
+    assert (one.horizon, one.predictions) == (1, 3)
+    assert (one.ordinary_coverage, one.report_coverage) == (1, 0)
+    assert one.coverage == pytest.approx(2 / 3)
+    assert found.head == record.head() != NOTHING

@@ -26,6 +26,8 @@ def test_details_of_a_ticker(service: Service) -> None:
         assert asked["above"] == {"price": 1, "probability": 1}
         assert client.get("/model/versions/AAPL").json()["versions"] == []
         assert client.get("/track-record/AAPL").json()["level"] == 0.9
+        record = client.get("/track-record").json()
+        assert (record["horizons"], len(record["head"])) == ([], 64)
         assert {job["ticker"] for job in client.get("/model/retrain?limit=5").json()} <= {"AAPL", "MSFT"}
         assert client.get("/page/settings").json()["key_needed"] is False
         assert client.get("/").headers["content-type"].startswith("text/html")

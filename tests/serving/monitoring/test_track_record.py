@@ -98,7 +98,7 @@ async def test_a_line_that_was_cut_off_spoils_nothing(parts: Any, make_bars: Any
     record = TrackRecord(tmp_path)
     record.note(prediction)
     record.write()
-    (path,) = (tmp_path / "served").iterdir()
+    (path,) = (tmp_path / "served").glob("*.jsonl")
     with path.open("a") as file:
         file.write('{"ticker": "AA\n[1]\n{}\n')
 
@@ -153,7 +153,7 @@ async def test_only_what_was_appended_is_read_again(parts: Any, make_bars: Any, 
     record = TrackRecord(tmp_path)
     record.note(made[0])
     assert scored(record, {"AAPL": whole})["AAPL", 1].count == 1
-    (path,) = (tmp_path / "served").iterdir()
+    (path,) = (tmp_path / "served").glob("*.jsonl")
     size = path.stat().st_size
     path.write_bytes(b"x" * (size - 1) + b"\n")
     record.note(made[1])
@@ -196,7 +196,7 @@ async def test_each_line_is_json_that_says_what_was_predicted(parts: Any, tmp_pa
     record.note((await parts.computing.compute("AAPL", 1)).prediction)
     record.write()
 
-    (path,) = (tmp_path / "served").iterdir()
+    (path,) = (tmp_path / "served").glob("*.jsonl")
     noted = json.loads(path.read_text())
     assert noted["ticker"] == "AAPL"
     assert noted["lower"] < noted["median"] < noted["upper"]
