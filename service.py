@@ -50,6 +50,7 @@ QUIET: dict[str, Any] = {
 }
 # BentoML's own time-out stands behind ours, which answer with a reason.
 BEHIND_OURS = 3 * settings.serving.deadline
+LARGEST_BATCH, BATCH_MILLISECONDS = 4096, 10_000
 RUNNER_PROCESS = settings.serving.runner == "process"
 
 
@@ -71,8 +72,11 @@ class ForestRunner:
         logs.configure(settings.serving.log_level)
         self._forests = OnnxSessions(settings.serving.forest_memory_mb)
 
-    # Not batchable: the API gathers rows into few large calls, and BentoML's own batching would wait for more.
-    @bentoml.api
+    # Each API worker gathers the rows of its requests into one call; BentoML merges the calls of several workers. Its
+    # latency is no wait but a limit, beyond which it refuses calls: `serving.forest_timeout` is the limit that counts.
+    @bentoml.api(
+        batchable=settings.serving.adaptive_batching, max_batch_size=LARGEST_BATCH, max_latency_ms=BATCH_MILLISECONDS
+    )
     async def predict(self, rows: list[tuple[str, bytes]]) -> list[tuple[bytes, str]]:
         """Answer each row of (folder of a published model, its inputs as float32 bytes)."""
         return [*self._forests.predict(rows)]

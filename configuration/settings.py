@@ -201,6 +201,7 @@ class Serving(Section):
     max_body_bytes: PositiveInt
     max_tickers: PositiveInt
     runner: Literal["process", "embedded"]
+    adaptive_batching: bool
     forest_timeout: PositiveFloat
     forest_memory_mb: PositiveFloat
     memory_alert_mb: PositiveFloat
