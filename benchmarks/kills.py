@@ -26,7 +26,7 @@ from training_queue.jobs import RETRAIN, TrainingJobs
 from training_queue.publications import Publications
 
 TICKERS = ("AAPL", "MSFT")
-LONGEST_LIFE_SECONDS = 20.0
+LONGEST_LIFE_SECONDS = 12.0
 RECOVERED_WITHIN = 600.0
 WORKER = (sys.executable, "-m", "training.worker.process")
 
