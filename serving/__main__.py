@@ -34,15 +34,18 @@ def follow() -> None:
 
 
 @main.command(help="Check that no line of the track record was changed since it was written.")
-def verify() -> None:
+@click.option("--head", help="A head that GET /track-record gave once: the line must still be there.")
+def verify(head: str | None) -> None:
     """Exit status 0 only when every line names the one before it."""
     from serving.monitoring.served_predictions import PredictionLog  # noqa: PLC0415
 
-    found = PredictionLog(configuration.home()).verify()
+    found = PredictionLog(configuration.home()).verify(head)
     if found.broken:
         raise click.ClickException(
-            f"{found.broken}: this line does not name the one before it; one of them was changed"
+            f"{found.broken}: this line and the one before do not match; one of them was changed"
         )
+    if not found.has_kept_head:
+        raise click.ClickException(f"no line has the hash {head}: it was changed, or cut off the end")
     click.echo(f"{found.lines} lines, each names the one before; head {found.head}")
 
 

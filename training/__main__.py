@@ -151,7 +151,7 @@ def promote(ticker: str, version: int, horizon: int, force: bool) -> None:  # no
 @click.argument("ticker")
 @click.option("--horizon", type=int, help="Sessions ahead.")
 def rollback(ticker: str, horizon: int | None) -> None:
-    """Exit status 0 only when the earlier versions serve."""
+    """Exit status 0 only when an earlier version serves at one horizon at least, or at the one that was named."""
     settings = prepare()
     (ticker,) = _tickers([ticker.upper()], settings)
     horizons = _horizons([str(horizon)] if horizon is not None else [], settings)
@@ -159,16 +159,16 @@ def rollback(ticker: str, horizon: int | None) -> None:
     from training.publishing.operations import only_with_champion, roll_back
 
     registry = Registry(settings)
-    failed = False
+    done = 0
     for _, each in only_with_champion(registry, [(ticker, each) for each in horizons]):
         try:
             version = roll_back(registry, ticker, each)
         except TrainingError as error:
             click.echo(str(error), err=True)
-            failed = True
         else:
             click.echo(f"{ticker} at horizon {each}: version {version} is champion again and published")
-    sys.exit(1 if failed else 0)
+            done += 1
+    sys.exit(0 if done else 1)
 
 
 @main.command(help="Champion, published version and last decision of every model.")

@@ -30,6 +30,7 @@ class Evaluated:
         text: its lines of the file; empty when it failed.
         scores: by name, out of sample; empty when it failed.
         failure: the reason in one line; empty when there is none.
+        simulated: whether the prices are invented.
     """
 
     ticker: str
@@ -37,6 +38,7 @@ class Evaluated:
     text: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)
     failure: str = ""
+    simulated: bool = False
 
 
 def evaluate_to_file(
@@ -96,4 +98,4 @@ def evaluate_one(
     text = "".join(",".join(row) + "\n" for row in forecast_file.rows(data, evaluation, sessions))
     level, reported = data.unit[evaluation.row], data.reports.near[evaluation.row]
     scores = comparison(evaluation, plain_baselines(bars, data, evaluation), level, reported)
-    return Evaluated(bars.ticker, horizon, text, summary(evaluation) | scores)
+    return Evaluated(bars.ticker, horizon, text, summary(evaluation) | scores, simulated=bars.simulated)

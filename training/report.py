@@ -13,12 +13,13 @@ from training.outcome import Outcome
 
 # Columns of a table that is written to a file.
 WIDTH = 140
+GAIN = "gain: share by which the interval score is below that of the last 252 returns' quantiles, out of sample"
 HEADINGS = (
     "ticker",
     "horizon",
     "recipe",
     "version",
-    "skill",
+    "gain",
     "error/no change",
     "90 % holds",
     "seconds",
@@ -33,8 +34,8 @@ def standard_console() -> Console:
 
 
 def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
-    """One row for each model, why below the table; skill is over the quantiles of the last year's returns."""
-    table = Table(*HEADINGS, title="Models")
+    """One row for each model, why below the table."""
+    table = Table(*HEADINGS, title="Models", caption=GAIN)
     for outcome in outcomes:
         table.add_row(*_row(outcome))
     console.print(table)
@@ -42,22 +43,35 @@ def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
 
 def print_standings(standings: Sequence[tuple[str, int, Standing, str]], console: Console) -> None:
     """One row for each model; the scores are those of the newest version, out of sample."""
-    headings = ("ticker", "horizon", "champion", "published", "newest", "decision on it", "skill", "90 % holds", "why")
-    table = Table(*headings, title="Registry")
+    headings = (
+        "ticker",
+        "horizon",
+        "champion",
+        "published",
+        "newest",
+        "decision on it",
+        "gain",
+        "90 % holds",
+        "prices",
+    )
+    table = Table(*headings, "why", title="Registry", caption=GAIN)
     for ticker, horizon, standing, published in standings:
         champion, newest = (str(one) if one is not None else "" for one in (standing.champion, standing.newest))
         scores = (_percent(standing, "skill_over_last_252", "+.1%"), _percent(standing, "coverage", ".1%"))
-        table.add_row(ticker, str(horizon), champion, published, newest, standing.decision, *scores, standing.reason)
+        prices = {"true": "simulated", "false": "real"}.get(standing.scores.get("simulated", ""), "")
+        row = (ticker, str(horizon), champion, published, newest, standing.decision, *scores, prices, standing.reason)
+        table.add_row(*row)
     console.print(table)
 
 
 def print_evaluation(evaluated: Sequence[Evaluated], console: Console) -> None:
     """One row for each ticker and horizon that was evaluated, and their means; gains are in the interval score."""
     headings = ("ticker", "horizon", "sessions", "90 % holds", "on report sessions", "interval score")
-    table = Table(*headings, "gain over last 252", "gain over EWMA", title="Out of sample")
+    table = Table(*headings, "gain over last 252", "gain over EWMA", "prices", title="Out of sample")
     scored = [one for one in evaluated if one.scores]
     for one in scored:
-        table.add_row(one.ticker, *_evaluation_cells(one.horizon, one.scores))
+        prices = "simulated" if one.simulated else "real"
+        table.add_row(one.ticker, *_evaluation_cells(one.horizon, one.scores), prices)
     for horizon in sorted({one.horizon for one in scored}):
         scores = [one.scores for one in scored if one.horizon == horizon]
         if len(scores) > 1:

@@ -25,6 +25,9 @@ from training.publishing.operations import newest_card, release
 from training.recipes import make_recipe
 from training_queue.jobs import TrainingJobs
 
+# Decisions on a version that the same bars and recipe would only bring back.
+KEPT_BACK = ("rejected", "rolled back")
+
 log = structlog.get_logger(__name__)
 
 # Of one model: its bars, its horizon, how to train.
@@ -152,12 +155,12 @@ def _is_published(settings: Settings, registry: Registry, call: Call) -> bool:
 
 
 def _rejected_before(registry: Registry, call: Call) -> Outcome | None:
-    """The rejection of a version that was trained on these bars with this recipe, if there was one."""
+    """What kept back a version that was trained on these bars with this recipe: its scores, or a rollback."""
     bars, horizon, config, _ = call
     found = registry.decision_on(bars.ticker, horizon, bars.fingerprint(), config.fingerprint(horizon))
-    if found is None or found.decision != "rejected":
+    if found is None or found.decision not in KEPT_BACK:
         return None
-    reason = "rejected on the same bars before"
+    reason = f"{found.decision} on the same bars before"
     return Outcome(
         bars.ticker, horizon, promoted=False, reason=reason, recipe=config.recipe.name, version=found.version
     )

@@ -31,14 +31,20 @@ class Asked:
 
     @classmethod
     def of(cls, quantiles: str | None, above: float | None) -> "Asked | None":
-        """What two checked query parameters ask for; None when neither is there.
+        """What two query parameters ask for; None when neither is there.
 
         Args:
-            quantiles: of the form PROBABILITIES.
+            quantiles: as the client wrote them.
             above: positive.
+
+        Raises:
+            Problem: 422 when the quantiles are not of the form PROBABILITIES.
         """
         if quantiles is None and above is None:
             return None
+        if quantiles is not None and not re.fullmatch(PROBABILITIES, quantiles):
+            shown = f"quantiles={quantiles[:LONGEST_ECHO]}"
+            raise unprocessable(f"{shown}: give up to 20 numbers between 0 and 1, comma separated, such as 0.05,0.95")
         return cls(tuple(float(part) for part in quantiles.split(",")) if quantiles else (), above)
 
 

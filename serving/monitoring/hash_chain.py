@@ -1,12 +1,13 @@
 """Lines that each name the one before by its SHA-256, so that nobody can change one without it showing.
 
-A file is a chain. Its first line names the last line that the newest earlier file then had; the very first names
-NOTHING. A line that a crash cut off stays and is named like any other.
+The chain goes through all files: the first line of one names the last of the file before, the very first NOTHING. A
+line that a crash cut off stays and is named like any other. The last line is named by none yet: who keeps its hash, the
+head, can tell later whether it is still there.
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import RawIOBase
 from pathlib import Path
@@ -25,12 +26,14 @@ class Verified:
     Attributes:
         lines: that are chained.
         head: hash of the last line of the newest file; NOTHING without lines.
-        broken: the first line that does not name the one before, as `file:line`; null when none does.
+        broken: the first line that does not name the one before, as `file:line`; null without one.
+        has_kept_head: whether the line is there whose hash was asked for, if one was.
     """
 
     lines: int
     head: str
     broken: str | None = None
+    has_kept_head: bool = True
 
 
 def append(path: Path, entries: Iterable[dict[str, Any]], before: Path | None) -> None:
@@ -62,35 +65,26 @@ def head_of(path: Path | None) -> str:
     return _hash(last) if last else NOTHING
 
 
-def verify(paths: Sequence[Path]) -> Verified:
+def verify(paths: Sequence[Path], kept_head: str | None = None) -> Verified:
     """Walk along all files, the oldest first.
 
-    The first lines of a file may be from before there were chains. What the very first line names is taken on trust:
-    the files before it may have been removed, because they were old.
+    The first lines may be from before there were chains. What the very first chained line names is taken on trust: the
+    files before it may have been removed, because they were old.
+
+    Args:
+        kept_head: hash of a line that must be there.
     """
-    lines, head, known = 0, NOTHING, {NOTHING}
-    for number, path in enumerate(paths):
-        found = _walk(path, known if number else None)
-        if found.broken:
-            return Verified(lines + found.lines, head, found.broken)
-        known.update(_hash(line) for line in path.read_bytes().splitlines())
-        lines, head = lines + found.lines, found.head
-    return Verified(lines, head)
-
-
-def _walk(path: Path, known: Collection[str] | None) -> Verified:
-    """Walk along one file, whose first chained line names one of `known`, where those are known."""
-    lines, earlier = 0, NOTHING
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        entry = _entry(line)
-        if entry is not None and (PREVIOUS in entry or lines):
-            named = entry.get(PREVIOUS)
-            follows = named == earlier if number > 1 else known is None or named in known
-            if not follows:
-                return Verified(lines, earlier, f"{path}:{number}")
-            lines += 1
-        earlier = _hash(line)
-    return Verified(lines, earlier)
+    lines, head, found = 0, NOTHING, kept_head is None
+    for path in paths:
+        for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+            entry = _entry(line)
+            if entry is not None and (PREVIOUS in entry or lines):
+                if lines and entry.get(PREVIOUS) != head:
+                    return Verified(lines, head, f"{path}:{number}", found)
+                lines += 1
+            head = _hash(line)
+            found = found or head == kept_head
+    return Verified(lines, head, None, found)
 
 
 def _entry(line: bytes) -> dict[str, Any] | None:

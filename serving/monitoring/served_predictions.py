@@ -1,12 +1,13 @@
-"""Served predictions on disk: JSON lines, one file a month, which any number of workers append to.
+"""Served predictions on disk: JSON lines, one file for each month in which they were written, by any number of workers.
 
-Each line names the one before by its hash; see `hash_chain`.
+Each line says when it was written and names the one before by its hash; see `hash_chain`.
 """
 
 import fcntl
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -16,6 +17,9 @@ from serving.monitoring import hash_chain
 log = structlog.get_logger(__name__)
 
 LOCK_FILE = "lock"
+WRITTEN_AT = "written_at"
+# In a line beside the prediction.
+NOT_NOTED = frozenset({WRITTEN_AT, hash_chain.PREVIOUS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +56,17 @@ class PredictionLog:
         Raises:
             OSError: the disk is full or read-only; what was not written should be tried again.
         """
-        by_month: dict[str, list[dict[str, object]]] = {}
-        for noted in predictions:
-            by_month.setdefault(noted.made_on[:7], []).append(asdict(noted))
-        if not by_month:
+        written_at = datetime.now(UTC)
+        entries = [asdict(noted) | {WRITTEN_AT: written_at.isoformat(timespec="seconds")} for noted in predictions]
+        if not entries:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / LOCK_FILE).open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            for month, entries in sorted(by_month.items()):
-                path = self._folder / f"{month}.jsonl"
-                before = max((one for one in self.files() if one < path), default=None)
-                hash_chain.append(path, entries, before)
+            files = self.files()
+            # A clock that was set back begins no earlier file: the newest is the one that goes on.
+            path = max([self._folder / f"{written_at:%Y-%m}.jsonl", *files])
+            hash_chain.append(path, entries, max((one for one in files if one < path), default=None))
 
     def files(self) -> list[Path]:
         """The files there are, the oldest first."""
@@ -73,12 +76,19 @@ class PredictionLog:
         """Hash of the line that was written last to the newest file."""
         return hash_chain.head_of(max(self.files(), default=None))
 
-    def verify(self) -> hash_chain.Verified:
-        """Walk along all lines and compare each with what the next says of it."""
-        return hash_chain.verify(self.files())
+    def verify(self, head: str | None = None) -> hash_chain.Verified:
+        """Walk along all lines and compare each with what the next says of it.
+
+        Args:
+            head: hash of a line that was the last one once, and must still be there.
+        """
+        return hash_chain.verify(self.files(), head)
 
     def read_new(self, since_month: str) -> Iterator[Noted]:
-        """What any worker wrote since the last call, in the files of `since_month` (YYYY-MM) and later."""
+        """What any worker wrote since the last call, in the files of `since_month` (YYYY-MM) and later.
+
+        A prediction is written in the month of its session or later.
+        """
         for path in self.files():
             if path.stem >= since_month:
                 yield from self._read_on(path)
@@ -99,7 +109,6 @@ class PredictionLog:
         for line in whole.splitlines():
             try:
                 entry = json.loads(line)
-                entry.pop(hash_chain.PREVIOUS, None)
-                yield Noted(**entry)
+                yield Noted(**{name: value for name, value in entry.items() if name not in NOT_NOTED})
             except (ValueError, TypeError, AttributeError):
                 continue  # a line cut off by a crash

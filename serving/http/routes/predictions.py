@@ -27,7 +27,7 @@ async def predict(
     quantiles: Annotated[
         str | None,
         Query(
-            pattern=PROBABILITIES,
+            json_schema_extra={"pattern": PROBABILITIES},
             description="Probabilities, comma separated, at most 20: the prices that the close stays below with each.",
             examples=["0.05,0.5,0.95"],
         ),

@@ -2,10 +2,11 @@
 
 import json
 import multiprocessing
-import random
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,30 @@ from tests.serving.running import environment
 NOTED = Noted("AAPL", 1, "2024-03-08", "2024-03-11", "baseline", None, True, 0.0, -0.02, 0.02)
 
 
+class Moment:
+    """Stands in for `datetime`: now is when a test says."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self, _zone: object) -> datetime:
+        return self._now
+
+
+def write(log: PredictionLog, month: str, days: Iterable[int]) -> None:
+    for day in days:
+        moment = Moment(datetime.fromisoformat(f"{month}-{day:02}T22:00:00+00:00"))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("serving.monitoring.served_predictions.datetime", moment)
+            log.append([replace(NOTED, made_on=f"{month}-{day:02}")])
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> PredictionLog:
     """Three months with ten lines each."""
     log = PredictionLog(tmp_path)
     for month in ("2024-01", "2024-02", "2024-03"):
-        for day in range(10, 20):
-            log.append([replace(NOTED, made_on=f"{month}-{day}")])
+        write(log, month, range(10, 20))
     return log
 
 
@@ -47,6 +65,54 @@ def test_a_changed_line_shows_in_the_next(log: PredictionLog, month: int, number
     path.write_text("\n".join(lines) + "\n")
 
     assert log.verify().broken == f"{path}:{number + 2}"
+
+
+def test_each_line_says_when_it_was_written(log: PredictionLog) -> None:
+    line = json.loads(log.files()[0].read_text().splitlines()[0])
+
+    assert line["written_at"] == "2024-01-10T22:00:00+00:00"
+
+
+def test_a_clock_that_was_set_back_goes_on_in_the_newest_file(log: PredictionLog) -> None:
+    write(log, "2023-05", [1])
+
+    assert [path.stem for path in log.files()] == ["2024-01", "2024-02", "2024-03"]
+    assert (log.verify().lines, log.verify().broken) == (31, None)
+
+
+@pytest.mark.parametrize("month", [0, 1])
+def test_a_file_that_was_removed_from_the_middle_or_cut_shows(log: PredictionLog, month: int) -> None:
+    path, following = log.files()[month], log.files()[month + 1]
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+    assert log.verify().broken == f"{following}:1"
+
+    log.files()[1].unlink()
+
+    assert log.verify().broken == f"{log.files()[1]}:1"
+
+
+@pytest.mark.parametrize("damage", ["changed", "cut off", "file removed"])
+def test_a_kept_head_shows_what_became_of_the_end(log: PredictionLog, damage: str) -> None:
+    head, path = log.head(), log.files()[-1]
+    assert log.verify(head).has_kept_head
+    lines = path.read_text().splitlines()
+    if damage == "changed":
+        path.write_text("\n".join([*lines[:-1], lines[-1].replace("0.02", "0.03")]) + "\n")
+    elif damage == "cut off":
+        path.write_text("\n".join(lines[:-1]) + "\n")
+    else:
+        path.unlink()
+
+    assert log.verify().broken is None, "nothing names the last line"
+    assert not log.verify(head).has_kept_head
+
+
+def test_a_kept_head_stays_when_more_is_written(log: PredictionLog) -> None:
+    head = log.head()
+    write(log, "2024-04", [1])
+
+    assert log.verify(head).has_kept_head
+    assert log.head() != head
 
 
 def test_a_changed_last_line_of_an_earlier_month_shows_in_the_next_month(log: PredictionLog) -> None:
@@ -85,7 +151,7 @@ def test_lines_from_before_there_were_chains_stay(tmp_path: Path) -> None:
     (tmp_path / "served").mkdir()
     (tmp_path / "served" / "2024-03.jsonl").write_text('{"ticker": "MSFT"}\n{"ticker": "AAPL"}\n')
     log = PredictionLog(tmp_path)
-    log.append([NOTED])
+    write(log, "2024-03", [20])
     assert (log.verify().lines, log.verify().broken) == (1, None)
 
     with log.files()[0].open("a") as file:
@@ -105,9 +171,9 @@ def test_nothing_is_whole(tmp_path: Path) -> None:
 
 
 def write_many(home: Path, seed: int) -> None:
-    log, chance = PredictionLog(home), random.Random(seed)  # no secret
-    for _ in range(50):
-        log.append([replace(NOTED, horizon=seed, made_on=f"2024-0{chance.randint(1, 3)}-08")])
+    log = PredictionLog(home)
+    for day in range(50):
+        log.append([replace(NOTED, horizon=seed, made_on=f"2024-0{1 + day % 3}-08")])
 
 
 def test_several_workers_write_one_chain(tmp_path: Path) -> None:
@@ -124,13 +190,14 @@ def test_several_workers_write_one_chain(tmp_path: Path) -> None:
 
 
 def test_the_command_names_the_line(log: PredictionLog, tmp_path: Path) -> None:
-    def command() -> "subprocess.CompletedProcess[str]":
-        words = [sys.executable, "-m", "serving", "verify"]
+    def command(*options: str) -> "subprocess.CompletedProcess[str]":
+        words = [sys.executable, "-m", "serving", "verify", *options]
         return subprocess.run(
             words, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=120, check=False
         )
 
     assert command().stdout == f"30 lines, each names the one before; head {log.head()}\n"
+    assert command("--head", "ff" * 32).stderr.startswith(f"Error: no line has the hash {'ff' * 32}")
     path = log.files()[1]
     lines = path.read_text().splitlines()
     path.write_text("\n".join([json.dumps(json.loads(lines[0]) | {"lower": -1.0}), *lines[1:]]) + "\n")
@@ -138,4 +205,4 @@ def test_the_command_names_the_line(log: PredictionLog, tmp_path: Path) -> None:
     done = command()
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"Error: {path}:2: this line does not name the one before it")
+    assert done.stderr.startswith(f"Error: {path}:2: this line and the one before do not match")

@@ -12,11 +12,12 @@ from structlog.testing import capture_logs
 import configuration
 from configuration import ROOT, Settings
 from tests.serving.running import environment, wait_until
+from training.mlflow_registry.registry import Registry
 from training.mlflow_registry.runs import EXPERIMENT
+from training.publishing.operations import roll_back
 from training.worker.steps import work
 from training.worker.ticker_lock import LockLost
 from training_queue.jobs import MISSING, RETRAIN, Result, TrainingJobs
-
 
 # The worker as the service starts it, but for its low priority, which on a busy machine makes it wait for minutes.
 POLITE_TO_NOBODY = "from training.worker import process; process.NICENESS = 0; process.main()"
@@ -67,6 +68,24 @@ def test_what_was_rejected_is_not_trained_again_on_the_same_bars_unless_a_person
     assert [one.status for one in (first, again, asked)] == ["kept", "kept", "kept"]
     assert again.reason == "version 2: rejected on the same bars before"
     assert asked.reason.startswith("version 3: its improvement on the champion")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("model_store")
+def test_what_was_rolled_back_does_not_come_back_on_the_same_bars_unless_a_person_asks(
+    jobs: TrainingJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKS_TRAINING__TESTED", "250")
+    settings = configuration.load()
+    for asked in (MISSING, RETRAIN):
+        assert worked(jobs, settings, "MSFT", asked).status == "promoted"
+    registry = Registry(settings)
+    assert roll_back(registry, "MSFT", 1) == 1
+
+    again = worked(jobs, settings, "MSFT")
+
+    assert (again.status, again.reason) == ("kept", "version 2: rolled back on the same bars before")
+    assert registry.champion("MSFT", 1) == 1
 
 
 @pytest.mark.slow
