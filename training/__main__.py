@@ -211,12 +211,13 @@ def ui(port: int) -> None:
         click.echo(f"MLflow runs at {without_secret(settings.training.tracking_uri)}")
         return
     from training.mlflow_registry.registry import Registry
+    from training.mlflow_registry.runs import page_of
 
-    Registry(settings).prepare()
+    experiment = Registry(settings).prepare()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
     command += ["--default-artifact-root", (settings.home / "mlflow" / "artifacts").as_uri()]
-    click.echo(f"MLflow opens at http://127.0.0.1:{port}")
+    click.echo(f"MLflow opens at http://127.0.0.1:{port}{page_of(experiment)}")
     os.execv(sys.executable, command)  # noqa: S606  # in this process's place, so that its end is MLflow's
 
 

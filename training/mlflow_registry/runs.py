@@ -46,14 +46,17 @@ class Runs:
         with first_use(self._artifacts.parent):
             return self._experiment(client)
 
-    def prepare(self) -> None:
+    def prepare(self) -> str:
         """Open the store and the experiment, which creates what is not there yet.
+
+        Returns:
+            The id of the experiment.
 
         Raises:
             RegistryError: MLflow could not be reached, or its database is damaged.
         """
         with translated("MLflow"):
-            _ = self._experiment_id
+            return self._experiment_id
 
     def _experiment(self, client: MlflowClient) -> str:
         found = client.get_experiment_by_name(EXPERIMENT)
@@ -142,3 +145,8 @@ def _shortened(tags: dict[str, str]) -> dict[str, str]:
 def _process() -> dict[str, str]:
     process = Process.current()
     return process.tags() if process is not None else {}
+
+
+def page_of(experiment_id: str) -> str:
+    """Path of the runs of an experiment in MLflow's UI, in its view for model training; its own default is another."""
+    return f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning"

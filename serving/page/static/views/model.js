@@ -22,13 +22,13 @@ export class ModelCard extends Card {
     return [
       element("dl", { class: "facts" }, ...facts(status, serving).flatMap(([term, text]) => [element("dt", {}, term), element("dd", {}, text)])),
       versions.length ? scrolled("Versions", this.versions(name, versions)) : null,
-      this.mlflow ? element("p", { class: "summary" }, this.link(`/#/models/${name}`, `${name} in MLflow`)) : null,
+      this.mlflow ? element("p", { class: "summary" }, this.link(`/#/models/${name}?workflowType=machine_learning`, `${name} in MLflow`)) : null,
     ].filter(Boolean);
   }
 
   versions(name, versions) {
     const rows = versions.map((version) => [
-      this.mlflow ? this.link(`/#/models/${name}/versions/${version.version}`, `v${version.version}`) : `v${version.version}`,
+      this.mlflow ? this.link(`/#/models/${name}/versions/${version.version}?workflowType=machine_learning`, `v${version.version}`) : `v${version.version}`,
       version.serving ? element("span", { class: "badge model" }, "Serves") : "",
       date(version.trained_at), version.source === "simulated" ? element("span", { class: "badge simulated" }, "Simulated") : version.source,
       percent(version.metrics.interval_score, 2), percent(version.metrics.coverage), percent(version.metrics.val_mae, 2),
