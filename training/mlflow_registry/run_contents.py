@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import platform
 import tempfile
 from importlib.metadata import version as installed
@@ -53,6 +54,24 @@ EXPERIMENT_TAGS = {
     "mlflow.experiment.primaryMetric.name": "interval_score",
     "mlflow.experiment.primaryMetric.greaterIsBetter": "false",
 }
+# A view of the list of runs that shows the scores; MLflow's own shows none until columns are chosen by hand.
+VIEW = "scores"
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
+VIEW_STATE = json.dumps(
+    {
+        "searchFilter": "",
+        "orderByKey": "attributes.start_time",
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "modelVersionFilter": "All Runs",
+        "datasetsFilter": [],
+        "selectedColumns": [
+            *(f"metrics.`{name}`" for name in ("interval_score", "skill_over_last_252", "coverage", "mae_ratio")),
+            *(f"tags.`{name}`" for name in ("decision", "source")),
+        ],
+    }
+)
 LIBRARIES = ("mlflow", "scikit-learn", "onnx", "onnxruntime", "numpy")
 
 

@@ -11,7 +11,7 @@ from mlflow.tracking import MlflowClient
 from configuration import Settings
 from training.mlflow_registry.database import first_use
 from training.mlflow_registry.orphans import Process, end_orphans
-from training.mlflow_registry.run_contents import EXPERIMENT_TAGS, environment
+from training.mlflow_registry.run_contents import EXPERIMENT_TAGS, VIEW, VIEW_STATE, VIEW_TAG, environment
 from training.mlflow_registry.tracking import check_answers, translated
 
 EXPERIMENT = "stock-prediction"
@@ -56,6 +56,7 @@ class Runs:
             RegistryError: MLflow could not be reached, or its database is damaged.
         """
         with translated("MLflow"):
+            self._client.set_experiment_tag(self._experiment_id, VIEW_TAG, VIEW_STATE)
             return self._experiment_id
 
     def _experiment(self, client: MlflowClient) -> str:
@@ -148,5 +149,5 @@ def _process() -> dict[str, str]:
 
 
 def page_of(experiment_id: str) -> str:
-    """Path of the runs of an experiment in MLflow's UI, in its view for model training; its own default is another."""
-    return f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+    """Path of the runs of an experiment in MLflow's UI: its view for model training, with scores as columns."""
+    return f"/#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"

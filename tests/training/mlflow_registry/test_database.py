@@ -1,17 +1,21 @@
 """MLflow's SQLite database: opened by two at once, damaged, or not to be written."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from mlflow.tracking import MlflowClient
 
 from configuration import ROOT, Settings
 from market.calendar.sessions import Sessions
 from training.errors import RegistryError
 from training.mlflow_registry.database import FILE
 from training.mlflow_registry.registry import Registry
+from training.mlflow_registry.run_contents import VIEW
+from training.mlflow_registry.runs import page_of
 
 OPEN = """
 import configuration
@@ -54,3 +58,12 @@ def test_a_folder_that_cannot_be_made_is_named(settings: Settings, sessions: Ses
 
     with pytest.raises(RegistryError, match="mlflow: File exists; STOCKS_HOME must be a folder that can be written"):
         Registry(settings, sessions).champion("TEST", 1)
+
+
+def test_the_list_of_runs_opens_with_the_scores_as_columns(settings: Settings, sessions: Sessions) -> None:
+    experiment_id = Registry(settings, sessions).prepare()
+
+    found = MlflowClient(settings.tracking_uri).get_experiment(experiment_id)
+    shown = json.loads(found.tags[f"mlflow.sharedViewState.{VIEW}"])["selectedColumns"]
+    assert {"metrics.`interval_score`", "metrics.`coverage`", "tags.`decision`"} <= {*shown}
+    assert f"viewStateShareKey={VIEW}" in page_of(experiment_id)
