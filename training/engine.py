@@ -60,10 +60,15 @@ class Engine:
 
 
 def _in_child(parent: int | None, function: Callable[..., Result], *arguments: Any) -> Result:
-    """Call `function`; in a child of the process `parent`, which then ends with it and leaves Ctrl-C to it."""
+    """Call `function`; in a child of the process `parent`, which then ends with it and leaves Ctrl-C to it.
+
+    What scikit-learn would run side by side runs one after the other: on a Dask worker it would be spread over the
+    cluster, and be lost with any other worker.
+    """
     if os.getppid() == parent:
         _follow_parent()
-    return function(*arguments)
+    with joblib.parallel_config(backend="sequential"):
+        return function(*arguments)
 
 
 @cache
