@@ -30,6 +30,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 CONNECTIONS = (1, 32, 100)
 FRESH = {"Cache-Control": "no-cache"}
 ROUNDS = 3
+WORKERS = (1, 2, 4)
 # Prices are rounded to a hundredth of a cent; an input that is rounded otherwise may fall to the other side of a split.
 AGREEMENT = 1e-3
 OPEN_RATE, EVEN_RATE = 1000.0, 200.0
@@ -109,6 +110,30 @@ def designs(home: Path, settings: configuration.Settings, seconds: int) -> list[
             for number in (32, 100):
                 found = wrk.run(server.url, paths, connections=number, seconds=2 * seconds, headers=FRESH)
                 rows.append({"server": name, **asdict(found), "memory_mb": sum(server.memory_mb().values())})
+    return rows
+
+
+def batching(home: Path, settings: configuration.Settings, seconds: int) -> list[dict[str, Any]]:
+    """Uncached, with one, two and four API workers: with BentoML's adaptive batching and without, in turns."""
+    paths = [f"/predict/{ticker}" for ticker in settings.tickers]
+    rows = []
+    for workers in WORKERS:
+        given = {"STOCKS_SERVING__WORKERS": str(workers)}
+        with (
+            ours(home, **given, STOCKS_SERVING__ADAPTIVE_BATCHING="true") as with_it,
+            ours(home, **given, STOCKS_SERVING__ADAPTIVE_BATCHING="false") as without,
+        ):
+            servers = {"with": with_it, "without": without}
+            for server in servers.values():
+                wait_warm(server)
+            for number in CONNECTIONS:
+                found: dict[str, list[wrk.Load]] = {name: [] for name in servers}
+                for _ in range(ROUNDS):
+                    for name, server in servers.items():
+                        one = wrk.run(server.url, paths, connections=number, seconds=seconds, headers=FRESH)
+                        found[name].append(one)
+                medians = {name: _median(loads) for name, loads in found.items()}
+                rows += [{"server": f"{workers} workers, {name}", **asdict(one)} for name, one in medians.items()]
     return rows
 
 
@@ -250,6 +275,7 @@ SECTIONS: dict[str, Section] = {
     "cached": cached,
     "uncached": uncached,
     "designs": designs,
+    "batching": batching,
     "steady": steady,
     "one_row": one_row,
     "start_and_memory": start_and_memory,
