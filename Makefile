@@ -38,7 +38,7 @@ $(CHARTS): serving/page/package-lock.json requirements/node.txt | $(VENV)/.train
 
 serve: setup  ## BentoML on HOST:PORT, predictions at once, models training in the background
 	@[ ! -e "$(STOCKS_HOME)" ] || [ -d "$(STOCKS_HOME)" ] || { echo "STOCKS_HOME = $(STOCKS_HOME): it is a file; name a folder" >&2; exit 1; }
-	@mkdir -p "$(BENTOML_HOME)" 2>/dev/null || echo "$(BENTOML_HOME) cannot be made; what BentoML needs is kept in memory" >&2
+	@mkdir -p "$(BENTOML_HOME)" 2>/dev/null || echo "$(BENTOML_HOME) cannot be made; what BentoML needs is kept in a temporary folder" >&2
 	@[ -d "$(BENTOML_HOME)" ] || export BENTOML_HOME="$$(mktemp -d)"; exec \
 	$(VENV)/bin/bentoml serve service:StockPrediction --host $(HOST) --port $(PORT)
 

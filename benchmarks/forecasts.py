@@ -17,6 +17,7 @@ import numpy as np
 import configuration
 from benchmarks.portfolio import Member, risk_table
 from benchmarks.report_dates import VARIANTS, told, variant
+from forecasting.interval_score import interval_scores
 from forecasting.report_schedule import BoolArray, ReportSchedule
 from market.bars import Bars, FloatArray, SessionArray
 from market.calendar.sessions import Sessions
@@ -164,7 +165,7 @@ def cut(evaluation: Evaluation, chosen: "np.ndarray[tuple[int], np.dtype[np.bool
 
 def interval_score(evaluation: Evaluation) -> float:
     """Mean interval score."""
-    return float(np.mean(scores.interval_scores(evaluation.lower, evaluation.upper, evaluation.actual)))
+    return float(np.mean(interval_scores(evaluation.lower, evaluation.upper, evaluation.actual)))
 
 
 def rank_correlation(scored: list[Scored]) -> float:
@@ -195,7 +196,7 @@ def gain_of_years(scored: list[Scored], ours: list[Evaluation], theirs: list[Eva
 def daily_scores(scored: list[Scored], made: list[Evaluation]) -> FloatArray:
     """Mean interval score of the tickers on each session, shape (m,); they share their last m sessions."""
     days = min(one.made_on.size for one in scored)
-    each = [scores.interval_scores(one.lower, one.upper, one.actual)[-days:] for one in made]
+    each = [interval_scores(one.lower, one.upper, one.actual)[-days:] for one in made]
     return np.asarray(np.mean(each, axis=0))
 
 

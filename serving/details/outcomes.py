@@ -9,6 +9,7 @@ import numpy as np
 
 from configuration import Settings
 from forecasting.distribution import INTERVAL_LEVEL
+from forecasting.interval_score import interval_scores
 from market.errors import MarketError
 from market.market import Market
 from market.reports.dates import ReportDates, Timing
@@ -66,14 +67,13 @@ def _scored(horizon: int, known: Sequence[OutcomeAnswer]) -> HorizonRecord:
     )
     inside = (lower <= actual) & (actual <= upper)
     reported = np.array([bool(one.report) for one in known])
-    missed = np.maximum(lower - actual, 0) + np.maximum(actual - upper, 0)
     return HorizonRecord(
         horizon=horizon,
         predictions=len(known),
         coverage=float(inside.mean()),
         ordinary_coverage=float(inside[~reported].mean()) if not reported.all() else None,
         report_coverage=float(inside[reported].mean()) if reported.any() else None,
-        interval_score=float(np.mean(upper - lower + 2 / (1 - INTERVAL_LEVEL) * missed)),
+        interval_score=float(np.mean(interval_scores(lower, upper, actual))),
         mean_absolute_error=float(np.mean(np.abs(median - actual))),
         direction_accuracy=float(np.mean((median >= 0) == (actual > 0))),
     )

@@ -100,7 +100,7 @@ class CachedPredictor:
         """
         served = await self.answer(ticker, horizon, fresh=fresh)
         answer = served.answer
-        if answer.distribution is None:  # Redis has the body alone; the forecast behind it is kept too
+        if answer.forecast is None:  # Redis has the body alone; the forecast behind it is kept too
             answer = (await self._compute((answer.prediction.ticker, horizon))).answer
         return Served(answer.describing(asked), served.layer)
 
@@ -220,8 +220,9 @@ class CachedPredictor:
         except TimeoutError:
             raise unavailable(f"{key[0]}: no answer within {deadline:g} s; ask again", RETRY_AFTER_SECONDS) from None
         with stage("render"):
-            distribution = computed.forecast.distribution
-            answer = Rendered.of(computed.prediction, computed.model, computed.expires, computed.fallback, distribution)
+            answer = Rendered.of(
+                computed.prediction, computed.model, computed.expires, computed.fallback, computed.forecast
+            )
         self._note(computed.prediction)
         self._log.note(computed)
         return Served(answer, "prediction" if computed.reused else "miss")

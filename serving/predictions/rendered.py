@@ -5,7 +5,7 @@ from hashlib import blake2b
 from time import time
 from typing import Literal, Self
 
-from forecasting.distribution import Distribution
+from forecasting.distribution import Forecast
 from serving.contract.schemas import Prediction
 from serving.contract.validation import Asked
 from serving.predictions.price_prediction import with_distribution
@@ -27,8 +27,7 @@ class Rendered:
         expires: Unix seconds; the quote in it is good no longer.
         etag: names the body, so that a client need not get it twice.
         served: counts the answers of its kind.
-        distribution: of the return until the target session; null when the answer came from Redis, which has the body
-            alone.
+        forecast: that the prediction was made from; null when the answer came from Redis, which has the body alone.
     """
 
     prediction: Prediction
@@ -38,7 +37,7 @@ class Rendered:
     model: str
     expires: float
     served: BatchedCounter
-    distribution: Distribution | None = None
+    forecast: Forecast | None = None
 
     @classmethod
     def of(
@@ -47,7 +46,7 @@ class Rendered:
         model: str,
         expires: float,
         fallback: str = "",
-        distribution: Distribution | None = None,
+        forecast: Forecast | None = None,
     ) -> Self:
         """Render `prediction`; `fallback` says why its model did not make it."""
         horizon, made_by = str(prediction.prediction.horizon), prediction.model.type
@@ -59,7 +58,7 @@ class Rendered:
             (b"content-length", b"%d" % len(body)),
             (b"etag", etag),
         )
-        return cls(prediction, body, headers, etag, model, expires, served, distribution)
+        return cls(prediction, body, headers, etag, model, expires, served, forecast)
 
     @classmethod
     def from_body(cls, body: bytes, model: str, expires: float) -> Self:
@@ -81,18 +80,18 @@ class Rendered:
 
     def describing(self, asked: Asked) -> Self:
         """The same with more of its distribution in it, where that is known."""
-        if self.distribution is None:
+        if self.forecast is None:
             return self
         known = self.prediction
-        more = with_distribution(known.prediction, self.distribution, asked, known.current_price)
+        more = with_distribution(known.prediction, self.forecast.distribution, asked, known.current_price)
         prediction = known.model_copy(update={"prediction": more})
-        return self.of(prediction, self.model, self.expires, distribution=self.distribution)
+        return self.of(prediction, self.model, self.expires, forecast=self.forecast)
 
     def marked_stale(self) -> Self:
         """The same, saying that its prices are older than they should be."""
         data = self.prediction.data.model_copy(update={"stale": True})
         stale = self.prediction.model_copy(update={"data": data})
-        return self.of(stale, self.model, self.expires, "stale", self.distribution)
+        return self.of(stale, self.model, self.expires, "stale", self.forecast)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,12 +7,13 @@ from time import perf_counter
 import numpy as np
 
 from forecasting.distribution import PROBABILITIES
+from forecasting.interval_score import interval_scores
 from market.bars import Bars, FloatArray, SessionArray
 from training.errors import TrainingError
 from training.learning.dataset import Dataset, make_dataset
 from training.learning.evaluation import evaluate
 from training.learning.pipeline import export_onnx
-from training.learning.scores import interval_scores, summary
+from training.learning.scores import summary
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import Outputs, calibrate, walk_forward
 

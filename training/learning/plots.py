@@ -12,10 +12,11 @@ from sklearn.inspection import permutation_importance
 from features import NAMES, WIDTH_INPUTS
 from forecasting.distribution import INTERVAL_LEVEL
 from forecasting.formula import FOREST_RATIO
+from forecasting.interval_score import interval_scores
 from training.learning.dataset import Dataset
 from training.learning.evaluation import Evaluation
 from training.learning.recipe import FittedModel
-from training.learning.scores import BINS, interval_scores
+from training.learning.scores import BINS
 
 SESSIONS_SHOWN = 252
 IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 252, 2

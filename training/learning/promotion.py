@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from forecasting.interval_score import interval_scores
 from market.bars import FloatArray
 from training.learning.bootstrap import resampled_means
 from training.learning.evaluation import Evaluation
-from training.learning.scores import interval_scores
 
 # One-sided test of the daily differences to the baseline.
 SIGNIFICANCE = 0.05

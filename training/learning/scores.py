@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from forecasting.distribution import INTERVAL_LEVEL
+from forecasting.interval_score import interval_scores
 from forecasting.report_schedule import BoolArray
 from market.bars import FloatArray
 from training.learning.evaluation import Evaluation
@@ -51,15 +51,6 @@ def calibration_error(probability_up: FloatArray, actual: FloatArray) -> float:
 def coverage(lower: FloatArray, upper: FloatArray, actual: FloatArray) -> float:
     """Share of the returns inside their interval."""
     return float(np.mean((lower <= actual) & (actual <= upper)))
-
-
-def interval_scores(lower: FloatArray, upper: FloatArray, actual: FloatArray) -> FloatArray:
-    """Width plus what was missed times 2 / (1 - level), shape of `actual`; lower is better.
-
-    Source: Gneiting and Raftery, "Strictly Proper Scoring Rules, Prediction, and Estimation", 2007, eq. 43.
-    """
-    missed = np.maximum(lower - actual, 0) + np.maximum(actual - upper, 0)
-    return np.asarray(upper - lower + 2 / (1 - INTERVAL_LEVEL) * missed)
 
 
 def relative_gain(ours: FloatArray, theirs: FloatArray) -> tuple[float, float]:

@@ -20,7 +20,3 @@ def test_direction_counts_the_more_probable_side() -> None:
 
 def test_coverage_is_the_share_inside() -> None:
     assert scores.coverage(LOWER, UPPER, ACTUAL) == pytest.approx(1 / 3)
-
-
-def test_interval_score_is_the_width_plus_twenty_times_the_miss() -> None:
-    np.testing.assert_allclose(scores.interval_scores(LOWER, UPPER, ACTUAL), [0.02, 0.02 + 20 * 0.01, 0.02 + 20 * 0.01])

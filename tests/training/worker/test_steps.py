@@ -20,7 +20,7 @@ from training.worker.ticker_lock import LockLost
 from training_queue.jobs import MISSING, RETRAIN, Result, TrainingJobs
 
 # The worker as the service starts it, but for its low priority, which on a busy machine makes it wait for minutes.
-POLITE_TO_NOBODY = "from training.worker import process; process.NICENESS = 0; process.main()"
+WORKER_AT_NORMAL_PRIORITY = "from training.worker import process; process.NICENESS = 0; process.main()"
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_what_was_rejected_is_not_trained_again_on_the_same_bars_unless_a_person
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("model_store")
-def test_what_was_rolled_back_does_not_come_back_on_the_same_bars_unless_a_person_asks(
+def test_what_was_rolled_back_does_not_come_back_on_the_same_bars(
     jobs: TrainingJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STOCKS_TRAINING__TESTED", "250")
@@ -166,7 +166,7 @@ def test_the_log_of_a_worker_is_ours_alone_and_tells_what_it_does(tmp_path: Path
     jobs = TrainingJobs(tmp_path)
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", POLITE_TO_NOBODY],
+            [sys.executable, "-c", WORKER_AT_NORMAL_PRIORITY],
             cwd=ROOT,
             env=environment(tmp_path, **given),
             stdout=log,
