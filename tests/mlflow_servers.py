@@ -11,10 +11,11 @@ from pathlib import Path
 
 import httpx
 
+from tests.patience import PATIENT
 from tests.redis_servers import free_port
 from tests.serving.running import wait_until
 
-READY_WITHIN = 600.0
+READY_WITHIN = PATIENT
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def mlflow_server(
         yield url, process
     finally:
         end_tree(process.pid)
-        process.wait(timeout=120)
+        process.wait(timeout=PATIENT)
 
 
 def answers(url: str) -> bool:

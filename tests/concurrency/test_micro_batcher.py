@@ -5,6 +5,7 @@ import pytest
 
 from concurrency.micro_batcher import LARGEST_CALL, MicroBatcher
 from serving.models.onnx_sessions import Output, Row
+from tests.patience import PATIENT
 
 
 class Runner:
@@ -105,6 +106,6 @@ async def test_an_observer_that_fails_fails_its_call_and_no_later_one() -> None:
 
     batcher = MicroBatcher[int, int](echo, observe)
     with pytest.raises(RuntimeError, match="a bug of the observer"):
-        await asyncio.wait_for(batcher.ask(1), 60)
+        await asyncio.wait_for(batcher.ask(1), PATIENT)
 
-    assert await asyncio.wait_for(batcher.ask(2), 60) == 2
+    assert await asyncio.wait_for(batcher.ask(2), PATIENT) == 2

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from configuration import ROOT
+from tests.patience import PATIENT
 
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("benchmarks/*.md"))]
 LONGEST_README = 200
@@ -40,7 +41,7 @@ def help_of(module: str, subcommand: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENT,
         check=False,
     )
     assert shown.returncode == 0, f"python -m {' '.join(words)}: {shown.stderr}"

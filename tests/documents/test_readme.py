@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from configuration import ROOT
+from tests.patience import PATIENT
 from tests.redis_servers import free_port
 from tests.serving.running import END_WITHIN, START_WITHIN, environment, is_warm, wait_until
 
@@ -47,7 +48,7 @@ def test_the_first_request_is_answered_in_the_shape_that_the_readme_shows(url: s
     command, shown = re.findall(r"\$ (curl .+)\n(\{(?:.+\n)+?)```", README)[0]
 
     answer = subprocess.run(
-        command.replace("localhost:3000", url).split(), capture_output=True, text=True, timeout=120, check=True
+        command.replace("localhost:3000", url).split(), capture_output=True, text=True, timeout=PATIENT, check=True
     )
 
     assert keys(json.loads(answer.stdout)) == keys(json.loads(shown))
@@ -63,7 +64,7 @@ def test_every_request_in_the_documents_succeeds(url: str, document: str) -> Non
             ["/usr/bin/env", "bash", "-c", f"{complete} -s -o /dev/null -w '%{{http_code}}'"],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENT,
             check=True,
         )
         without_model = {"503"} if "/v2/models/" in line else set()  # nothing is trained here
@@ -71,7 +72,7 @@ def test_every_request_in_the_documents_succeeds(url: str, document: str) -> Non
 
 
 def test_the_page_of_the_api_is_there(url: str) -> None:
-    assert httpx.get(f"http://{url}/docs", timeout=120).status_code == 200
+    assert httpx.get(f"http://{url}/docs", timeout=PATIENT).status_code == 200
 
 
 def test_links_to_the_documents_are_on_the_first_page() -> None:

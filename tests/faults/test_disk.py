@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from configuration import ROOT
+from tests.patience import PATIENT
 from tests.redis_servers import free_port
 from tests.serving.running import Service, environment, start
 
@@ -45,7 +46,7 @@ def fill(disk: Path) -> None:
 def statuses(service: Service) -> set[int]:
     """Of everything that is asked of a service, again and again."""
     fresh = {"Cache-Control": "no-cache"}
-    with httpx.Client(base_url=service.url, timeout=60) as client:
+    with httpx.Client(base_url=service.url, timeout=PATIENT) as client:
         asked = [
             client.get(path, headers=fresh)
             for _ in range(10)
@@ -55,7 +56,7 @@ def statuses(service: Service) -> set[int]:
 
 
 def reasons(service: Service) -> str:
-    return "; ".join(httpx.get(f"{service.url}/health", timeout=60).json()["reasons"])
+    return "; ".join(httpx.get(f"{service.url}/health", timeout=PATIENT).json()["reasons"])
 
 
 def test_a_disk_that_fills_up_while_the_service_runs_costs_no_answer(disk: Path) -> None:
@@ -66,7 +67,7 @@ def test_a_disk_that_fills_up_while_the_service_runs_costs_no_answer(disk: Path)
         fill(disk)
 
         assert statuses(service) == {200}
-        retrain = httpx.post(f"{service.url}/model/retrain/AAPL", timeout=60)
+        retrain = httpx.post(f"{service.url}/model/retrain/AAPL", timeout=PATIENT)
         assert retrain.status_code == 503
         assert "jobs.sqlite" in retrain.json()["detail"] or "No worker" in retrain.json()["detail"]
         assert worker.is_running()
@@ -100,7 +101,7 @@ def test_a_start_on_a_read_only_disk_serves_and_says_why_it_is_degraded(disk: Pa
     try:
         assert statuses(service) == {200}
         assert "Read-only file system" in reasons(service)
-        retrain = httpx.post(f"{service.url}/model/retrain/AAPL", timeout=60)
+        retrain = httpx.post(f"{service.url}/model/retrain/AAPL", timeout=PATIENT)
         assert retrain.status_code == 503
         assert "Traceback" not in service.log
     finally:
@@ -119,7 +120,7 @@ def test_training_where_nothing_can_be_written_is_refused_in_one_line(disk: Path
     words = [sys.executable, "-m", "training", "train", "--tickers", "AAPL"]
 
     done = subprocess.run(
-        words, cwd=ROOT, env=environment(home), capture_output=True, text=True, timeout=300, check=False
+        words, cwd=ROOT, env=environment(home), capture_output=True, text=True, timeout=PATIENT, check=False
     )
 
     reason = {"read-only": os.strerror(errno.EROFS), "full": os.strerror(errno.ENOSPC), "a file": "is a file"}

@@ -10,11 +10,12 @@ import pytest
 
 from forecasting.card import FOREST_FILE
 from forecasting.model_store import PublishedModel
+from tests.patience import PATIENT
 from tests.serving.running import Service, wait_until
 
 pytestmark = pytest.mark.slow
 
-WITHIN = 60.0
+WITHIN = PATIENT
 Publisher = Callable[[Any], Callable[..., PublishedModel]]
 
 

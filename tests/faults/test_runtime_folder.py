@@ -12,12 +12,13 @@ import pytest
 
 from configuration import ROOT
 from serving.runtime_folder import SHARED_MEMORY, remove_stale
+from tests.patience import PATIENT
 from tests.serving.running import START_WITHIN, Service, command, environment
 
 pytestmark = pytest.mark.slow
 
 COUNTED = 'stocks_request_seconds_count{method="GET",route="/tickers",status="200"}'
-ENDS_WITHIN = 60.0
+ENDS_WITHIN = PATIENT
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def another(start_service: Callable[..., Service]) -> Service:
 
 
 def counted(service: Service) -> float:
-    lines = httpx.get(f"{service.url}/metrics", timeout=60).text.splitlines()
+    lines = httpx.get(f"{service.url}/metrics", timeout=PATIENT).text.splitlines()
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(COUNTED))
 
 
@@ -48,7 +49,7 @@ def test_metrics_lie_in_memory_and_outside_of_what_the_service_keeps(service: Se
 
 
 def test_a_second_start_that_fails_leaves_the_metrics_of_the_running_service(service: Service) -> None:
-    httpx.get(f"{service.url}/tickers", timeout=60)
+    httpx.get(f"{service.url}/tickers", timeout=PATIENT)
     before = counted(service)
 
     port = int(service.url.rsplit(":", 1)[1])
@@ -58,7 +59,7 @@ def test_a_second_start_that_fails_leaves_the_metrics_of_the_running_service(ser
 
     assert second.returncode != 0
     assert b"the port is in use" in second.stderr
-    httpx.get(f"{service.url}/tickers", timeout=60)
+    httpx.get(f"{service.url}/tickers", timeout=PATIENT)
     assert counted(service) == before + 1
 
 

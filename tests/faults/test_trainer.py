@@ -9,12 +9,13 @@ import httpx
 import psutil
 import pytest
 
+from tests.patience import PATIENT
 from tests.serving.running import Service, wait_until
 from training_queue.worker_lock import WorkerLock
 
 pytestmark = pytest.mark.slow
 
-WITHIN = 300.0
+WITHIN = PATIENT
 FEW = {"STOCKS_TICKERS": '["AAPL"]', "STOCKS_HORIZONS": "[1]", "STOCKS_TRAINING__TESTED": "250"}
 
 
@@ -30,15 +31,15 @@ def trainer(service: Service) -> psutil.Process | None:
 
 
 def retrain(service: Service) -> Any:
-    return httpx.post(f"{service.url}/model/retrain/AAPL", timeout=60)
+    return httpx.post(f"{service.url}/model/retrain/AAPL", timeout=PATIENT)
 
 
 def job(service: Service, job_id: str) -> Any:
-    return httpx.get(f"{service.url}/model/retrain/{job_id}", timeout=60).json()
+    return httpx.get(f"{service.url}/model/retrain/{job_id}", timeout=PATIENT).json()
 
 
 def alive_metric(service: Service) -> str:
-    lines = httpx.get(f"{service.url}/metrics", timeout=60).text.splitlines()
+    lines = httpx.get(f"{service.url}/metrics", timeout=PATIENT).text.splitlines()
     return next(line for line in lines if line.startswith("stocks_trainer_alive "))
 
 
@@ -63,16 +64,16 @@ def test_a_dead_trainer_is_said_and_costs_no_answer(service: Service) -> None:
     assert frozen is not None
     # What starts it again stands still meanwhile, so that its absence can be looked at.
     supervisor = psutil.Process(service.process.pid)
-    assert httpx.get(f"{service.url}/health", timeout=60).json()["status"] == "healthy"
+    assert httpx.get(f"{service.url}/health", timeout=PATIENT).json()["status"] == "healthy"
     supervisor.send_signal(signal.SIGSTOP)
     try:
         frozen.kill()
         wait_until(lambda: not WorkerLock(service.home).held(), WITHIN, "the trainer is dead")
-        health = httpx.get(f"{service.url}/health", timeout=60).json()
+        health = httpx.get(f"{service.url}/health", timeout=PATIENT).json()
         assert health["reasons"] == ["the trainer does not run; it is started again"]
         assert alive_metric(service).endswith(" 0.0")
         assert retrain(service).status_code == 503
-        assert httpx.get(f"{service.url}/predict/AAPL", timeout=60).status_code == 200
+        assert httpx.get(f"{service.url}/predict/AAPL", timeout=PATIENT).status_code == 200
     finally:
         supervisor.send_signal(signal.SIGCONT)
 
@@ -81,11 +82,11 @@ def test_a_dead_trainer_is_said_and_costs_no_answer(service: Service) -> None:
 
 def test_a_damaged_list_of_trainings_prevents_neither_start_nor_metrics(service: Service) -> None:
     path = service.home / "jobs" / "jobs.sqlite"
-    httpx.get(f"{service.url}/metrics", timeout=60)
+    httpx.get(f"{service.url}/metrics", timeout=PATIENT)
     path.write_bytes(b"damaged " * 1000)
 
     for address in ("/metrics", "/model/status/AAPL", "/health", "/metrics"):
-        assert httpx.get(f"{service.url}{address}", timeout=60).status_code == 200
+        assert httpx.get(f"{service.url}{address}", timeout=PATIENT).status_code == 200
     wait_until(lambda: retrain(service).status_code == 202, WITHIN, "a new list is there")
 
     assert [*path.parent.glob("jobs.damaged-*")]

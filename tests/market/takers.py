@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from configuration import ROOT
+from tests.patience import PATIENT
 
 TAKER = """
 import asyncio, sys
@@ -33,4 +34,4 @@ asyncio.run(main())
 def taken_by_processes(home: Path, url: str = "") -> list[int]:
     command = [sys.executable, "-c", TAKER, str(home), url]
     both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    return [int(process.communicate(timeout=300)[0]) for process in both]
+    return [int(process.communicate(timeout=PATIENT)[0]) for process in both]

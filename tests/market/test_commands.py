@@ -18,6 +18,7 @@ from market.__main__ import main
 from market.calendar.sessions import Sessions
 from market.history.sqlite_store import HistoryStore
 from market.providers.simulated import FIRST, simulate
+from tests.patience import PATIENT
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "date,open,high,low,close,volume"
@@ -198,17 +199,17 @@ def test_an_interrupted_fetch_goes_on_where_it_ended_and_spends_nothing_twice(
     # Slow enough that the interruption comes in time on a busy machine.
     server.play(played(daily(300, sessions), delay=0.8))
     first = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENT
     while len(server.paths) < 4 and time.monotonic() < deadline:
         time.sleep(0.01)
     first.send_signal(signal.SIGINT)
-    done = [line.partition(":")[0] for line in first.communicate(timeout=300)[0].splitlines()]
+    done = [line.partition(":")[0] for line in first.communicate(timeout=PATIENT)[0].splitlines()]
     assert first.returncode != 0
     assert 3 <= len(done) < 8
     before = len(server.paths)
     server.play(played(daily(300, sessions)))
     second = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENT, check=False
     )
     assert second.returncode == 0, second.stderr
     assert second.stdout.count("stored and young, not fetched") >= len(done)

@@ -15,11 +15,12 @@ import psutil
 import pytest
 
 from configuration import ROOT
+from tests.patience import PATIENT
 
 # Variables of whoever runs the tests, or that a library has set within them.
 OTHERS = ("STOCKS_", "BENTOML_", "PROM", "MLFLOW_")
-START_WITHIN = 300.0
-END_WITHIN = 120.0
+START_WITHIN = PATIENT
+END_WITHIN = PATIENT
 
 
 @dataclass

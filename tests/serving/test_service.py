@@ -17,12 +17,13 @@ import pytest
 
 from configuration import ROOT
 from forecasting.model_store import PublishedModel
+from tests.patience import PATIENT
 from tests.serving.running import START_WITHIN, Service, command, environment, wait_until
 
 pytestmark = pytest.mark.slow
 
 TICKERS = ["AAPL", "GOOGL", "MSFT", "AMZN", "TSLA", "META", "NVDA", "NFLX", "ORCL", "CRM"]
-SWAP_WITHIN = 120.0
+SWAP_WITHIN = PATIENT
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def url(service: Service) -> str:
 
 @pytest.fixture
 def client(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=120) as connection:
+    with httpx.Client(base_url=url, timeout=PATIENT) as connection:
         yield connection
 
 
@@ -188,7 +189,7 @@ import bentoml, json
 with bentoml.SyncHTTPClient({url!r}) as client:
     print(json.dumps(client.predict(tickers=["AAPL", "MSFT"], horizon=1)))
 """
-    ended = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=60, check=True)
+    ended = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=PATIENT, check=True)
 
     found = json.loads(ended.stdout.splitlines()[-1])
     assert [one["ticker"] for one in found["predictions"]] == ["AAPL", "MSFT"]
@@ -324,7 +325,7 @@ def test_the_request_id_of_the_client_comes_back_and_others_get_one(client: http
 
 def test_a_hundred_users_at_once_get_right_answers(url: str) -> None:
     def user(number: int) -> list[tuple[int, str, str]]:
-        with httpx.Client(base_url=url, timeout=120) as own:
+        with httpx.Client(base_url=url, timeout=PATIENT) as own:
             found = []
             for step in range(10):
                 ticker = TICKERS[(number + step) % len(TICKERS)]
@@ -352,7 +353,7 @@ def test_fifty_swaps_under_load_fail_nothing_and_mix_nothing(
     def user(number: int) -> list[tuple[int, int, float]]:
         headers = {"Cache-Control": "no-cache"} if number % 2 else {}
         found = []
-        with httpx.Client(base_url=url, timeout=120) as own:
+        with httpx.Client(base_url=url, timeout=PATIENT) as own:
             while swapping:
                 answer = own.get("/predict/GOOGL", headers=headers)
                 body = answer.json()

@@ -11,18 +11,19 @@ import psutil
 import pytest
 
 from forecasting.model_store import PublishedModel
+from tests.patience import PATIENT
 from tests.serving.running import Service, wait_until
 from training_queue.worker_lock import WorkerLock
 
 pytestmark = pytest.mark.slow
 
 # Importing MLflow and scikit-learn alone takes ten seconds of a quiet machine.
-TRAINED_WITHIN, ENDED_WITHIN = 600.0, 120.0
+TRAINED_WITHIN, ENDED_WITHIN = PATIENT, PATIENT
 FEW = '["AAPL", "MSFT"]'
 
 
 def version(url: str, ticker: str) -> int | None:
-    found: int | None = httpx.get(f"{url}/predict/{ticker}", timeout=120).json()["model"]["version"]
+    found: int | None = httpx.get(f"{url}/predict/{ticker}", timeout=PATIENT).json()["model"]["version"]
     return found
 
 
@@ -43,19 +44,19 @@ def test_embedded_forests_in_two_workers_that_share_redis(
     # Each request has a connection of its own, so that both workers are asked.
     wait_until(lambda: {version(service.url, "AAPL") for _ in range(20)} == {9}, 120, "both serve version 9")
 
-    layers = {httpx.get(f"{service.url}/predict/AAPL", timeout=120).headers["x-cache"] for _ in range(20)}
+    layers = {httpx.get(f"{service.url}/predict/AAPL", timeout=PATIENT).headers["x-cache"] for _ in range(20)}
 
     assert "redis" in layers
     assert layers <= {"redis", "prediction"}, "a reading that comes too late is done without"
-    assert httpx.get(f"{service.url}/health", timeout=120).json()["status"] == "healthy"
-    counted = httpx.get(f"{service.url}/performance/metrics", timeout=120).json()["cache_performance"]["by_layer"]
+    assert httpx.get(f"{service.url}/health", timeout=PATIENT).json()["status"] == "healthy"
+    counted = httpx.get(f"{service.url}/performance/metrics", timeout=PATIENT).json()["cache_performance"]["by_layer"]
     assert sum(counted.values()) >= 40, "over both workers"
     _only_with_a_key(service.url)
 
 
 def _only_with_a_key(url: str) -> None:
     def retrain(**headers: str) -> httpx.Response:
-        return httpx.post(f"{url}/model/retrain/NOPE", headers=headers, timeout=120)
+        return httpx.post(f"{url}/model/retrain/NOPE", headers=headers, timeout=PATIENT)
 
     assert retrain().status_code == 401
     assert retrain(Authorization="Bearer wrong").status_code == 401
@@ -79,10 +80,12 @@ def test_what_is_missing_is_trained_and_served_and_trained_again_on_request(trai
     assert version(url, "MSFT") in {None, 1}, "the baseline answers from the start"
     wait_until(lambda: version(url, "AAPL") == version(url, "MSFT") == 1, TRAINED_WITHIN, "both have a forest")
 
-    assert httpx.get(f"{url}/performance/summary", timeout=120).json()["trainer_memory_mb"] > 1, "beside the service"
+    assert httpx.get(f"{url}/performance/summary", timeout=PATIENT).json()["trainer_memory_mb"] > 1, (
+        "beside the service"
+    )
 
-    asked = httpx.post(f"{url}/model/retrain/aapl", timeout=120)
-    again = httpx.post(f"{url}/model/retrain/AAPL?horizon=1", timeout=120)
+    asked = httpx.post(f"{url}/model/retrain/aapl", timeout=PATIENT)
+    again = httpx.post(f"{url}/model/retrain/AAPL?horizon=1", timeout=PATIENT)
 
     assert asked.status_code == again.status_code == 202
     assert asked.json()["job_id"] == again.json()["job_id"]
@@ -90,7 +93,7 @@ def test_what_is_missing_is_trained_and_served_and_trained_again_on_request(trai
     job: dict[str, Any] = {}
 
     def ended() -> bool:
-        job.update(httpx.get(url + asked.headers["location"], timeout=120).json())
+        job.update(httpx.get(url + asked.headers["location"], timeout=PATIENT).json())
         return job["finished_at"] is not None
 
     wait_until(ended, TRAINED_WITHIN, "the training has ended")

@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from configuration import ROOT
+from tests.patience import PATIENT
 from tests.setup.package_index import Index, lock
 
 pytestmark = pytest.mark.slow
@@ -62,7 +63,7 @@ class Checkout:
             env=self.environment | variables,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENT,
             check=False,
         )
 

@@ -12,6 +12,7 @@ import pytest
 
 from configuration import ROOT
 from market.bars import Bars
+from tests.patience import PATIENT
 from tests.training.recipes_of_tests import quick
 from training.engine import Engine, NoScheduler
 from training.learning.pipeline import Trained, attempt
@@ -41,7 +42,7 @@ def cluster(tmp_path: Path) -> "Iterator[tuple[str, list[subprocess.Popen[bytes]
     yield address, workers
     for process in [*workers, scheduler]:
         process.kill()
-        process.wait(timeout=120)
+        process.wait(timeout=PATIENT)
 
 
 def numbers(trained: Trained | str) -> tuple[float, ...]:

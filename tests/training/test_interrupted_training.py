@@ -12,6 +12,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from configuration import ROOT
+from tests.patience import PATIENT
 from tests.serving.running import wait_until
 from training.mlflow_registry.runs import EXPERIMENT
 from training_queue.jobs import TrainingJobs
@@ -61,7 +62,7 @@ def test_a_signal_ends_all_processes_keeps_what_is_done_and_says_how_to_go_on(
     children = first_outcome(training)
 
     training.send_signal(number)
-    _, errors = training.communicate(timeout=120)
+    _, errors = training.communicate(timeout=PATIENT)
 
     assert training.returncode == 130
     last = errors.splitlines()[-1]
@@ -87,6 +88,6 @@ def test_a_kill_ends_the_children_too(training: "subprocess.Popen[str]") -> None
     children = first_outcome(training)
 
     training.kill()
-    training.wait(timeout=60)
+    training.wait(timeout=PATIENT)
 
     wait_until(lambda: not any(child.is_running() for child in children), 60, "the children end")

@@ -18,6 +18,7 @@ from market.history.schema import MIGRATIONS
 from market.history.sqlite_store import HistoryStore
 from market.quotes.quote import Quote
 from market.series import Adjustment, Series
+from tests.patience import PATIENT
 
 ROOT = Path(__file__).resolve().parents[3]
 FETCHED = datetime(2024, 3, 11, 23, 0, tzinfo=UTC)
@@ -147,7 +148,7 @@ print("done", flush=True)
 def test_two_processes_write_and_read_one_ticker_a_thousand_times(tmp_path: Path) -> None:
     HistoryStore(tmp_path)
     both = [child(WRITER, str(tmp_path), str(who), "500") for who in (0, 1)]
-    outputs = [process.communicate(timeout=300)[0] for process in both]
+    outputs = [process.communicate(timeout=PATIENT)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert all(output.endswith("done\n") for output in outputs)
     with sqlite3.connect(tmp_path / "history" / "prices.sqlite") as connection:
@@ -186,7 +187,7 @@ def test_two_processes_add_to_one_ticker_a_thousand_times_and_every_bar_is_there
     HistoryStore(tmp_path).replace(first, FETCHED)
     both = [child(ADDER, str(tmp_path), str(who), "500") for who in (0, 1)]
     for process in both:
-        process.communicate(timeout=300)
+        process.communicate(timeout=PATIENT)
     assert [process.returncode for process in both] == [0, 0]
     stored = HistoryStore(tmp_path).read("AAPL")
     assert stored is not None

@@ -22,6 +22,7 @@ from market.providers.circuit_breaker import ProviderCircuitBreaker
 from market.providers.provider import LimitedProvider, Provider
 from market.providers.quota import LocalCounters, Quota
 from market.providers.tiingo import Tiingo
+from tests.patience import PATIENT
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "SECRETKEY123"
@@ -91,7 +92,9 @@ def test_the_command_writes_it_nowhere_either(server: Any, played: Any, tmp_path
         "STOCKS_MARKET__PROVIDERS": f'["{provider}"]',
     }
     command = [sys.executable, "-X", "dev", "-m", "market", "fetch", "--tickers", "AAPL,MSFT,NVDA"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENT, check=False
+    )
     assert done.returncode == 1
     assert "no prices from any provider" in done.stderr
     asked = [*server.paths, *(headers.get("Authorization", "") for headers in server.headers)]

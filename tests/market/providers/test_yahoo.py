@@ -19,6 +19,7 @@ from market.providers import yahoo_worker
 from market.providers.quota import LocalCounters, Quota
 from market.providers.yahoo import Yahoo, parse_quote, parse_series
 from market.series import Adjustment
+from tests.patience import PATIENT
 
 SESSIONS = ["2020-08-27", "2020-08-28", "2020-08-31"]
 NOW = datetime(2020, 9, 1, 2, 0, tzinfo=UTC)
@@ -52,7 +53,7 @@ async def yahoo(server: Any, played: Any, sessions: Sessions, tmp_path: Path) ->
     server.routes = {"getcrumb": played(b"crumb"), "BRK-B": played(chart("BRK-B"))}
     server.play(played(chart()))
     quota = Quota("yahoo", (), [LocalCounters(tmp_path)])
-    source = Yahoo(server.url, quota, sessions, timeout=60.0, home=tmp_path, start_timeout=120.0)
+    source = Yahoo(server.url, quota, sessions, timeout=PATIENT, home=tmp_path, start_timeout=PATIENT)
     yield source
     await source.close()
 
@@ -106,7 +107,7 @@ async def test_a_silent_yahoo_costs_the_time_out(server: Any, played: Any, sessi
         sessions,
         timeout=0.3,
         home=tmp_path,
-        start_timeout=120.0,
+        start_timeout=PATIENT,
     )
     with pytest.raises(Unreachable, match=r"no answer for AAPL within 0\.3 s"):
         await silent.series("AAPL")

@@ -11,9 +11,10 @@ import pytest
 from redis_client import connect_async
 from redis_client.failures import COOL_DOWN_SECONDS
 from serving.caching.redis_cache import TIMEOUT, RedisCache
+from tests.patience import PATIENT
 from tests.redis_servers import Deployment, Server, cluster, sentinel
 
-FAILOVER_WITHIN = 300.0
+FAILOVER_WITHIN = PATIENT
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from serving.contract.schemas import Health, Retrained, RetrainStep
 from serving.events import sources
 from serving.events.board import EventBoard, Subscription
 from serving.events.sources import EventSources
+from tests.patience import PATIENT
 
 
 class Queue:
@@ -54,7 +55,7 @@ async def following(board: EventBoard, queue: Queue, states: list[Health | Excep
 
 
 async def next_of(subscription: Subscription) -> tuple[str, Any]:
-    event = await asyncio.wait_for(subscription.get(), 60)
+    event = await asyncio.wait_for(subscription.get(), PATIENT)
     return event.name, json.loads(event.data)
 
 

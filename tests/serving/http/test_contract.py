@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from forecasting.model_store import PublishedModel
+from tests.patience import PATIENT
 from tests.serving.running import Service, wait_until
 
 pytestmark = pytest.mark.slow
@@ -18,7 +19,7 @@ TICKERS = ("AAPL", "MSFT")
 # They never end.
 STREAMS = ("/events", "/stream/predictions")
 INFERENCE = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
-WITHIN = 60.0
+WITHIN = PATIENT
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def test_requests_of_every_kind_are_answered_as_described(service: Service, tmp_
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=PATIENT,
         check=False,
     )
 

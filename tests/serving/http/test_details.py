@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.patience import PATIENT
 from tests.serving.running import Service, wait_until
 
 pytestmark = pytest.mark.slow
@@ -17,7 +18,7 @@ def service(start_service: Any) -> Service:
 
 
 def test_details_of_a_ticker(service: Service) -> None:
-    with httpx.Client(base_url=service.url, timeout=60) as client:
+    with httpx.Client(base_url=service.url, timeout=PATIENT) as client:
         assert len(client.get("/bars/aapl?sessions=20").json()["bars"]) == 20
         assert client.get("/interval/AAPL?horizon=5").json()["width"] > 0
         assert client.get("/reports").json() == {"reports": [], "unknown": ["AAPL", "MSFT"]}
@@ -53,20 +54,20 @@ def test_details_of_a_ticker(service: Service) -> None:
     ],
 )
 def test_what_cannot_be_asked_is_a_problem(service: Service, path: str, status: int) -> None:
-    answer = httpx.get(service.url + path, timeout=60)
+    answer = httpx.get(service.url + path, timeout=PATIENT)
 
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
 
 
 def test_events_reach_a_client_as_they_happen(service: Service) -> None:
-    with httpx.Client(base_url=service.url, timeout=60) as client, client.stream("GET", "/events") as stream:
+    with httpx.Client(base_url=service.url, timeout=PATIENT) as client, client.stream("GET", "/events") as stream:
         lines = stream.iter_lines()
         assert stream.headers["content-type"].startswith("text/event-stream")
         assert until(lines, "event: hello")
-        refused = httpx.get(f"{service.url}/events", timeout=60)
+        refused = httpx.get(f"{service.url}/events", timeout=PATIENT)
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
-        httpx.get(f"{service.url}/predict/MSFT", headers={"Cache-Control": "no-cache"}, timeout=60)
+        httpx.get(f"{service.url}/predict/MSFT", headers={"Cache-Control": "no-cache"}, timeout=PATIENT)
         assert until(lines, "event: prediction")
         assert '"ticker":"MSFT"' in next(lines)
 
@@ -74,13 +75,13 @@ def test_events_reach_a_client_as_they_happen(service: Service) -> None:
 def test_a_client_that_left_makes_room_and_its_time_counts_as_no_latency(service: Service) -> None:
     wait_until(lambda: opens(service), 60, "room for another client")
 
-    figures = httpx.get(f"{service.url}/performance/metrics", timeout=60).json()["request_performance"]
+    figures = httpx.get(f"{service.url}/performance/metrics", timeout=PATIENT).json()["request_performance"]
 
     assert figures["GET /events"]["p99_time"] < 1
 
 
 def opens(service: Service) -> bool:
-    with httpx.stream("GET", f"{service.url}/events", timeout=60) as stream:
+    with httpx.stream("GET", f"{service.url}/events", timeout=PATIENT) as stream:
         return stream.status_code == 200
 
 
@@ -90,7 +91,7 @@ def until(lines: Any, wanted: str) -> bool:
 
 def test_open_streams_end_with_the_service(start_service: Any) -> None:
     ending: Service = start_service(STOCKS_TICKERS='["AAPL"]')
-    with httpx.stream("GET", f"{ending.url}/events", timeout=60) as stream:
+    with httpx.stream("GET", f"{ending.url}/events", timeout=PATIENT) as stream:
         lines = stream.iter_lines()
         assert until(lines, "event: hello")
 

@@ -8,6 +8,7 @@ from forecasting.card import CARD_FILE
 from forecasting.model_store import LATEST_FILE, PublishedModel, UnreadableModel
 from serving.models.champions import RETRY_SECONDS, Champions
 from serving.models.forest_client import ForestsUnavailable
+from tests.patience import PATIENT
 
 Publish = Callable[..., PublishedModel]
 KEYS = [("AAPL", 1), ("MSFT", 1)]
@@ -185,7 +186,7 @@ async def test_following_goes_on_after_any_failure(store: Path, publish: Publish
     published = publish("AAPL")
 
     following = asyncio.create_task(champions.follow())
-    await asyncio.wait_for(seen.wait(), 60)
+    await asyncio.wait_for(seen.wait(), PATIENT)
     following.cancel()
 
     assert champions.get("AAPL", 1) == published

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from configuration import ROOT
 from serving.monitoring.hash_chain import NOTHING, verify
 from serving.monitoring.served_predictions import Noted, PredictionLog
+from tests.patience import PATIENT
 from tests.serving.running import environment
 
 NOTED = Noted("AAPL", 1, "2024-03-08", "2024-03-11", "baseline", None, True, 0.0, -0.02, 0.02)
@@ -193,7 +194,7 @@ def test_the_command_names_the_line(log: PredictionLog, tmp_path: Path) -> None:
     def command(*options: str) -> "subprocess.CompletedProcess[str]":
         words = [sys.executable, "-m", "serving", "verify", *options]
         return subprocess.run(
-            words, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=120, check=False
+            words, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=PATIENT, check=False
         )
 
     assert command().stdout == f"30 lines, each names the one before; head {log.head()}\n"

@@ -8,6 +8,7 @@ from configuration import Settings
 from serving.contract.problems import Problem
 from serving.training_requests import retraining
 from serving.training_requests.retraining import Retraining
+from tests.patience import PATIENT
 from training_queue.jobs import Step, TrainingJobs
 from training_queue.worker_lock import WorkerLock
 
@@ -83,7 +84,7 @@ async def test_every_end_is_told_once(
     step = jobs.claim()
     assert step is not None
     jobs.finish(step, "promoted", "version 2")
-    await asyncio.wait_for(told.wait(), 60)
+    await asyncio.wait_for(told.wait(), PATIENT)
     await asyncio.sleep(0.05)
     following.cancel()
 

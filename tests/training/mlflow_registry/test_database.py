@@ -11,6 +11,7 @@ from mlflow.tracking import MlflowClient
 
 from configuration import ROOT, Settings
 from market.calendar.sessions import Sessions
+from tests.patience import PATIENT
 from training.errors import RegistryError
 from training.mlflow_registry.database import FILE
 from training.mlflow_registry.registry import Registry
@@ -33,7 +34,7 @@ def test_processes_that_first_open_it_together_all_succeed(tmp_path: Path) -> No
     command = [sys.executable, "-c", OPEN]
     started = [subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True) for _ in range(2)]
 
-    ended = [(process.communicate(timeout=240)[1], process.returncode) for process in started]
+    ended = [(process.communicate(timeout=PATIENT)[1], process.returncode) for process in started]
 
     assert ended == [("", 0)] * 2
 

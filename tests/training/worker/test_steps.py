@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 import configuration
 from configuration import ROOT, Settings
+from tests.patience import PATIENT
 from tests.serving.running import environment, wait_until
 from training.mlflow_registry.registry import Registry
 from training.mlflow_registry.runs import EXPERIMENT
@@ -173,10 +174,10 @@ def test_the_log_of_a_worker_is_ours_alone_and_tells_what_it_does(tmp_path: Path
             stderr=log,
         )
     try:
-        wait_until(lambda: jobs.last("AAPL", 1) is not None and b"promoted" in written(tmp_path), 600, "trained")
+        wait_until(lambda: jobs.last("AAPL", 1) is not None and b"promoted" in written(tmp_path), PATIENT, "trained")
     finally:
         process.terminate()
-        process.wait(timeout=120)
+        process.wait(timeout=PATIENT)
 
     lines = [json.loads(line) for line in written(tmp_path).splitlines()]
 

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 import configuration
 from configuration import ROOT, Settings
+from tests.patience import PATIENT
 from tests.redis_servers import Deployment, Server
 from tests.serving.running import wait_until
 from training.worker import ticker_lock
@@ -121,7 +122,7 @@ def test_of_several_workers_one_works_and_keeps_it_for_longer_than_the_lock_live
     assert [said(process) for process in others] == ["refused"] * len(others)
     assert said(first) == "ended"
     for process in (first, *others):
-        process.communicate(timeout=300)
+        process.communicate(timeout=PATIENT)
     assert locks(any_redis) == set(), "whoever is done lets go of it"
 
 
@@ -132,7 +133,7 @@ def test_workers_that_begin_together_never_work_together(begin: Begin, tmp_path:
 
     assert sorted(said(process) for process in workers) == ["refused"] * (WORKERS - 1) + ["working"]
     for process in workers:
-        process.communicate(timeout=300)
+        process.communicate(timeout=PATIENT)
 
 
 def test_a_worker_that_dies_frees_it(begin: Begin, any_redis: Deployment, tmp_path: Path) -> None:
@@ -145,7 +146,7 @@ def test_a_worker_that_dies_frees_it(begin: Begin, any_redis: Deployment, tmp_pa
     with alone(settings, "AAPL") as lock:
         assert lock is None
 
-    deadline = time.monotonic() + 10 * EXPIRY
+    deadline = time.monotonic() + PATIENT
     while time.monotonic() < deadline:
         with alone(settings, "AAPL") as lock:
             if lock is not None:
@@ -162,7 +163,7 @@ def test_a_lock_that_redis_forgot_is_taken_again(any_redis: Deployment, monkeypa
         assert lock is not None
         lock.check()
         any_redis.flush()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENT
         while not locks(any_redis):
             assert time.monotonic() < deadline
             time.sleep(0.05)
