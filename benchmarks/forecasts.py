@@ -84,6 +84,7 @@ def score(
     names = VARIANTS if len(announced.position) else ()
     known = model.known()
     whole = distributions(data, outputs)[:-horizon]
+    rows = slice(len(data) - horizon - len(whole), len(data) - horizon)
     drift = np.array([np.mean(data.actual[max(row - horizon - 503, 0) : row - horizon + 1]) for row in known.row])
     return Scored(
         ticker=bars.ticker,
@@ -94,7 +95,7 @@ def score(
         baselines={name: one.known() for name, one in evaluate_baselines(bars, data, model).items()},
         level=data.unit[known.row],
         drift=drift,
-        risk=Member(whole, data.actual[len(data) - horizon - len(whole) : len(data) - horizon]),
+        risk=Member(bars.ticker, data.session[rows], whole, data.actual[rows], data.unit[rows]),
     )
 
 

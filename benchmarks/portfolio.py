@@ -1,4 +1,4 @@
-"""Value at risk of a portfolio of all tickers in equal parts, walk-forward: each session knows past ranks alone."""
+"""Value at risk of a portfolio of all tickers in equal parts, walk-forward: each session knows past misses alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ import numpy as np
 
 from forecasting.baseline import LARGEST_SAMPLE
 from forecasting.distribution import Distribution
-from forecasting.risk import joint_returns, portfolio_risk
-from market.bars import FloatArray
+from forecasting.risk import Misses, joint_ranks, joint_returns, portfolio_risk
+from market.bars import FloatArray, SessionArray
 from training.learning.risk_scores import christoffersen, kupiec, quantile_loss
 
 PROBABILITIES = (0.01, 0.05)
@@ -16,21 +16,32 @@ PROBABILITIES = (0.01, 0.05)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """One ticker's distributions and the returns that followed, of the same m sessions as every other's."""
+    """One ticker's distributions and the returns that followed, of the same m sessions as every other's.
 
+    Attributes:
+        unit: shape (m,), one return of usual size, known on the session.
+    """
+
+    ticker: str
+    session: SessionArray
     distributions: Sequence[Distribution]
     actual: FloatArray
+    unit: FloatArray
+
+    def misses(self, rows: slice) -> Misses:
+        """Past misses as the service takes them."""
+        return Misses(self.ticker, self.session[rows], (self.actual / self.unit)[rows])
 
 
 def value_at_risk(members: Sequence[Member], horizon: int, probability: float) -> tuple[FloatArray, FloatArray]:
     """Value at risk and expected shortfall of each session after the first LARGEST_SAMPLE, shares of the portfolio."""
     actual = np.column_stack([one.actual for one in members])
-    ranks = np.column_stack([_ranks(one) for one in members])
     positions = np.full(len(members), 1 / len(members))
     found = []
     for row in range(LARGEST_SAMPLE, len(actual)):
-        past = ranks[max(row - horizon + 1 - LARGEST_SAMPLE, 0) : row - horizon + 1]
-        returns = joint_returns([one.distributions[row] for one in members], past)
+        past = slice(max(row - horizon + 1 - LARGEST_SAMPLE, 0), row - horizon + 1)
+        ranks = joint_ranks([one.misses(past) for one in members])
+        returns = joint_returns([one.distributions[row] for one in members], ranks)
         risk = portfolio_risk(positions, returns, probability)
         found.append((risk.value_at_risk, risk.expected_shortfall))
     shares = np.array(found)
@@ -77,9 +88,3 @@ def _line(members: Sequence[Member], horizon: int, probability: float) -> str:
         f"{quantile_loss(np.array(simple), actual, probability):.5f}",
     )
     return "| " + " | ".join(cells) + " |"
-
-
-def _ranks(member: Member) -> FloatArray:
-    """The probability below each return under the forecast made for it, shape (m,)."""
-    pairs = zip(member.distributions, member.actual, strict=True)
-    return np.array([float(one.probability_below(np.array(actual))) for one, actual in pairs])

@@ -42,6 +42,9 @@ def describe(application: FastAPI, settings: Settings) -> Json:
     request = document["components"]["schemas"]["PredictionsRequest"]["properties"]
     request["horizon"]["enum"] = list(settings.horizons)
     request["tickers"]["maxItems"] = settings.serving.max_tickers
+    positions = document["components"]["schemas"]["RiskRequest"]["properties"]
+    positions["horizon"] = {**positions["horizon"], "anyOf": [{"enum": list(settings.horizons)}, {"type": "null"}]}
+    positions["positions"]["maxItems"] = settings.serving.max_tickers
     _join_paths_of_trainings(document["paths"])
     return document
 

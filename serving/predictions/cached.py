@@ -98,11 +98,20 @@ class CachedPredictor:
         Raises:
             Problem: as `answer`.
         """
+        served = await self.with_forecast(ticker, horizon, fresh=fresh)
+        return Served(served.answer.describing(asked), served.layer)
+
+    async def with_forecast(self, ticker: str, horizon: int, *, fresh: bool = False) -> Served:
+        """The same as `answer`, with the forecast that the prediction was made from.
+
+        Raises:
+            Problem: as `answer`.
+        """
         served = await self.answer(ticker, horizon, fresh=fresh)
-        answer = served.answer
-        if answer.forecast is None:  # Redis has the body alone; the forecast behind it is kept too
-            answer = (await self._compute((answer.prediction.ticker, horizon))).answer
-        return Served(answer.describing(asked), served.layer)
+        if served.answer.forecast is not None:
+            return served
+        # Redis has the body alone; the forecast behind it is kept too.
+        return Served((await self._compute((served.answer.prediction.ticker, horizon))).answer, served.layer)
 
     async def prepare(self, ticker: str, horizon: int) -> None:
         """Compute the answer unless a cache has it, and count nothing: no client asks.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from forecasting.baseline import LARGEST_SAMPLE, NORMAL_QUANTILES, baseline_forecast
+from forecasting.baseline import LARGEST_SAMPLE, NORMAL_QUANTILES, baseline_forecast, past_misses
 from forecasting.distribution import INTERVAL_LEVEL
 from market.bars import Bars
 from market.calendar.sessions import Sessions
@@ -49,3 +49,22 @@ def test_covers_as_often_as_it_says_on_a_simulated_market(sessions: Sessions) ->
             inside.append(made.lower <= actual <= made.upper)
     error = np.sqrt(INTERVAL_LEVEL * (1 - INTERVAL_LEVEL) / len(inside))
     assert abs(np.mean(inside) - INTERVAL_LEVEL) < 4 * error
+
+
+@pytest.mark.parametrize("horizon", [1, 5, 21])
+def test_past_misses_are_dated_by_the_session_they_were_made_on(simulated_bars: Bars, horizon: int) -> None:
+    session, missed = past_misses(simulated_bars, horizon)
+
+    assert session.size == missed.size == LARGEST_SAMPLE
+    assert session[-1] == simulated_bars.session[-1 - horizon]
+    change = simulated_bars.close[-1] / simulated_bars.close[-1 - horizon] - 1
+    assert np.sign(missed[-1]) == np.sign(change)
+    # The level remembers a few hundred sessions, of which the first misses of a window have fewer.
+    np.testing.assert_allclose(past_misses(simulated_bars[:-1], horizon)[1][253:], missed[252:-1])
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 22])
+def test_short_histories_have_few_misses_or_none(simulated_bars: Bars, length: int) -> None:
+    for horizon in (1, 5, 21):
+        session, missed = past_misses(simulated_bars[:length], horizon)
+        assert session.size == missed.size == max(length - 1 - horizon, 0)

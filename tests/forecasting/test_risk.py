@@ -5,8 +5,9 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+from forecasting.baseline import LARGEST_SAMPLE
 from forecasting.distribution import PROBABILITIES, Distribution
-from forecasting.risk import joint_returns, portfolio_risk
+from forecasting.risk import Misses, joint_ranks, joint_returns, portfolio_risk, taken_as_independent
 
 NORMAL = np.array([NormalDist().inv_cdf(probability) for probability in PROBABILITIES])
 GENERATOR = np.random.default_rng(5)
@@ -42,3 +43,49 @@ def test_of_a_portfolio_depends_on_how_returns_fall_together(correlation: float)
 def test_each_return_keeps_the_distribution_of_its_forecast() -> None:
     returns = joint_returns([Distribution(0.01 * NORMAL), Distribution(0.03 * NORMAL)], ranks_of(0.5))
     np.testing.assert_allclose(returns.std(axis=0), [0.01, 0.03], rtol=0.03)
+
+
+def misses_of(ticker: str, first: str, size: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> Misses:
+    return Misses(ticker, np.datetime64(first) + np.arange(size.size), size)
+
+
+def test_ranks_of_one_session_stand_together_and_are_evenly_spread() -> None:
+    size = GENERATOR.standard_normal(LARGEST_SAMPLE)
+
+    ranks = joint_ranks([misses_of("A", "2020-01-01", size), misses_of("B", "2020-01-01", -5 * size)])
+
+    np.testing.assert_allclose(ranks.sum(axis=1), 1)
+    np.testing.assert_allclose(np.sort(ranks[:, 0]), (np.arange(LARGEST_SAMPLE) + 0.5) / LARGEST_SAMPLE)
+
+
+def test_only_the_last_sessions_count() -> None:
+    size = GENERATOR.standard_normal(2 * LARGEST_SAMPLE)
+    newest = size[LARGEST_SAMPLE:]
+
+    ranks = joint_ranks([misses_of("A", "2020-01-01", size)])
+
+    np.testing.assert_array_equal(ranks[:, 0].argsort(), newest.argsort())
+
+
+def test_a_ticker_without_a_past_is_independent_of_the_others_and_the_same_each_time() -> None:
+    size = GENERATOR.standard_normal(LARGEST_SAMPLE)
+    known, other = misses_of("A", "2020-01-01", size), misses_of("B", "2020-01-01", size)
+    young = misses_of("NEW", "2021-05-01", size[:10])
+
+    ranks = joint_ranks([known, other, young])
+
+    assert np.corrcoef(ranks[:, 0], ranks[:, 1])[0, 1] == pytest.approx(1)
+    assert abs(np.corrcoef(ranks[:, 0], ranks[:, 2])[0, 1]) < 0.2
+    np.testing.assert_array_equal(ranks, joint_ranks([known, other, young]))
+    assert taken_as_independent([known, other, young]) == ["NEW"]
+    assert not taken_as_independent([young])
+
+
+def test_without_any_past_all_are_independent() -> None:
+    none = [misses_of(ticker, "2020-01-01", np.empty(0)) for ticker in "AB"]
+
+    ranks = joint_ranks(none)
+
+    assert ranks.shape == (LARGEST_SAMPLE, 2)
+    assert abs(np.corrcoef(ranks.T)[0, 1]) < 0.2
+    assert taken_as_independent(none) == ["A", "B"]

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query, Request
 
 from forecasting.model_store import default_roots
 from serving.contract.details import (
@@ -15,10 +15,13 @@ from serving.contract.details import (
     VersionsAnswer,
     WidthAnswer,
 )
+from serving.contract.risk import RiskAnswer, RiskRequest
 from serving.contract.schemas import Retrained
+from serving.contract.validation import check_json_body
 from serving.details.bars import last_bars
 from serving.details.coming_reports import coming_reports
 from serving.details.outcomes import past_forecasts, whole_record
+from serving.details.risk import risk_of
 from serving.details.versions import published_versions
 from serving.details.width import explain_width
 from serving.http.dependencies import Configured, Horizon, Parts
@@ -27,9 +30,17 @@ from serving.http.routes.responses import NOT_SERVED, problems
 MOST_SESSIONS = 2000
 MOST_JOBS = 100
 MOST_DAYS = 90
+POSITIONS = '{"positions": [{"ticker": "AAPL", "quantity": 100}]}'
 
 PROBLEMS = problems(
     {404: NOT_SERVED, 422: "Not a ticker, or a horizon that is not configured", 503: "No price from anywhere"}
+)
+RISK_PROBLEMS = problems(
+    {
+        413: "The body is larger than serving.max_body_bytes",
+        415: "The body is not JSON",
+        422: "Not a list of positions, or a horizon that is not configured",
+    }
 )
 BARS_PROBLEMS = PROBLEMS | problems({403: "`serving.raw_prices` is off"})
 
@@ -61,6 +72,24 @@ async def reports(
 async def interval(ticker: str, container: Parts, settings: Configured, horizon: Horizon = 1) -> WidthAnswer:
     """Why the interval is as wide as it is: the level of recent volatility, the model's correction, reports ahead."""
     return await explain_width(settings, container.market, container.predictor, ticker, horizon)
+
+
+async def positions_body(request: Request) -> None:
+    """Check that there is a body, in JSON.
+
+    Raises:
+        Problem: 415 or 422.
+    """
+    check_json_body(dict(request.scope["headers"]), example=POSITIONS)
+
+
+@router.post("/risk", tags=["predictions"], responses=RISK_PROBLEMS, dependencies=[Depends(positions_body)])
+async def risk(body: RiskRequest, container: Parts, settings: Configured) -> RiskAnswer:
+    """Value at risk and expected shortfall of a list of positions.
+
+    Each ticker's return has the distribution of its prediction; together they fall as they fell in the last two years.
+    """
+    return await risk_of(settings, container.market, container.predictor, body)
 
 
 @router.get("/track-record", tags=["models"])

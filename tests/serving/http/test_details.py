@@ -25,6 +25,9 @@ def test_details_of_a_ticker(service: Service) -> None:
         asked = client.get("/predict/aapl?horizon=5&quantiles=0.01,.5,0.99&above=1").json()["prediction"]
         assert [one["probability"] for one in asked["quantiles"]] == [0.01, 0.5, 0.99]
         assert asked["above"] == {"price": 1, "probability": 1}
+        positions = [{"ticker": "AAPL", "quantity": 10}, {"ticker": "MSFT", "value": -500}]
+        risk = client.post("/risk", json={"positions": positions, "horizon": 5}).json()
+        assert [one["probability"] for one in risk["horizons"][0]["levels"]] == [0.01, 0.05]
         assert client.get("/model/versions/AAPL").json()["versions"] == []
         assert client.get("/track-record/AAPL").json()["level"] == 0.9
         record = client.get("/track-record").json()
@@ -58,6 +61,28 @@ def test_what_cannot_be_asked_is_a_problem(service: Service, path: str, status: 
 
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"positions": [{"ticker": "AAPL", "quantity": 1}], "level": 0.9}, "level"),
+        ({"positions": [{"ticker": "AAPL", "quantity": 1, "price": 2}]}, "price"),
+        ({"positions": [{"ticker": "AAPL"}]}, "quantity"),
+    ],
+)
+def test_positions_of_another_form_are_a_problem_that_names_what_is_wrong(
+    service: Service, body: dict[str, Any], named: str
+) -> None:
+    answer = httpx.post(f"{service.url}/risk", json=body, timeout=60)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert named in answer.json()["detail"]
+
+
+def test_positions_are_sent_as_json(service: Service) -> None:
+    headers = {"content-type": "text/csv"}
+    assert httpx.post(f"{service.url}/risk", content=b"AAPL,1", headers=headers, timeout=60).status_code == 415
 
 
 def test_events_reach_a_client_as_they_happen(service: Service) -> None:
