@@ -3,6 +3,7 @@
 Nothing here has a default of its own: `configuration.yaml` beside this folder lists every setting once.
 """
 
+from configuration.experiments import Experiment
 from configuration.horizons import HORIZONS, LONGEST_HORIZON, HorizonParameters
 from configuration.loading import WELL_KNOWN, ConfigurationError, load
 from configuration.places import ROOT, anchor, bento_folder, bento_store, home, scratch
@@ -40,6 +41,7 @@ __all__ = [
     "Cache",
     "ConfigurationError",
     "Edgar",
+    "Experiment",
     "Files",
     "HorizonParameters",
     "Market",

@@ -26,6 +26,7 @@ from pydantic_settings import (
 )
 
 import redis_client
+from configuration.experiments import MOST_EXPERIMENTS, Experiment, check_experiments
 from configuration.horizons import check_horizon
 from configuration.places import absolute, home
 
@@ -209,6 +210,7 @@ class Serving(Section):
     raw_prices: bool
     track_record_months: PositiveInt
     log_level: Literal["debug", "info", "warning", "error"]
+    experiments: Annotated[tuple[Experiment, ...], Field(max_length=MOST_EXPERIMENTS)]
 
 
 class Security(Section):
@@ -235,6 +237,7 @@ class Tracing(Section):
 
 class Training(Section):
     on_start: bool
+    retrain_on_drift: bool
     tracking_uri: str | None
     refit_every: PositiveInt
     tested: PositiveInt
@@ -276,6 +279,11 @@ class Settings(BaseSettings):
     page: Page
     tracing: Tracing
     training: Training
+
+    @model_validator(mode="after")
+    def _experiments_fit(self) -> "Settings":
+        check_experiments(self.serving.experiments, self.tickers, self.horizons)
+        return self
 
     @property
     def home(self) -> Path:

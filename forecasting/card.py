@@ -106,3 +106,8 @@ class ModelCard(BaseModel):
 def model_name(ticker: str, horizon: int) -> str:
     """Name of the registered model in MLflow; lower case in the BentoML store, which knows no other."""
     return f"forest-{ticker}-{horizon}"
+
+
+def challenger_name(experiment: str, ticker: str, horizon: int) -> str:
+    """Name of an experiment's challenger in the BentoML store, apart from the champions' so that none serves as one."""
+    return f"challenger-{experiment}-{ticker}-{horizon}"

@@ -40,14 +40,18 @@ def default_roots(settings: Settings) -> tuple[Path, ...]:
 
 def newest_folder(roots: Sequence[Path], ticker: str, horizon: int) -> Path | None:
     """Folder of the model that was published last, from the first of `roots` that has one."""
-    name = model_name(ticker, horizon).lower()
+    return newest_entry(roots, model_name(ticker, horizon))
+
+
+def newest_entry(roots: Sequence[Path], name: str) -> Path | None:
+    """The same by the name of the model."""
     for root in roots:
         try:
-            version = (root / name / LATEST_FILE).read_text(encoding="utf-8").strip()
+            version = (root / name.lower() / LATEST_FILE).read_text(encoding="utf-8").strip()
         except OSError:
             continue
         if version:
-            return root / name / version
+            return root / name.lower() / version
     return None
 
 

@@ -120,14 +120,18 @@ def compare(recipes: str | None, tickers: list[str], horizons: list[str]) -> Non
     sys.exit(1 if comparison.failures else 0)
 
 
-@main.command(help="Put every champion into the model store that is not what serves already.")
+@main.command(help="Put every champion, and what experiments test, into the model store that is not what is there.")
 def publish() -> None:
-    """Exit status 0 only when every champion is published."""
+    """Exit status 0 only when every champion and challenger is published."""
     settings = prepare()
     from training.mlflow_registry.registry import Registry
+    from training.publishing.challengers import publish_challengers
     from training.publishing.operations import publish_champions
 
-    for tag in publish_champions(settings, Registry(settings), _models(settings)):
+    registry = Registry(settings)
+    for tag in publish_champions(settings, registry, _models(settings)):
+        click.echo(f"published {tag}")
+    for tag in publish_challengers(settings, registry, _models(settings)):
         click.echo(f"published {tag}")
 
 

@@ -21,6 +21,7 @@ from training.learning.training_config import TrainingConfig
 from training.loading import chunks, load, report_schedules
 from training.mlflow_registry.registry import Registered, Registry
 from training.outcome import Outcome, best
+from training.publishing.challengers import republish_challengers
 from training.publishing.operations import newest_card, release
 from training.recipes import make_recipe
 from training_queue.jobs import TrainingJobs
@@ -198,6 +199,7 @@ def _recorded(
     registry.write_decision(data.ticker, data.horizon, registered.version, decision)
     if decision.promoted:
         _promote(registry, registered, before_promotion)
+    republish_challengers(settings, registry, (data.ticker, data.horizon))
     return Outcome(
         ticker=data.ticker,
         horizon=data.horizon,

@@ -40,6 +40,7 @@ MIGRATIONS = (
     ALTER TABLE publications ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE publications ADD COLUMN not_before REAL NOT NULL DEFAULT 0;
     """,
+    "ALTER TABLE publications ADD COLUMN version INTEGER;",
 )
 
 

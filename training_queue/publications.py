@@ -49,6 +49,27 @@ class Publications:
         insert = "INSERT INTO publications (ticker, horizon, begun_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         self._write(insert, ticker, horizon, ASKED_FOR)
 
+    def request_promotion(self, ticker: str, horizon: int, version: int) -> None:
+        """Ask the worker to make a version champion, which it also publishes.
+
+        Raises:
+            QueueUnavailable: the list cannot be written.
+        """
+        insert = "INSERT OR REPLACE INTO publications (ticker, horizon, begun_at, version) VALUES (?, ?, ?, ?)"
+        with self._database.transaction() as connection:
+            connection.execute(insert, (ticker, horizon, ASKED_FOR, version))
+
+    def version_to_promote(self, ticker: str, horizon: int) -> int | None:
+        """The version that is to become champion before the model is published; None when the champion is to stay.
+
+        Raises:
+            QueueUnavailable: the list cannot be read.
+        """
+        query = "SELECT version FROM publications WHERE ticker = ? AND horizon = ?"
+        with self._database.transaction() as connection:
+            found = connection.execute(query, (ticker, horizon)).fetchone()
+        return int(found[0]) if found and found[0] is not None else None
+
     def postpone(self, ticker: str, horizon: int) -> None:
         """Leave a model that could not be published alone for a while, longer with each failure."""
         update = (

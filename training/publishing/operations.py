@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
+from pathlib import Path
 
 from configuration import Settings, home
 from forecasting.card import ModelCard
@@ -111,7 +112,11 @@ def published_version(settings: Settings, ticker: str, horizon: int) -> str:
 
 def newest_card(settings: Settings, ticker: str, horizon: int) -> ModelCard | None:
     """The card of the newest published model, if there is one whose files are whole."""
-    folder = newest_folder(default_roots(settings), ticker, horizon)
+    return whole_card(newest_folder(default_roots(settings), ticker, horizon))
+
+
+def whole_card(folder: Path | None) -> ModelCard | None:
+    """The card of the published model in `folder`, if there is one whose files are whole."""
     try:
         published = read_published_model(folder) if folder is not None else None
         if published is None or sha256(published.forest.read_bytes()).hexdigest() != published.card.forest_sha256:

@@ -20,11 +20,14 @@ from training.publishing.pruning import prune
 LOCK_TIMEOUT = 30.0
 
 
-def publish(card: ModelCard, onnx: bytes) -> str:
+def publish(card: ModelCard, onnx: bytes, name: str = "") -> str:
     """Add the files to the store as the newest of their name, which running services take within seconds.
 
     The store points at the new entry only after all its files are in place, so a crash leaves the old one served.
     Entries that are not needed any more are removed.
+
+    Args:
+        name: in the store; that of the champion without it.
 
     Returns:
         Its tag.
@@ -32,7 +35,7 @@ def publish(card: ModelCard, onnx: bytes) -> str:
     Raises:
         NotPublished: the store could not be written.
     """
-    name = model_name(card.ticker, card.horizon).lower()
+    name = (name or model_name(card.ticker, card.horizon)).lower()
     home = Path(os.environ["BENTOML_HOME"])
     try:
         home.mkdir(parents=True, exist_ok=True)

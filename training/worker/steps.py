@@ -56,19 +56,26 @@ def work_until_idle(jobs: TrainingJobs, publications: Publications, *, add_missi
 
 
 def finish_publications(settings: Settings, publications: Publications) -> None:
-    """Publish the champions of models whose publication a process that died has left behind."""
+    """Publish what a process that died has left unpublished, and promote what serving asks for."""
     for ticker, horizon in publications.left_behind():
-        from training.mlflow_registry.registry import Registry  # noqa: PLC0415  # seconds of imports, seldom needed
-        from training.publishing.operations import publish_champions  # noqa: PLC0415
-
         try:
-            tags = publish_champions(settings, Registry(settings), [(ticker, horizon)])
+            tags = _finish_publication(settings, publications, ticker, horizon)
         except Exception:
             log.exception("publication.failed", ticker=ticker, horizon=horizon)
             publications.postpone(ticker, horizon)
             continue
         publications.forget(ticker, horizon)
         log.info("publication.finished", ticker=ticker, horizon=horizon, published=tags)
+
+
+def _finish_publication(settings: Settings, publications: Publications, ticker: str, horizon: int) -> list[str]:
+    from training.mlflow_registry.registry import Registry  # noqa: PLC0415  # seconds of imports, seldom needed
+    from training.publishing.operations import promote, publish_champions  # noqa: PLC0415
+
+    registry, version = Registry(settings), publications.version_to_promote(ticker, horizon)
+    if version is not None:
+        return [promote(registry, ticker, horizon, version)]
+    return publish_champions(settings, registry, [(ticker, horizon)])
 
 
 def work(

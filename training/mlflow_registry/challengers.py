@@ -1,0 +1,56 @@
+"""Which registered version an experiment tests, and an alias that says so in MLflow."""
+
+from mlflow.exceptions import MlflowException
+
+from forecasting.card import model_name
+from training.errors import RegistryError
+from training.mlflow_registry.runs import Runs
+from training.mlflow_registry.tracking import first_line, translated
+
+# Aliases of the versions that experiments test begin so; services elsewhere follow them.
+ALIAS = "experiment-"
+NOT_THERE = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
+
+
+class Challengers(Runs):
+    """Versions of one MLflow server or file by what an experiment calls them."""
+
+    def version(self, ticker: str, horizon: int, challenger: str, *, is_recipe: bool) -> int | None:
+        """The version that is meant; None when there is none yet.
+
+        Args:
+            challenger: number of a version, alias, or name of a recipe, of which the newest version counts.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        name = model_name(ticker, horizon)
+        if is_recipe:
+            return self._newest_of(name, challenger)
+        try:
+            found = (
+                self._client.get_model_version(name, challenger)
+                if challenger.isdigit()
+                else self._client.get_model_version_by_alias(name, challenger)
+            )
+        except MlflowException as error:
+            if error.error_code in NOT_THERE:
+                return None
+            raise RegistryError(f"{name}: MLflow failed: {first_line(error)}") from None
+        return int(found.version)
+
+    def mark(self, experiment: str, ticker: str, horizon: int, version: int) -> None:
+        """Point the experiment's alias at the version that it tests.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        name = model_name(ticker, horizon)
+        with translated(name):
+            self._client.set_registered_model_alias(name, f"{ALIAS}{experiment}", str(version))
+
+    def _newest_of(self, name: str, recipe: str) -> int | None:
+        chosen = f"name = '{name}' AND tags.recipe = '{recipe}'"
+        with translated(name):
+            found = self._client.search_model_versions(chosen, max_results=1, order_by=["version_number DESC"])
+        return int(found[0].version) if found else None
