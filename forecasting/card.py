@@ -12,6 +12,7 @@ from features.matrix import FeatureMatrix
 from forecasting.calibration import Calibration, Reading
 from forecasting.distribution import PROBABILITIES, Forecast
 from forecasting.formula import EXPECTED, Formula
+from forecasting.many_forecasts import Constants
 from forecasting.metrics import Metrics
 from forecasting.report_reaction import USUAL, Reaction
 from forecasting.report_schedule import FilingChances
@@ -77,7 +78,7 @@ class ModelCard(BaseModel):
     def forecast(
         self, outputs: FloatArray, inputs: FeatureMatrix, level: float, reports: FilingChances | None = None
     ) -> Forecast:
-        """The forecast from one row.
+        """The forecast from one row; `forecast_all` makes the same of many.
 
         Args:
             outputs: shape (1, 3), of the model.
@@ -96,11 +97,17 @@ class ModelCard(BaseModel):
             unit=level * float(np.sqrt(self.horizon)),
             report_chance=chance,
         )
-        return self._calibration.forecast(self.horizon, reading, extrapolating=bool(novelty[0] > 1))
+        return self.calibration.forecast(self.horizon, reading, extrapolating=bool(novelty[0] > 1))
 
     @cached_property
-    def _calibration(self) -> Calibration:
+    def calibration(self) -> Calibration:
+        """What past residuals say about the model."""
         return Calibration(self.shrinkage, np.array(self.quantiles), self.reaction)
+
+    @cached_property
+    def constants(self) -> Constants:
+        """The same numbers as `forecast_all` takes them."""
+        return Constants(self.horizon, self.formula, self.calibration)
 
 
 def model_name(ticker: str, horizon: int) -> str:

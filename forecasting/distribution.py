@@ -96,12 +96,22 @@ def forecast(
         width: positive, unit of Z, as a return.
         quantiles: shape (len(PROBABILITIES),), ascending: the quantiles of Z at PROBABILITIES.
     """
-    tail = (1 - INTERVAL_LEVEL) / 2
-    lower, median, upper = centre + width * np.interp([tail, 0.5, 1 - tail], PROBABILITIES, quantiles)
-    probability_up = 1 - float(np.interp(-centre / width, quantiles, PROBABILITIES))
-    probability_up = _agreeing(probability_up, float(median))
+    lower, median, upper = centre + width * central(quantiles)
+    probability_up = chance_of_rise(centre, width, quantiles, float(median))
     returns = tuple((centre + width * quantiles).tolist())
     return Forecast(horizon, float(median), float(lower), float(upper), probability_up, extrapolating, returns)
+
+
+def central(quantiles: FloatArray) -> FloatArray:
+    """Lower end, median and upper end of the central interval of Z, shape (3,); `quantiles` are as in `forecast`."""
+    tail = (1 - INTERVAL_LEVEL) / 2
+    return np.interp([tail, 0.5, 1 - tail], PROBABILITIES, quantiles)
+
+
+def chance_of_rise(centre: float, width: float, quantiles: FloatArray, median: float) -> float:
+    """The probability that `centre + width * Z` is above zero, on the side of one half that `median` is on."""
+    probability_up = 1 - float(np.interp(-centre / width, quantiles, PROBABILITIES))
+    return _agreeing(probability_up, median)
 
 
 def quantile_table(residuals: FloatArray, horizon: int) -> FloatArray:

@@ -36,10 +36,11 @@ class TrainingInputs(BaseModel):
 
     def novelty(self, inputs: FeatureMatrix) -> FloatArray:
         """Distance of each row from the mean over `limit`, shape (n,); a row above 1 is beyond all those trained on."""
-        return distances(inputs, *self._arrays) / self.limit
+        return distances(inputs, *self.arrays) / self.limit
 
     @cached_property
-    def _arrays(self) -> tuple[FloatArray, FloatArray]:
+    def arrays(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and scale as arrays of shape (k,)."""
         return np.array(self.mean), np.array(self.scale)
 
 
@@ -94,5 +95,9 @@ def training_inputs(inputs: FeatureMatrix) -> TrainingInputs:
 
 
 def distances(inputs: FeatureMatrix, mean: FloatArray, scale: FloatArray) -> FloatArray:
-    """Root mean squared distance of each row from `mean` in units of `scale`, shape (n,)."""
-    return np.asarray(np.sqrt(np.add.reduce(((inputs - mean) / scale) ** 2, axis=1) / mean.size))
+    """Root mean squared distance of each row from `mean` in units of `scale`, shape (n,).
+
+    Args:
+        mean, scale: shape (k,), or one row for each of the inputs.
+    """
+    return np.asarray(np.sqrt(np.add.reduce(((inputs - mean) / scale) ** 2, axis=1) / mean.shape[-1]))

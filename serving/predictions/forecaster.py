@@ -1,6 +1,7 @@
 """From bars and their models to forecasts, many at once: inputs side by side, and one call to the forests."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import NamedTuple
 
@@ -10,12 +11,16 @@ from concurrency.micro_batcher import MicroBatcher
 from features import NAMES, WINDOW, latest
 from features.matrix import FeatureMatrix
 from forecasting.distribution import Forecast
+from forecasting.formula import OUTPUTS
+from forecasting.many_forecasts import Question, forecast_all
 from forecasting.model_store import PublishedModel, UnreadableModel
 from forecasting.report_schedule import FilingChances
 from market.bars import Bars, FloatArray
 from serving.models.forest_client import Call
 from serving.models.onnx_sessions import Output, Row
 from serving.telemetry.timing import TimedStage, record_stage
+
+OUTPUT_BYTES = OUTPUTS * np.dtype(np.float32).itemsize
 
 
 class ForecastRequest(NamedTuple):
@@ -47,7 +52,9 @@ class Forecaster:
         Raises:
             UnreadableModel: it cannot answer.
         """
-        timed = await self._requests.ask(ForecastRequest(published, bars[-WINDOW:], reports))
+        timed = await self._requests.ask(
+            ForecastRequest(published, bars if len(bars) <= WINDOW else bars[-WINDOW:], reports)
+        )
         for one in timed.stages:
             record_stage(one)
         return timed.forecast
@@ -61,8 +68,10 @@ class Forecaster:
         computed = perf_counter()
         outputs = await self._call(rows)
         stages = (TimedStage("features", began, computed), TimedStage("model", computed, perf_counter()))
-        found = zip(requests, inputs, levels, outputs, strict=True)
-        return [_read(request, row, float(level), output, stages) for request, row, level, output in found]
+        return [
+            found if isinstance(found, Exception) else TimedForecast(found, stages)
+            for found in _read_all(requests, inputs, levels, outputs)
+        ]
 
 
 def _features(requests: Sequence[ForecastRequest]) -> tuple[FeatureMatrix, FloatArray]:
@@ -75,15 +84,24 @@ def _features(requests: Sequence[ForecastRequest]) -> tuple[FeatureMatrix, Float
     return inputs, levels
 
 
-def _read(
-    request: ForecastRequest, inputs: FeatureMatrix, level: float, output: Output, stages: tuple[TimedStage, ...]
-) -> TimedForecast | Exception:
-    """The answer to one request; a problem is its own."""
+def _read_all(
+    requests: Sequence[ForecastRequest], inputs: FeatureMatrix, levels: FloatArray, outputs: Sequence[Output]
+) -> Sequence[Forecast | Exception]:
+    """The answer to each request: all together, or one by one where something is wrong with one of them."""
+    if all(len(output.values) == OUTPUT_BYTES for output in outputs):
+        table = np.frombuffer(b"".join([output.values for output in outputs]), dtype=np.float32)
+        questions = [Question(request.published.card.constants, request.reports) for request in requests]
+        with suppress(Exception):
+            return forecast_all(questions, table.reshape(-1, OUTPUTS).astype(np.float64), inputs, levels)
+    found = zip(requests, inputs, levels, outputs, strict=True)
+    return [_read(request, row, float(level), output) for request, row, level, output in found]
+
+
+def _read(request: ForecastRequest, inputs: FeatureMatrix, level: float, output: Output) -> Forecast | Exception:
     if output.problem:
         return UnreadableModel(output.problem)
     try:
         outputs = np.frombuffer(output.values, dtype=np.float32).astype(np.float64)
-        forecast = request.published.card.forecast(outputs[np.newaxis], inputs[np.newaxis], level, request.reports)
-        return TimedForecast(forecast, stages)
+        return request.published.card.forecast(outputs[np.newaxis], inputs[np.newaxis], level, request.reports)
     except Exception as error:  # noqa: BLE001  # it is handed to who asked
         return error
