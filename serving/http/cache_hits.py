@@ -13,12 +13,12 @@ from serving.http.prediction import cache_directives
 from serving.http.request_ids import REQUEST_ID, request_id_of
 from serving.predictions.rendered import Rendered
 from serving.telemetry import metrics
-from serving.telemetry.batches import BatchedHistogram
+from serving.telemetry.batches import histogram
 
 log = structlog.get_logger(__name__)
 
-HIT_SECONDS = BatchedHistogram(metrics.REQUESTS.labels("GET", metrics.PREDICT, "200"))
-UNCHANGED_SECONDS = BatchedHistogram(metrics.REQUESTS.labels("GET", metrics.PREDICT, "304"))
+HIT_SECONDS = histogram(metrics.REQUESTS, "GET", metrics.PREDICT, "200")
+UNCHANGED_SECONDS = histogram(metrics.REQUESTS, "GET", metrics.PREDICT, "304")
 PREFIX_LENGTH = len(metrics.PREDICT_PREFIX)
 FROM_MEMORY = (b"x-cache", b"memory")
 

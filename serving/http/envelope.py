@@ -1,7 +1,6 @@
 """Around every answer, BentoML's own included: timing headers, counts, and errors as problem details."""
 
 from contextlib import AbstractContextManager
-from functools import cache
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any
@@ -16,6 +15,7 @@ from serving.http.native import NATIVE_PATHS
 from serving.http.places import Places
 from serving.http.request_ids import REQUEST_ID, request_id_of
 from serving.telemetry import metrics, tracing
+from serving.telemetry.batches import histogram
 from serving.telemetry.timing import server_timing, stages
 
 log = structlog.get_logger(__name__)
@@ -25,9 +25,6 @@ METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # Counted for a client that went before its answer began.
 CLIENT_LEFT = 499
 FAILED = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This request failed; the log says why.")
-
-_requests = cache(metrics.REQUESTS.labels)
-_stages = cache(metrics.STAGES.labels)
 
 
 class Envelope:
@@ -116,9 +113,9 @@ class _Answer:
         method = self.scope["method"] if self.scope["method"] in METHODS else metrics.UNKNOWN
         route = metrics.UNKNOWN if self._status == HTTPStatus.METHOD_NOT_ALLOWED else _route(self.scope)
         labels = (method, route, str(self._status or CLIENT_LEFT))
-        _requests(*labels).observe((self._answered_at or perf_counter()) - self._since)
+        histogram(metrics.REQUESTS, *labels).values.append((self._answered_at or perf_counter()) - self._since)
         for name, spent in self.seconds.items():
-            _stages(name).observe(spent)
+            histogram(metrics.STAGES, name).values.append(spent)
 
     async def _send_body(self, message: Message) -> None:
         if self._method == "HEAD":

@@ -60,6 +60,12 @@ def counter(family: Counter, *labels: str) -> BatchedCounter:
     return BatchedCounter(family.labels(*labels))
 
 
+@cache
+def histogram(family: Histogram, *labels: str) -> BatchedHistogram:
+    """Return the one batched histogram of `family` with these labels."""
+    return BatchedHistogram(family.labels(*labels))
+
+
 def write_all() -> None:
     """Write everything that was counted."""
     for batch in _batches:
