@@ -15,7 +15,7 @@ from serving.contract.schemas import Prediction
 from serving.contract.validation import check_horizon, check_ticker
 from serving.details.bars import history_of, report_answer
 from serving.predictions.cached import CachedPredictor
-from serving.predictions.predictor import LOOK_BACK
+from serving.predictions.prices import LOOK_BACK
 
 
 async def explain_width(

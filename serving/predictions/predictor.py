@@ -2,23 +2,21 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import structlog
 
-from configuration import LONGEST_HORIZON, Settings
-from features import NAMES, WARM_UP, WINDOW
-from forecasting.baseline import FEWEST_BARS, LARGEST_SAMPLE, baseline_forecast
+from configuration import Settings
+from features import NAMES, WARM_UP
+from forecasting.baseline import FEWEST_BARS, baseline_forecast
 from forecasting.distribution import Forecast
 from forecasting.model_store import PublishedModel, UnreadableModel
 from forecasting.report_reaction import USUAL
 from forecasting.report_schedule import FilingChances
 from market.bars import Bars
 from market.errors import MarketError
-from market.market import History, Market
-from market.quotes.provisional_bar import with_provisional
-from market.quotes.quote import Quote
+from market.market import Market
 from serving.contract.problems import unavailable
 from serving.contract.schemas import DataReference, ModelReference, Prediction, ReportReference
 from serving.models.champions import Champions
@@ -28,14 +26,13 @@ from serving.predictions.forecast_cache import ForecastCache
 from serving.predictions.forecaster import Forecaster
 from serving.predictions.known_filings import Filings, KnownFilings
 from serving.predictions.price_prediction import price_prediction
+from serving.predictions.prices import KnownPrices, Prices, to_date
 from serving.telemetry.timing import stage
 
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER = 30
 CHANCE_DIGITS = 4
-# Sessions that any forecast looks back over: those of the baseline at the longest horizon, and one more.
-LOOK_BACK = LARGEST_SAMPLE + LONGEST_HORIZON + 2
 BASELINE = ModelReference(type="baseline", version=None, run_id=None, trained_at=None)
 
 Ask = Callable[[Row], Awaitable[Output]]
@@ -81,7 +78,7 @@ class Predictor:
     ) -> None:
         """Wire the parts."""
         self._quote_ttl = settings.market.quote_ttl
-        self._market = market
+        self._prices = KnownPrices(market)
         self._champions = champions
         self._forecaster = forecaster
         self._forecasts = forecasts
@@ -99,24 +96,27 @@ class Predictor:
         """
         try:
             with stage("prices"):
-                quote, history, bars, provisional = await self._prices(ticker)
-            target_on = self._market.sessions.after(bars.session[-1], horizon)
+                prices, stale = await self._prices.at(ticker)
+            target_on = prices.target_on(horizon)
         except MarketError as error:
             raise unavailable(str(error), RETRY_AFTER) from None
+        if len(prices.complete) < FEWEST_BARS:
+            raise unavailable(f"{ticker}: one session of prices is not enough for a forecast", RETRY_AFTER)
         published = self._champions.get(ticker, horizon)
-        filings = self._filings.at(ticker, bars.session[-1])
-        made = await self._make(published, bars, horizon, filings, fresh=fresh)
+        filings = self._filings.at(ticker, prices.session)
+        made = await self._make(published, prices, horizon, filings, fresh=fresh)
+        quote = prices.quote
         prediction = Prediction(
             ticker=ticker,
             current_price=quote.price,
-            prediction=price_prediction(made.forecast, quote.price, _date(bars.session[-1]), _date(target_on)),
+            prediction=price_prediction(made.forecast, quote.price, prices.made_on, target_on),
             model=made.model,
             data=DataReference(
                 source=quote.source,
-                history_source=bars.source,
+                history_source=prices.bars.source,
                 as_of=quote.at,
-                provisional=provisional,
-                stale=history.stale or quote.stale,
+                provisional=prices.provisional,
+                stale=stale,
                 report=_next_report(filings, published, horizon),
             ),
             timestamp=datetime.now(UTC),
@@ -126,22 +126,14 @@ class Predictor:
         )
         return Computed(prediction, made.forecast, model_tag(published), expires, made.fallback, made.reused)
 
-    async def _prices(self, ticker: str) -> tuple[Quote, History, Bars, bool]:
-        quote = await self._market.quote(ticker)
-        history = await self._market.history(ticker)
-        if len(history.bars) < FEWEST_BARS:
-            raise unavailable(f"{ticker}: one session of prices is not enough for a forecast", RETRY_AFTER)
-        recent = history.bars[-LOOK_BACK:]
-        bars, provisional = with_provisional(recent, quote, self._market.sessions)
-        return quote, history, bars, provisional
-
     async def _make(
-        self, published: PublishedModel | None, bars: Bars, horizon: int, filings: Filings, *, fresh: bool
+        self, published: PublishedModel | None, prices: Prices, horizon: int, filings: Filings, *, fresh: bool
     ) -> Made:
+        bars = prices.bars
         reason = _unfit(published, bars)
         if published is not None and not reason:
             try:
-                return await self._by_model(published, bars, filings.chances, fresh=fresh)
+                return await self._by_model(published, prices.recent, filings.chances, fresh=fresh)
             except ForestsUnavailable:
                 reason = "forests_unavailable"
             except UnreadableModel as error:
@@ -161,8 +153,8 @@ class Predictor:
             if fresh:
                 forecast, reused = await make(), False
             else:
-                recent, horizon = bars[-WINDOW:], published.card.horizon
-                forecast, reused = await self._forecasts.get(model_tag(published), recent, reports, horizon, make)
+                horizon = published.card.horizon
+                forecast, reused = await self._forecasts.get(model_tag(published), bars, reports, horizon, make)
         return Made(forecast, _reference(published, extrapolating=forecast.extrapolating), reused=reused)
 
 
@@ -210,12 +202,8 @@ def _next_report(filings: Filings, published: PublishedModel | None, horizon: in
         return None
     reaction = published.card.reaction if published else USUAL
     return ReportReference(
-        expected_on=_date(coming.expected_on),
+        expected_on=to_date(coming.expected_on),
         confirmed=coming.confirmed,
         source=filings.source,
         in_horizon=round(filings.chances.within(horizon, reaction.same_session), CHANCE_DIGITS),
     )
-
-
-def _date(session: np.datetime64) -> date:
-    return date.fromisoformat(str(session))
