@@ -1,10 +1,7 @@
 """Command line: `python -m training --help`."""
 
 import os
-import re
 import sys
-import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,18 +10,23 @@ from rich.console import Console
 from rich.progress import Progress
 
 import configuration
-import logs
 from concurrency.parent_death import end_with_parent
 from configuration import Settings
 from market.errors import MarketError
+from training.commands.compare import compare
+from training.commands.options import (
+    chosen_horizons,
+    chosen_tickers,
+    horizon_option,
+    horizons_option,
+    listed,
+    prepare,
+    tickers_option,
+)
 from training.errors import TrainingError
-from training.mlflow_registry.environment import prepare_environment
 
 # The commands import what they need when they run: MLflow and scikit-learn take seconds, `--help` should not.
 # ruff: noqa: PLC0415
-
-# Bytes that every file system writes at once.
-PAGE = 4096
 
 
 class Failing(click.Group):
@@ -42,16 +44,10 @@ class Failing(click.Group):
 
 @click.group(cls=Failing, help="Train, score, register, publish and roll back models.")
 def main() -> None:
-    """Group of the commands below."""
+    """Group of the commands below and of those in `training.commands`."""
 
 
-def _listed(_context: click.Context, _parameter: click.Parameter, text: str | None) -> list[str]:
-    return [part.strip().upper() for part in text.split(",") if part.strip()] if text else []
-
-
-tickers_option = click.option("--tickers", callback=_listed, help="Comma separated; all configured ones without it.")
-horizons_option = click.option("--horizons", callback=_listed, help="Comma separated; all configured ones without it.")
-horizon_option = click.option("--horizon", type=int, default=1, show_default=True, help="Sessions ahead.")
+main.add_command(compare)
 
 
 @main.command(
@@ -67,8 +63,8 @@ def train_command(tickers: list[str], horizons: list[str], engine: str, schedule
     if (engine == "dask") != (scheduler is not None):
         raise click.UsageError("--engine dask and --scheduler tcp://HOST:PORT go together")
     settings = prepare()
-    chosen, sessions = _tickers(tickers, settings), _horizons(horizons, settings)
-    from training.command_train import train
+    chosen, sessions = chosen_tickers(tickers, settings), chosen_horizons(horizons, settings)
+    from training.commands.train import train
 
     sys.exit(train(settings, chosen, sessions, scheduler=scheduler, resume=resume))
 
@@ -76,11 +72,11 @@ def train_command(tickers: list[str], horizons: list[str], engine: str, schedule
 @main.command(help="Write out-of-sample walk-forward forecasts of the past, one row each; trains nothing that lasts.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="CSV file to write.")
 @tickers_option
-@click.option("--horizons", callback=_listed, default="1", show_default=True, help="Comma separated.")
+@click.option("--horizons", callback=listed, default="1", show_default=True, help="Comma separated.")
 def evaluate(out: Path, tickers: list[str], horizons: list[str]) -> None:
     """Exit status 0 only when every ticker is in the file."""
     settings = prepare()
-    chosen, sessions = _tickers(tickers, settings, any_ticker=True), _horizons(horizons, settings)
+    chosen, sessions = chosen_tickers(tickers, settings, any_ticker=True), chosen_horizons(horizons, settings)
     from training.out_of_sample import Evaluated, evaluate_to_file
     from training.report import print_evaluation, standard_console
 
@@ -97,27 +93,6 @@ def evaluate(out: Path, tickers: list[str], horizons: list[str]) -> None:
     for reason in failures.values():
         click.echo(reason, err=True)
     sys.exit(1 if failures else 0)
-
-
-@main.command(help="Score recipes on the same folds, side by side; the first is what the others are compared with.")
-@click.option("--recipes", help="Comma separated; all of `training.recipes` without it.")
-@tickers_option
-@horizons_option
-def compare(recipes: str | None, tickers: list[str], horizons: list[str]) -> None:
-    """Exit status 0 only when every recipe was scored on every ticker."""
-    settings = prepare()
-    names = [name.strip() for name in recipes.split(",")] if recipes else list(settings.training.recipes)
-    chosen, sessions = _tickers(tickers, settings), _horizons(horizons, settings)
-    from training.comparison.compare import compare as compare_recipes
-    from training.report import print_comparison, standard_console
-
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("Comparing", total=len(names) * len(chosen) * len(sessions))
-        comparison = compare_recipes(settings, names, chosen, sessions, lambda: progress.advance(task))
-    print_comparison(comparison.lines, names[0], standard_console())
-    for reason in comparison.failures:
-        click.echo(reason, err=True)
-    sys.exit(1 if comparison.failures else 0)
 
 
 @main.command(help="Put every champion, and what experiments test, into the model store that is not what is there.")
@@ -143,7 +118,7 @@ def publish() -> None:
 def promote(ticker: str, version: int, horizon: int, force: bool) -> None:  # noqa: FBT001
     """Exit status 0 only when it serves."""
     settings = prepare()
-    (ticker,), (horizon,) = _tickers([ticker.upper()], settings), _horizons([str(horizon)], settings)
+    (ticker,), (horizon,) = chosen_tickers([ticker.upper()], settings), chosen_horizons([str(horizon)], settings)
     from training.mlflow_registry.registry import Registry
     from training.publishing.operations import promote as make_champion
 
@@ -157,8 +132,8 @@ def promote(ticker: str, version: int, horizon: int, force: bool) -> None:  # no
 def rollback(ticker: str, horizon: int | None) -> None:
     """Exit status 0 only when an earlier version serves at one horizon at least, or at the one that was named."""
     settings = prepare()
-    (ticker,) = _tickers([ticker.upper()], settings)
-    horizons = _horizons([str(horizon)] if horizon is not None else [], settings)
+    (ticker,) = chosen_tickers([ticker.upper()], settings)
+    horizons = chosen_horizons([str(horizon)] if horizon is not None else [], settings)
     from training.mlflow_registry.registry import Registry
     from training.publishing.operations import only_with_champion, roll_back
 
@@ -215,7 +190,7 @@ def ui(port: int) -> None:
         click.echo(f"MLflow runs at {without_secret(settings.training.tracking_uri)}")
         return
     from training.mlflow_registry.registry import Registry
-    from training.mlflow_registry.runs import page_of
+    from training.mlflow_registry.views import page_of
 
     experiment = Registry(settings).prepare()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
@@ -234,44 +209,6 @@ def work() -> None:
     end_with_parent()
     if not work_forever(settings.home):
         raise click.ClickException(f"{settings.home}: another worker trains for it already")
-
-
-def prepare() -> Settings:
-    """Settings, with the environment in place that the libraries read when they are imported."""
-    configuration.anchor()
-    prepare_environment()
-    settings = configuration.load()
-    logs.configure("warning")
-    _check_home(settings.home)
-    return settings
-
-
-def _check_home(home: Path) -> None:
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=home) as file:
-            file.write(bytes(PAGE))
-    except OSError as error:
-        remedy = "name a folder that can be written, with room in it"
-        raise configuration.ConfigurationError(f"STOCKS_HOME = {home}: {error.strerror}; {remedy}") from None
-
-
-def _tickers(chosen: Sequence[str], settings: Settings, *, any_ticker: bool = False) -> list[str]:
-    """Those chosen, or all configured ones; only configured ones unless nothing of theirs is kept."""
-    for ticker in chosen:
-        if not re.fullmatch(configuration.TICKER_PATTERN, ticker):
-            raise click.ClickException(f"{ticker}: not a ticker; they look like AAPL or BRK.B")
-        if not any_ticker and ticker not in settings.tickers:
-            raise click.ClickException(f"{ticker}: not served here; `tickers` are {', '.join(settings.tickers)}")
-    return list(chosen or settings.tickers)
-
-
-def _horizons(texts: Sequence[str], settings: Settings) -> list[int]:
-    allowed = [str(horizon) for horizon in settings.horizons]
-    for text in texts:
-        if text not in allowed:
-            raise click.ClickException(f"horizon {text}: not among the configured `horizons` {', '.join(allowed)}")
-    return [int(text) for text in texts] or list(settings.horizons)
 
 
 def _models(settings: Settings) -> list[tuple[str, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from training.comparison.compare import Line
+from training.comparison.lines import Line
 from training.mlflow_registry.registry import Standing
 from training.out_of_sample import Evaluated
 from training.outcome import Outcome

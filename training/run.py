@@ -111,14 +111,14 @@ def run_one(
     return best(outcomes)
 
 
-def training_configs(settings: Settings) -> list[TrainingConfig]:
-    """How the configuration says to train, one for each recipe that is tried.
+def training_configs(settings: Settings, names: Sequence[str] | None = None) -> list[TrainingConfig]:
+    """How the configuration says to train, one for each recipe of these names, or that is tried.
 
     Raises:
         ConfigurationError: a recipe is unknown or one of its hyperparameters out of bounds.
     """
     training = settings.training
-    recipes = [make_recipe(settings, name) for name in training.recipes_tried]
+    recipes = [make_recipe(settings, name) for name in names or training.recipes_tried]
     return [TrainingConfig(recipe, training.refit_every, training.tested, training.seed) for recipe in recipes]
 
 

@@ -4,42 +4,31 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-import numpy as np
-
 from configuration import Settings
-from training.comparison.differences import Difference, difference
+from training.comparison.lines import Line, figures, lines_of, table
+from training.comparison.pictures import pictures
 from training.comparison.scoring import Scored, score
 from training.engine import Engine
 from training.learning.training_config import TrainingConfig
-from training.loading import chunks, load
+from training.loading import chunks, load, report_schedules
 from training.mlflow_registry.registry import Registry
-from training.recipes import make_recipe
-
-AVERAGED = ("interval_score", "crps", "coverage", "direction_accuracy", "seconds", "onnx_bytes")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One recipe at one horizon, over all tickers that could be scored.
-
-    Attributes:
-        means: of AVERAGED over the tickers.
-        gain: over the reference; null for the reference itself.
-    """
-
-    recipe: str
-    horizon: int
-    tickers: int
-    means: dict[str, float]
-    gain: Difference | None
+from training.mlflow_registry.views import COMPARISON, comparison_view
+from training.run import training_configs
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The table, and in one line each why a model could not be scored."""
+    """What was found.
+
+    Attributes:
+        lines: of the table.
+        failures: in one line each why a model could not be scored.
+        page: path in MLflow's UI that shows the recipes side by side.
+    """
 
     lines: list[Line]
     failures: list[str]
+    page: str
 
 
 def compare(
@@ -59,22 +48,23 @@ def compare(
         ConfigurationError: there is no such recipe.
         RegistryError: MLflow could not be reached.
     """
-    registry, training = Registry(settings), settings.training
-    made = [make_recipe(settings, name) for name in recipes]
-    configs = [TrainingConfig(recipe, training.refit_every, training.tested, training.seed) for recipe in made]
+    registry = Registry(settings)
+    configs = training_configs(settings, recipes)
     scored: list[Scored] = []
     failures: list[str] = []
-    with registry.pipeline_run("comparison", {"recipes": ",".join(recipes), "tickers": ",".join(tickers)}):
+    with registry.pipeline_run("comparison", {"recipes": ",".join(recipes), "tickers": ",".join(tickers)}) as run_id:
         for config, found in _results(settings, configs, tickers, horizons):
             on_model()
             if isinstance(found, str):
                 failures.append(found)
             else:
                 scored.append(found)
-                _log(registry, config, found)
-        lines = [line for horizon in horizons for line in _lines(recipes, horizon, scored)]
-        registry.log_totals({f"{one.recipe}_{one.horizon}_{key}": one.means[key] for one in lines for key in AVERAGED})
-    return Comparison(lines, list(dict.fromkeys(failures)))
+                _log(registry, config, found, _reference(recipes[0], found, scored))
+        lines = [line for horizon in horizons for line in lines_of(recipes, horizon, scored)]
+        if lines:
+            _log_overview(registry, settings, lines, scored)
+        page = registry.show(COMPARISON, comparison_view(run_id, horizons))
+    return Comparison(lines, list(dict.fromkeys(failures)), page)
 
 
 def _results(
@@ -82,31 +72,42 @@ def _results(
 ) -> Iterator[tuple[TrainingConfig, Scored | str]]:
     for chunk in chunks(tickers):
         bars, missing = load(settings, chunk)
+        schedules = report_schedules(settings, list(bars))
         for reason in missing.values():
             yield from ((config, reason) for _ in horizons for config in configs)
-        calls = [(one, horizon, config) for horizon in horizons for one in bars.values() for config in configs]
+        calls = [
+            (one, horizon, config, schedules[one.ticker])
+            for horizon in horizons
+            for one in bars.values()
+            for config in configs
+        ]
         with closing(Engine(processes=settings.training.processes).map(score, calls)) as results:
-            for (_, _, config), found in zip(calls, results, strict=True):
+            for (_, _, config, _), found in zip(calls, results, strict=True):
                 yield config, found
 
 
-def _lines(recipes: Sequence[str], horizon: int, scored: Sequence[Scored]) -> list[Line]:
-    by_recipe = {name: [one for one in scored if (one.recipe, one.horizon) == (name, horizon)] for name in recipes}
-    lines = []
-    for name, found in by_recipe.items():
-        if found:
-            means = {key: float(np.mean([one.metrics[key] for one in found])) for key in AVERAGED}
-            gain = difference(found, by_recipe[recipes[0]], horizon) if name != recipes[0] else None
-            lines.append(Line(name, horizon, len(found), means, gain))
-    return lines
+def _reference(recipe: str, scored: Scored, done: Sequence[Scored]) -> Scored | None:
+    """The scores of the reference on the same ticker and horizon, which is scored first."""
+    wanted = (recipe, scored.ticker, scored.horizon)
+    return next((one for one in done if (one.recipe, one.ticker, one.horizon) == wanted), None)
 
 
-def _log(registry: Registry, config: TrainingConfig, scored: Scored) -> None:
-    tags = {"ticker": scored.ticker, "horizon": str(scored.horizon), "recipe": scored.recipe}
-    parameters = config.recipe.model_dump() | {
-        "recipe": scored.recipe,
-        "refit_every": config.refit_every,
-        "tested": config.tested,
-        "seed": config.seed,
-    }
-    registry.log_scores(f"{scored.recipe} {scored.ticker}-{scored.horizon}", tags, parameters, scored.metrics)
+def _log(registry: Registry, config: TrainingConfig, scored: Scored, reference: Scored | None) -> None:
+    which = {"recipe": scored.recipe, "ticker": scored.ticker, "horizon": str(scored.horizon)}
+    tags = which | {"recipe_sha256": config.fingerprint(scored.horizon)}
+    parameters = {"refit_every": config.refit_every, "tested": config.tested, "seed": config.seed}
+    parameters |= config.recipe.parameters | which
+    metrics = dict(scored.metrics)
+    if reference is not None:
+        metrics["gain_percent"] = 100 * (1 - metrics["interval_score"] / reference.metrics["interval_score"])
+    registry.log_scores(f"{scored.recipe} {scored.ticker}-{scored.horizon}", tags, parameters, metrics)
+
+
+def _log_overview(registry: Registry, settings: Settings, lines: Sequence[Line], scored: Sequence[Scored]) -> None:
+    training = settings.training
+    registry.log_overview(
+        {"refit_every": training.refit_every, "tested": training.tested, "seed": training.seed},
+        figures(lines),
+        pictures(lines, scored),
+        table(lines),
+    )

@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 
 from forecasting.distribution import PROBABILITIES
 from forecasting.interval_score import interval_scores
+from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars, FloatArray, SessionArray
 from training.errors import TrainingError
-from training.learning.dataset import Dataset, make_dataset
-from training.learning.evaluation import evaluate
+from training.learning.dataset import make_dataset
+from training.learning.evaluation import distributions, evaluate
 from training.learning.pipeline import export_onnx
 from training.learning.scores import summary
 from training.learning.training_config import TrainingConfig
-from training.learning.walk_forward import Outputs, calibrate, walk_forward
+from training.learning.walk_forward import walk_forward
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +26,8 @@ class Scored:
     Attributes:
         session: shape (m,), made-on sessions that are scored.
         interval_score, crps: shape (m,), of each session, as returns; lower is better.
-        metrics: means of these and of other scores, `seconds` of the walk-forward and a fit, `onnx_bytes`.
+        metrics: means of these and of other scores, `seconds` of processor time that the walk-forward and a fit took,
+            `onnx_bytes`.
     """
 
     recipe: str
@@ -37,22 +39,24 @@ class Scored:
     metrics: Mapping[str, float]
 
 
-def score(bars: Bars, horizon: int, config: TrainingConfig) -> Scored | str:
+def score(bars: Bars, horizon: int, config: TrainingConfig, schedule: ReportSchedule | None = None) -> Scored | str:
     """Score a recipe, or say in one line why it cannot be."""
     try:
-        return _score(bars, horizon, config)
+        return _score(bars, horizon, config, schedule)
     except TrainingError as error:
         return str(error)
 
 
-def _score(bars: Bars, horizon: int, config: TrainingConfig) -> Scored:
-    data = make_dataset(bars, horizon)
-    started = perf_counter()
+def _score(bars: Bars, horizon: int, config: TrainingConfig, schedule: ReportSchedule | None) -> Scored:
+    data = make_dataset(bars, horizon, schedule)
+    started = process_time()
     outputs = walk_forward(data, config)
     fitted = config.fit(data, data.known)
-    seconds = perf_counter() - started
-    known = evaluate(data, outputs).known()
-    crps = np.array([crps_at(data, outputs, int(row)) for row in known.row])
+    seconds = process_time() - started
+    evaluation = evaluate(data, outputs)
+    known = evaluation.known()
+    quantiles = np.array([one.quantiles for one in distributions(data, outputs)])[np.isfinite(evaluation.actual)]
+    crps = crps_of(quantiles, known.actual)
     metrics = summary(known) | {
         "crps": float(crps.mean()),
         "seconds": seconds,
@@ -62,17 +66,18 @@ def _score(bars: Bars, horizon: int, config: TrainingConfig) -> Scored:
     return Scored(config.recipe.name, data.ticker, horizon, data.session[known.row], scores, crps, metrics)
 
 
-def crps_at(data: Dataset, outputs: Outputs, row: int) -> float:
-    """Continuous ranked probability score of the forecast made at `row`, whose return is known.
+def crps_of(quantiles: FloatArray, actual: FloatArray) -> FloatArray:
+    """Continuous ranked probability score of each forecast, shape (m,); lower is better.
 
     It is twice the integral of the pinball loss over the probabilities, here between the first and the last of
     PROBABILITIES.
 
+    Args:
+        quantiles: shape (m, len(PROBABILITIES)), of the forecasts, as returns.
+        actual: shape (m,), the returns that followed.
+
     Source: Gneiting and Raftery, "Strictly Proper Scoring Rules, Prediction, and Estimation", 2007, section 6.
     """
-    calibration, index = calibrate(data, outputs, row), row - outputs.first
-    centre = calibration.shrinkage * outputs.expected[index] * data.unit[row]
-    quantiles = centre + np.exp(outputs.log_ratio[index]) * data.unit[row] * calibration.quantiles
-    missed = data.actual[row] - quantiles
+    missed = actual[:, np.newaxis] - quantiles
     pinball = np.maximum(PROBABILITIES * missed, (PROBABILITIES - 1) * missed)
-    return float(2 * np.trapezoid(pinball, PROBABILITIES))
+    return np.asarray(2 * np.trapezoid(pinball, PROBABILITIES, axis=1))

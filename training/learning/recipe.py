@@ -55,6 +55,11 @@ class Recipe(BaseModel, ABC):
         """Name of its file and of its section of the configuration."""
         return type(self).__module__.rpartition(".")[2]
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The hyperparameters by name, as MLflow lists them."""
+        return self.model_dump()
+
     @abstractmethod
     def fit(self, data: Dataset, rows: int, seed: int) -> FittedModel:
         """Fit on the first `rows` rows of `data`, all of whose returns are known."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import platform
 import tempfile
 from importlib.metadata import version as installed
@@ -54,24 +53,6 @@ EXPERIMENT_TAGS = {
     "mlflow.experiment.primaryMetric.name": "interval_score",
     "mlflow.experiment.primaryMetric.greaterIsBetter": "false",
 }
-# A view of the list of runs that shows the scores; MLflow's own shows none until columns are chosen by hand.
-VIEW = "scores"
-VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
-VIEW_STATE = json.dumps(
-    {
-        "searchFilter": "",
-        "orderByKey": "attributes.start_time",
-        "orderByAsc": False,
-        "startTime": "ALL",
-        "lifecycleFilter": "Active",
-        "modelVersionFilter": "All Runs",
-        "datasetsFilter": [],
-        "selectedColumns": [
-            *(f"metrics.`{name}`" for name in ("interval_score", "skill_over_last_252", "coverage", "mae_ratio")),
-            *(f"tags.`{name}`" for name in ("decision", "source")),
-        ],
-    }
-)
 LIBRARIES = ("mlflow", "scikit-learn", "onnx", "onnxruntime", "numpy")
 
 
@@ -195,7 +176,7 @@ def environment() -> dict[str, str]:
 def parameters_of(trained: Trained) -> dict[str, Any]:
     """Everything that was chosen or estimated, as MLflow's parameters."""
     config, formula = trained.config, trained.formula
-    return trained.config.recipe.model_dump() | {
+    return config.recipe.parameters | {
         "recipe": config.recipe.name,
         "seed": config.seed,
         "refit_every": config.refit_every,

@@ -1,5 +1,6 @@
 """MLflow: the runs of the pipeline."""
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -7,11 +8,13 @@ from typing import Any
 
 import mlflow
 from mlflow.tracking import MlflowClient
+from PIL import Image
 
 from configuration import Settings
+from training.mlflow_registry import views
 from training.mlflow_registry.database import first_use
 from training.mlflow_registry.orphans import Process, end_orphans
-from training.mlflow_registry.run_contents import EXPERIMENT_TAGS, VIEW, VIEW_STATE, VIEW_TAG, environment
+from training.mlflow_registry.run_contents import EXPERIMENT_TAGS, environment
 from training.mlflow_registry.tracking import check_answers, translated
 
 EXPERIMENT = "stock-prediction"
@@ -56,7 +59,7 @@ class Runs:
             RegistryError: MLflow could not be reached, or its database is damaged.
         """
         with translated("MLflow"):
-            self._client.set_experiment_tag(self._experiment_id, VIEW_TAG, VIEW_STATE)
+            self._client.set_experiment_tag(self._experiment_id, f"{views.TAG}{views.SCORES}", views.scores_view())
             return self._experiment_id
 
     def _experiment(self, client: MlflowClient) -> str:
@@ -125,6 +128,43 @@ class Runs:
             mlflow.log_params(dict(parameters))
             mlflow.log_metrics(dict(metrics))
 
+    def log_overview(
+        self,
+        parameters: Mapping[str, Any],
+        figures: Mapping[str, float],
+        pictures: Mapping[str, bytes],
+        table: str,
+    ) -> None:
+        """Log on the open run what is said of all the runs below it.
+
+        Args:
+            figures: by name.
+            pictures: PNG files by name without ending, which stand beside the charts of the run.
+            table: text of a CSV file.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        with translated("MLflow"):
+            mlflow.log_params(dict(parameters))
+            mlflow.log_metrics(dict(figures))
+            for name, picture in pictures.items():
+                mlflow.log_image(Image.open(io.BytesIO(picture)), key=name, step=0)
+            mlflow.log_text(table, "table.csv")
+
+    def show(self, view: str, state: str) -> str:
+        """Keep a view of the experiment, in place of the one of that name.
+
+        Returns:
+            Its path in MLflow's UI.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        with translated("MLflow"):
+            self._client.set_experiment_tag(self._experiment_id, f"{views.TAG}{view}", state)
+        return views.page_of(self._experiment_id, view)
+
     def fail(self, reasons: Sequence[str]) -> None:
         """End the open run as FAILED, because none of its models came to be.
 
@@ -146,8 +186,3 @@ def _shortened(tags: dict[str, str]) -> dict[str, str]:
 def _process() -> dict[str, str]:
     process = Process.current()
     return process.tags() if process is not None else {}
-
-
-def page_of(experiment_id: str) -> str:
-    """Path of the runs of an experiment in MLflow's UI: its view for model training, with scores as columns."""
-    return f"/#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"

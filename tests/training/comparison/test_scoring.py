@@ -1,19 +1,14 @@
 """The scores of a recipe on one ticker."""
 
-from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
 import pytest
 
-from forecasting.calibration import Calibration
 from forecasting.distribution import PROBABILITIES
 from market.bars import Bars
 from tests.training.recipes_of_tests import quick
-from training.comparison import scoring
-from training.comparison.scoring import Scored, crps_at, score
-from training.learning.dataset import make_dataset
-from training.learning.walk_forward import Outputs
+from training.comparison.scoring import Scored, crps_of, score
 
 
 @pytest.mark.parametrize("name", ["forest", "boosting", "linear"])
@@ -37,19 +32,12 @@ def test_a_history_that_is_too_short_is_told_in_one_line(short_bars: Bars) -> No
 
 
 @pytest.mark.parametrize("missed", [-2.0, -0.3, 0.0, 0.7, 1.5])
-def test_the_crps_is_that_of_a_normal_distribution(
-    short_bars: Bars, missed: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_crps_is_that_of_a_normal_distribution(missed: float) -> None:
     """Its closed form: Gneiting and Raftery, 2007, section 4.2."""
     normal = NormalDist()
-    quantiles = np.array([normal.inv_cdf(probability) for probability in PROBABILITIES])
-    monkeypatch.setattr(scoring, "calibrate", lambda *_given: Calibration(0.0, quantiles))
-    data = make_dataset(short_bars, 1)
-    data = replace(data, unit=np.ones(len(data)), actual=np.full(len(data), missed))
+    quantiles = np.array([[normal.inv_cdf(probability) for probability in PROBABILITIES]])
 
-    found = crps_at(
-        data, Outputs(first=0, expected=np.zeros(len(data)), log_ratio=np.zeros(len(data)), echo=np.zeros(len(data))), 5
-    )
+    (found,) = crps_of(quantiles, np.array([missed]))
 
     exact = missed * (2 * normal.cdf(missed) - 1) + 2 * normal.pdf(missed) - 1 / np.sqrt(np.pi)
     assert found == pytest.approx(exact, abs=0.006)

@@ -15,8 +15,7 @@ from tests.patience import PATIENT
 from training.errors import RegistryError
 from training.mlflow_registry.database import FILE
 from training.mlflow_registry.registry import Registry
-from training.mlflow_registry.run_contents import VIEW
-from training.mlflow_registry.runs import page_of
+from training.mlflow_registry.views import SCORES, TAG, page_of
 
 OPEN = """
 import configuration
@@ -65,6 +64,6 @@ def test_the_list_of_runs_opens_with_the_scores_as_columns(settings: Settings, s
     experiment_id = Registry(settings, sessions).prepare()
 
     found = MlflowClient(settings.tracking_uri).get_experiment(experiment_id)
-    shown = json.loads(found.tags[f"mlflow.sharedViewState.{VIEW}"])["selectedColumns"]
+    shown = json.loads(found.tags[f"{TAG}{SCORES}"])["selectedColumns"]
     assert {"metrics.`interval_score`", "metrics.`coverage`", "tags.`decision`"} <= {*shown}
-    assert f"viewStateShareKey={VIEW}" in page_of(experiment_id)
+    assert f"viewStateShareKey={SCORES}" in page_of(experiment_id)

@@ -1,0 +1,1 @@
+"""The longer commands of `python -m training`, one file each."""

@@ -1,0 +1,35 @@
+"""`python -m training compare`: recipes side by side."""
+
+import sys
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from training.commands.options import chosen_horizons, chosen_tickers, horizons_option, prepare, tickers_option
+
+# The command imports what it needs when it runs.
+# ruff: noqa: PLC0415
+
+
+@click.command(help="Score recipes on the same folds, side by side; the first is what the others are compared with.")
+@click.option("--recipes", help="Comma separated; all of `training.recipes` without it.")
+@tickers_option
+@horizons_option
+def compare(recipes: str | None, tickers: list[str], horizons: list[str]) -> None:
+    """Exit status 0 only when every recipe was scored on every ticker."""
+    settings = prepare()
+    names = [name.strip() for name in recipes.split(",")] if recipes else list(settings.training.recipes)
+    chosen, sessions = chosen_tickers(tickers, settings), chosen_horizons(horizons, settings)
+    from training.comparison.compare import compare as compare_recipes
+    from training.report import print_comparison, standard_console
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("Comparing", total=len(names) * len(chosen) * len(sessions))
+        comparison = compare_recipes(settings, names, chosen, sessions, lambda: progress.advance(task))
+    print_comparison(comparison.lines, names[0], standard_console())
+    if comparison.lines:
+        click.echo(f"`make ui` shows it at {comparison.page}")
+    for reason in comparison.failures:
+        click.echo(reason, err=True)
+    sys.exit(1 if comparison.failures else 0)
