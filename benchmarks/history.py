@@ -60,7 +60,7 @@ def main(tickers: int, years: int) -> None:
     with tempfile.TemporaryDirectory(prefix="history-") as home:
         store, now = HistoryStore(Path(home)), datetime.now(UTC)
         whole = {name: series(name, count) for name in names}
-        steps = {
+        steps: dict[str, Callable[[str], object]] = {
             "store": lambda name: store.replace(whole[name], now),
             "load": store.read,
             "add a tail": lambda name: store.extend(_tail(whole[name]), now),

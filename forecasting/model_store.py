@@ -5,7 +5,8 @@ Reading that file costs microseconds, so a running service can look every second
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,3 +70,11 @@ def read_published_model(folder: Path) -> PublishedModel:
     except ValueError as error:
         reason = " ".join(str(error).split())[:200]
         raise UnreadableModel(f"{path}: not a model card of this release: {reason}; train the model again") from None
+
+
+def published_models(roots: Sequence[Path], ticker: str, horizon: int) -> Iterator[PublishedModel]:
+    """Every published version of a ticker and horizon whose card can be read, in no order."""
+    for root in roots:
+        for path in (root / model_name(ticker, horizon).lower()).glob(f"*/{CARD_FILE}"):
+            with suppress(UnreadableModel):
+                yield read_published_model(path.parent)

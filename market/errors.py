@@ -53,6 +53,10 @@ class NoPrices(MarketError):
         self.ticker, self.reasons = ticker, reasons
 
 
+class NothingThen(MarketError):
+    """No bar is known up to a day of the past."""
+
+
 class CalendarExhausted(MarketError):
     """The calendar ends before the session asked for; rebuild it."""
 

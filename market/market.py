@@ -1,7 +1,7 @@
 """Bars and quotes of any ticker: memory, history store and provider chain behind a few calls."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypedDict
 
@@ -14,6 +14,7 @@ from market.calendar.sessions import Sessions
 from market.clock import Clock
 from market.errors import MarketError
 from market.history.history import History
+from market.history.past import PastHistory
 from market.history.service import HistoryService
 from market.history.sqlite_store import HistoryStore
 from market.providers.chain import Chain
@@ -145,6 +146,15 @@ class Market:
             NoPrices: none are stored and none long enough can be fetched, or newer ones could not be.
         """
         return await self._histories.for_training(ticker, newer_than)
+
+    async def as_of(self, ticker: str, day: date) -> PastHistory:
+        """The bars of `ticker` as they were known at the end of `day`, UTC.
+
+        Raises:
+            NothingThen: no bar up to then is known.
+            NoPrices: none at all is known.
+        """
+        return await self._histories.as_of(ticker, day)
 
     def is_current(self, ticker: str) -> bool:
         """Whether the stored bars of `ticker` are young enough that `history` would not fetch."""

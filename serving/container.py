@@ -29,6 +29,7 @@ from serving.monitoring.window import Performance
 from serving.predictions.cached import CachedPredictor
 from serving.predictions.forecast_cache import ForecastCache
 from serving.predictions.forecaster import Forecaster
+from serving.predictions.past import PastPredictor
 from serving.predictions.predictor import Predictor, model_tag, try_model
 from serving.telemetry import metrics
 from serving.telemetry.batches import write_all, write_regularly
@@ -45,6 +46,7 @@ class Container:
     """Everything a request may need, and the background work of the worker."""
 
     predictor: CachedPredictor
+    past: PastPredictor
     inference: Inference
     warm_up: WarmUp
     model_statuses: ModelStatuses
@@ -102,9 +104,10 @@ class Container:
         event_sources = EventSources(events)
         track_record, performance = TrackRecord(settings.home, settings.serving.track_record_months), Performance()
         forecasts = ForecastCache(redis_cache, settings.cache.prediction_ttl)
+        computing = Predictor(settings, market, champions, forecaster, forecasts)
         predictor = CachedPredictor(
             settings,
-            Predictor(settings, market, champions, forecaster, forecasts),
+            computing,
             redis_cache,
             model=lambda ticker, horizon: model_tag(champions.get(ticker, horizon)),
             wanted=want,
@@ -116,6 +119,7 @@ class Container:
         forests.on_return(resume)
         return cls(
             predictor=predictor,
+            past=PastPredictor(settings, market, champions, computing, default_roots(settings)),
             inference=Inference(settings, champions, ask),
             warm_up=WarmUp(settings, champions, predictor),
             model_statuses=ModelStatuses(

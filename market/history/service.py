@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from market.errors import MarketError, NoPrices
 from market.history.findings_log import log_findings
 from market.history.history import History
 from market.history.merge import are_equal, changed_part, merged
+from market.history.past import KnownBy, PastHistory, end_of, past_history
 from market.history.publication import is_due, is_preliminary, last_published
 from market.history.quality import inspect
 from market.history.sqlite_store import HistoryStore
@@ -143,6 +144,22 @@ class HistoryService:
             return await self.fetch(ticker, real=True)
         limited = self._chain.named(cached.series.source)
         return cached.history if limited and not limited.provider.is_local else await self.history(ticker)
+
+    async def as_of(self, ticker: str, day: date) -> PastHistory:
+        """What was known at the end of `day`: by fetch times where the store reaches back, else by sessions.
+
+        Raises:
+            NothingThen: no bar up to then is known.
+            NoPrices: none at all is known.
+        """
+        stored = await asyncio.to_thread(self._attempt, lambda: self._store.read(ticker, before=end_of(day)))
+        if stored is not None:
+            return past_history(stored.series, day, KnownBy.FETCH_TIME, self._sessions)
+        await self.history(ticker)
+        known = await asyncio.to_thread(self._load, ticker) or self._cached.get(ticker)
+        if known is None:
+            raise NoPrices(ticker, ["its bars are not held any more; ask again"])
+        return past_history(known.series, day, KnownBy.SESSION_DATE, self._sessions)
 
     def is_current(self, ticker: str) -> bool:
         """Whether the stored bars need no fetch now."""

@@ -25,7 +25,10 @@ from market.series import Adjustment, Series
 
 BUSY_TIMEOUT_SECONDS = 10.0
 SERIES_PER_TICKER = 3  # older ones were replaced as a whole twice
-NEWEST = "SELECT id, series, source, adjustment, fetched_at FROM fetches WHERE ticker = ? ORDER BY series DESC, id DESC"
+FETCHES = "SELECT id, series, source, adjustment, fetched_at FROM fetches WHERE ticker = ?"
+LAST_FIRST = "ORDER BY series DESC, id DESC"
+NEWEST = f"{FETCHES} {LAST_FIRST}"
+NEWEST_BEFORE = f"{FETCHES} AND fetched_at < ? {LAST_FIRST}"
 INSERT_FETCH = "INSERT INTO fetches (series, ticker, source, adjustment, fetched_at) VALUES (?, ?, ?, ?, ?)"
 INSERT_BAR = """
 INSERT INTO bars (series, session, fetch, open, high, low, close, volume, adj_close)
@@ -34,9 +37,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 INSERT_ACTION = "INSERT INTO actions (series, session, kind, fetch, value) VALUES (?, ?, ?, ?, ?)"
 REPLACE_QUOTE = "INSERT OR REPLACE INTO quotes (ticker, fetched_at, quote) VALUES (?, ?, ?)"
 SELECT_BARS = """
-SELECT session, open, high, low, close, volume, adj_close FROM bars WHERE series = ? ORDER BY session, fetch
+SELECT session, open, high, low, close, volume, adj_close FROM bars WHERE series = ? AND fetch <= ?
+ORDER BY session, fetch
 """
-SELECT_ACTIONS = "SELECT kind, session, value FROM actions WHERE series = ? ORDER BY fetch"
+SELECT_ACTIONS = "SELECT kind, session, value FROM actions WHERE series = ? AND fetch <= ? ORDER BY fetch"
 
 log = structlog.get_logger(__name__)
 
@@ -99,16 +103,17 @@ class HistoryStore:
             connection.execute("PRAGMA journal_mode=WAL")
             migrate(connection, MIGRATIONS)
 
-    def read(self, ticker: str) -> Stored | None:
-        """The newest series of `ticker`, if there is one."""
+    def read(self, ticker: str, before: datetime | None = None) -> Stored | None:
+        """The newest series of `ticker`, if there is one; as it had been fetched before a moment when one is given."""
         with self.reading() as connection:
             connection.execute("BEGIN")
-            newest = connection.execute(NEWEST, (ticker,)).fetchone()
+            query, moment = (NEWEST_BEFORE, (before.timestamp(),)) if before else (NEWEST, ())
+            newest = connection.execute(query, (ticker, *moment)).fetchone()
             if newest is None:
                 return None
-            _, number, source, adjustment, fetched_at = newest
-            rows = connection.execute(SELECT_BARS, (number,)).fetchall()
-            actions = connection.execute(SELECT_ACTIONS, (number,)).fetchall()
+            fetch, number, source, adjustment, fetched_at = newest
+            rows = connection.execute(SELECT_BARS, (number, fetch)).fetchall()
+            actions = connection.execute(SELECT_ACTIONS, (number, fetch)).fetchall()
         series = _series(ticker, source, Adjustment(adjustment), rows, actions)
         return Stored(series, datetime.fromtimestamp(fetched_at, UTC))
 

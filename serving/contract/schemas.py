@@ -78,6 +78,11 @@ class ModelReference(Body):
         exclude_if=lambda value: not value,
         description="Stands there only when true: the inputs lie beyond everything the model was trained on.",
     )
+    fitted_later: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="Stands there only when true: the model was fitted after `as_of`, on bars that came later too.",
+    )
 
 
 class ReportReference(Body):
@@ -99,6 +104,12 @@ class DataReference(Body):
     stale: bool = Field(description="Whether prices are older than the calendar says they should be.")
     report: ReportReference | None = Field(
         default=None, description="The next quarterly report; null where no dates are known."
+    )
+    known_by: Literal["fetch_time", "session_date"] | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="Stands there only with `as_of`: whether the bars are those that had been fetched by then, or"
+        " today's up to that session.",
     )
 
 

@@ -1,17 +1,13 @@
 """The published versions of a model, from their cards in the model store."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import structlog
-
 from configuration import Settings
-from forecasting.card import CARD_FILE, ModelCard, model_name
-from forecasting.model_store import PublishedModel, UnreadableModel, read_published_model
+from forecasting.card import ModelCard, model_name
+from forecasting.model_store import PublishedModel, published_models
 from serving.contract.details import VersionAnswer, VersionsAnswer
 from serving.contract.validation import check_horizon, check_ticker
-
-log = structlog.get_logger(__name__)
 
 MOST_VERSIONS = 20
 
@@ -30,22 +26,15 @@ def published_versions(
     """
     ticker = check_ticker(ticker, settings)
     check_horizon(horizon, settings)
-    name = model_name(ticker, horizon)
-    cards = {card.version: card for card in _cards(roots, name)}
+    cards = {one.card.version: one.card for one in published_models(roots, ticker, horizon)}
     newest = sorted(cards.values(), key=lambda card: card.version, reverse=True)[:MOST_VERSIONS]
     current = serving.card.version if serving else None
     return VersionsAnswer(
-        ticker=ticker, horizon=horizon, name=name, versions=[_version(card, current) for card in newest]
+        ticker=ticker,
+        horizon=horizon,
+        name=model_name(ticker, horizon),
+        versions=[_version(card, current) for card in newest],
     )
-
-
-def _cards(roots: Sequence[Path], name: str) -> Iterator[ModelCard]:
-    for root in roots:
-        for path in (root / name.lower()).glob(f"*/{CARD_FILE}"):
-            try:
-                yield read_published_model(path.parent).card
-            except UnreadableModel as error:
-                log.debug("card.unreadable", problem=str(error))
 
 
 def _version(card: ModelCard, current: int | None) -> VersionAnswer:

@@ -6,6 +6,7 @@ from serving.contract.problems import MEDIA_TYPE, Problem
 from serving.contract.validation import Asked
 from serving.http.responses import PreparedResponse, json_response
 from serving.predictions.cached import CachedPredictor
+from serving.predictions.rendered import Served
 
 BYPASS = b"no-cache"
 
@@ -30,6 +31,11 @@ async def predict(
         served = await predictor.answer(ticker, horizon, fresh=fresh)
     else:
         served = await predictor.describe(ticker, horizon, asked, fresh=fresh)
+    return served_response(served, known)
+
+
+def served_response(served: Served, known: bytes = b"") -> Response:
+    """A prediction as an answer; without its body to a client that has it already, whose ETags are `known`."""
     layer = (b"x-cache", served.layer.encode())
     if served.answer.etag in known:
         return PreparedResponse(b"", [*served.answer.unchanged_headers, layer], 304)

@@ -104,7 +104,7 @@ class Predictor:
             raise unavailable(f"{ticker}: one session of prices is not enough for a forecast", RETRY_AFTER)
         published = self._champions.get(ticker, horizon)
         filings = self._filings.at(ticker, prices.session)
-        made = await self._make(published, prices, horizon, filings, fresh=fresh)
+        made = await self.make(published, prices, horizon, filings, fresh=fresh)
         quote = prices.quote
         prediction = Prediction(
             ticker=ticker,
@@ -117,7 +117,7 @@ class Predictor:
                 as_of=quote.at,
                 provisional=prices.provisional,
                 stale=stale,
-                report=_next_report(filings, published, horizon),
+                report=next_report(filings, published, horizon),
             ),
             timestamp=datetime.now(UTC),
         )
@@ -126,9 +126,10 @@ class Predictor:
         )
         return Computed(prediction, made.forecast, model_tag(published), expires, made.fallback, made.reused)
 
-    async def _make(
-        self, published: PublishedModel | None, prices: Prices, horizon: int, filings: Filings, *, fresh: bool
+    async def make(
+        self, published: PublishedModel | None, prices: Prices, horizon: int, filings: Filings, *, fresh: bool = False
     ) -> Made:
+        """The forecast of a model from `prices`; the baseline's where there is none, or it fails or does not fit."""
         bars = prices.bars
         reason = _unfit(published, bars)
         if published is not None and not reason:
@@ -196,7 +197,8 @@ def _reference(published: PublishedModel, *, extrapolating: bool) -> ModelRefere
     )
 
 
-def _next_report(filings: Filings, published: PublishedModel | None, horizon: int) -> ReportReference | None:
+def next_report(filings: Filings, published: PublishedModel | None, horizon: int) -> ReportReference | None:
+    """The next report as an answer tells it, if anything lets expect one."""
     coming = filings.coming
     if coming is None:
         return None

@@ -1,5 +1,6 @@
 """Predictions."""
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -36,10 +37,16 @@ async def predict(
         float | None,
         Query(gt=0, le=HIGHEST_PRICE, description="A price: the probability that the close is above it."),
     ] = None,
+    as_of: Annotated[
+        date | None,
+        Query(description="A day of the past, UTC: what would have been said at its end.", examples=["2023-06-30"]),
+    ] = None,
 ) -> Response:
     """Where the price closes `horizon` sessions ahead, and how sure that is.
 
     `Cache-Control: no-cache` has features and model computed for this request alone.
     """
     asked = Asked.of(quantiles, above)
+    if as_of is not None:
+        return prediction.served_response(await container.past.answer(ticker, horizon, as_of, asked))
     return await prediction.predict(container.predictor, ticker, horizon, request.scope["headers"], asked)

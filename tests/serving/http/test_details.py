@@ -25,6 +25,8 @@ def test_details_of_a_ticker(service: Service) -> None:
         asked = client.get("/predict/aapl?horizon=5&quantiles=0.01,.5,0.99&above=1").json()["prediction"]
         assert [one["probability"] for one in asked["quantiles"]] == [0.01, 0.5, 0.99]
         assert asked["above"] == {"price": 1, "probability": 1}
+        then = client.get("/predict/aapl?as_of=2023-06-30&horizon=5").json()
+        assert (then["prediction"]["made_on"], then["data"]["known_by"]) == ("2023-06-30", "session_date")
         positions = [{"ticker": "AAPL", "quantity": 10}, {"ticker": "MSFT", "value": -500}]
         risk = client.post("/risk", json={"positions": positions, "horizon": 5}).json()
         assert [one["probability"] for one in risk["horizons"][0]["levels"]] == [0.01, 0.05]
@@ -45,6 +47,9 @@ def test_details_of_a_ticker(service: Service) -> None:
         ("/predict/AAPL?quantiles=half", 422),
         ("/predict/AAPL?above=-1", 422),
         ("/predict/IBM?above=1", 404),
+        ("/predict/AAPL?as_of=1999-12-31", 404),
+        ("/predict/AAPL?as_of=2999-12-31", 422),
+        ("/predict/AAPL?as_of=yesterday", 422),
         ("/reports?days=0", 422),
         ("/bars/IBM", 404),
         ("/bars/AAPL?sessions=0", 422),

@@ -111,7 +111,7 @@ async def test_a_swapped_model_answers_at_once(parts: Any, publish: Any) -> None
 async def test_an_answer_that_was_under_way_during_a_swap_is_not_kept(parts: Any, publish: Any) -> None:
     publish("AAPL", version=1)
     await parts.champions.look()
-    reached, gate, run = asyncio.Event(), asyncio.Event(), parts.computing._make  # between the model and the answer
+    reached, gate, run = asyncio.Event(), asyncio.Event(), parts.computing.make  # between the model and the answer
 
     async def slow(*given: Any, **named: Any) -> Any:
         made = await run(*given, **named)
@@ -119,14 +119,14 @@ async def test_an_answer_that_was_under_way_during_a_swap_is_not_kept(parts: Any
         await gate.wait()
         return made
 
-    parts.computing._make = slow
+    parts.computing.make = slow
     under_way = asyncio.create_task(parts.predictor.answer("AAPL", 1))
     await reached.wait()
     publish("AAPL", version=2)
     await parts.champions.look()
     gate.set()
     await under_way
-    parts.computing._make = run
+    parts.computing.make = run
 
     assert (await parts.predictor.answer("AAPL", 1)).answer.prediction.model.version == 2
 
