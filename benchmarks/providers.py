@@ -138,7 +138,7 @@ def open_market(home: Path, sessions: Sessions, timeout: float, dead: str | None
         )
     if live is not None:
         quota = Quota("tiingo", QUOTA, [LocalCounters(home)])
-        tiingo = TiingoSettings(base_url=live, api_key=KEY, quota=QUOTA)
+        tiingo = TiingoSettings(base_url=live, api_key=KEY, quota=QUOTA, stream_url="ws://localhost")
         providers.append(LimitedProvider(Tiingo(tiingo, quota, timeout), ProviderCircuitBreaker("tiingo"), quota))
     providers.append(LimitedProvider(Simulated(sessions)))
     turns = ProcessTurns(home / "turns", 10.0)

@@ -9,15 +9,20 @@ from typing import IO
 
 
 @contextmanager
-def replace_file(path: Path) -> Iterator[IO[bytes]]:
-    """Write to a file beside `path` that takes its place when the block ends without an error."""
+def replace_file(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
+    """Write to a file beside `path` that takes its place when the block ends without an error.
+
+    Args:
+        durable: whether it must outlast a power cut, for which the disk is waited for.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -22,6 +22,8 @@ RESERVED = frozenset({"STOCKS_HOME", "STOCKS_CONFIGURATION", "STOCKS_TEST_BARS",
 WELL_KNOWN = {
     "ALPHA_VANTAGE_API_KEY": ("market", "alpha_vantage", "api_key"),
     "TIINGO_API_KEY": ("market", "tiingo", "api_key"),
+    "APCA_API_KEY_ID": ("market", "alpaca", "key_id"),
+    "APCA_API_SECRET_KEY": ("market", "alpaca", "secret_key"),
     "REDIS_URL": ("cache", "redis_url"),
     "MLFLOW_TRACKING_URI": ("training", "tracking_uri"),
 }

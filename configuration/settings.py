@@ -91,9 +91,11 @@ Quota = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[1-9]\d*/(second|minute|hour|day|month)$")], ...], AfterValidator(_nested)
 ]
 BaseUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+StreamUrl = Annotated[str, Field(pattern=r"^wss?://[^\s/]+(/\S*)?$")]
 # A name and an address at which the operator of the requests is reached, as the SEC asks for.
 Contact = Annotated[str, Field(pattern=r"^[\x20-\x7e]*[^\s@]+@[^\s@]+\.[^\s@]+[\x20-\x7e]*$", max_length=200)]
 ProviderName = Literal["alpha_vantage", "tiingo", "yahoo", "files", "simulated"]
+StreamName = Literal["tiingo", "alpaca"]
 
 
 class Section(BaseModel):
@@ -138,7 +140,7 @@ class Edgar(Section):
     quota: Quota
 
 
-class Tiingo(ProviderSection):
+class KeyedProvider(ProviderSection):
     base_url: BaseUrl
     api_key: SecretStr | None
     quota: Quota
@@ -149,8 +151,24 @@ class Tiingo(ProviderSection):
         return bool(self.api_key)
 
 
-class AlphaVantage(Tiingo):
+class Tiingo(KeyedProvider):
+    stream_url: StreamUrl
+
+
+class AlphaVantage(KeyedProvider):
     premium: bool
+
+
+class Alpaca(Section):
+    stream_url: StreamUrl
+    key_id: SecretStr | None
+    secret_key: SecretStr | None
+    channels: PositiveInt
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there are both keys."""
+        return bool(self.key_id and self.secret_key)
 
 
 class Yahoo(ProviderSection):
@@ -166,12 +184,14 @@ class Yahoo(ProviderSection):
 
 class Market(Section):
     providers: Annotated[tuple[ProviderName, ...], Field(min_length=1), AfterValidator(_unique)]
+    streams: Annotated[tuple[StreamName, ...], AfterValidator(_unique)]
     timeout: PositiveFloat
     history_ttl: PositiveFloat
     quote_ttl: PositiveFloat
     files: Files
     alpha_vantage: AlphaVantage
     tiingo: Tiingo
+    alpaca: Alpaca
     yahoo: Yahoo
     reports: Reports
     edgar: Edgar
@@ -182,6 +202,14 @@ class Market(Section):
             raise ValueError("market.files.directory must name a directory when `files` is among market.providers")
         if "files" in self.providers and self.files.directory and not self.files.directory.is_dir():
             raise ValueError(f"market.files.directory = {self.files.directory}: there is no such directory")
+        return self
+
+    @model_validator(mode="after")
+    def _streams_need_keys(self) -> "Market":
+        needed = {"tiingo": "TIINGO_API_KEY", "alpaca": "APCA_API_KEY_ID and APCA_API_SECRET_KEY"}
+        for name in self.streams:
+            if not getattr(self, name).is_configured:
+                raise ValueError(f"market.streams names {name}, which needs {needed[name]} in the environment")
         return self
 
 

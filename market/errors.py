@@ -16,6 +16,7 @@ MarketError
     KeptForQuotes    its last requests are kept for quotes
     HeldBack         it quoted a price that is too old or too far off to be shown
     Unreachable      it did not answer
+    ConnectionLimit  it has given out all connections that the key may have
     Paused           it failed before and is not asked again yet
 """
 
@@ -109,6 +110,10 @@ class HeldBack(ProviderError):
 
 class Unreachable(ProviderError):
     """The provider did not answer in time."""
+
+
+class ConnectionLimit(ProviderError):
+    """The provider gives this key no further connection."""
 
 
 class Paused(ProviderError):

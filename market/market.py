@@ -26,6 +26,8 @@ from market.quotes.shared import SharedQuotes, quotes_namespace
 from market.reports.calendar import ReportCalendar
 from market.reports.configured import configured_reports
 from market.reports.dates import ReportDates
+from market.streams.configured import configured_streams
+from market.streams.live_prices import LivePrices, NoStreams
 from redis_client import connect
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class Market:
         tickers: how many share the providers' quotas.
         turns: of the processes of this machine, which ask one after the other.
         redis: closed with the market.
+        streams: of prices, which serve before those that are asked for.
     """
 
     def __init__(
@@ -72,12 +75,14 @@ class Market:
         quotes: SharedQuotes | None = None,
         redis: "Redis | None" = None,
         reports: ReportCalendar | None = None,
+        streams: LivePrices | None = None,
         clock: Clock | None = None,
     ) -> None:
         clock = clock or Clock()
         self._redis = redis
         self.sessions = sessions
         self._reports = reports or ReportCalendar()
+        self.streams = streams or NoStreams()
         self._chain = Chain(providers)
         self._histories = HistoryService(
             self._chain, store, sessions, ttl=history_ttl, quoted_tickers=tickers, turns=turns, clock=clock
@@ -91,6 +96,7 @@ class Market:
             memory_ttl=memory_ttl,
             tickers=tickers,
             turns=turns,
+            streamed=self.streams.latest,
             clock=clock,
         )
 
@@ -118,6 +124,7 @@ class Market:
             quotes=SharedQuotes(store, redis, quotes_namespace(settings)),
             redis=redis,
             reports=configured_reports(resources, store),
+            streams=configured_streams(resources),
         )
 
     async def history(self, ticker: str) -> History:

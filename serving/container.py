@@ -184,6 +184,7 @@ class Container:
             self.event_sources.follow(self.health_check.check, self.retraining),
             write_regularly(),
             self.track_record.follow(self.market, self.tickers),
+            self.market.streams.run(),
         ]
 
     async def _serve_models(self) -> None:

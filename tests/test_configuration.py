@@ -221,3 +221,13 @@ def test_a_home_that_is_a_file_is_told_in_one_line(tmp_path: Path, monkeypatch: 
 
     with pytest.raises(configuration.ConfigurationError, match=r"STOCKS_HOME = .*/file: .*/file is a file; name a"):
         configuration.load()
+
+
+def test_a_stream_without_its_key_is_told(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("STOCKS_MARKET__STREAMS", '["alpaca"]')
+    environment.setenv("APCA_API_KEY_ID", "SECRET1")
+    with pytest.raises(ConfigurationError, match=r"market\.streams names alpaca, which needs") as told:
+        load()
+    assert "SECRET1" not in str(told.value)
+    environment.setenv("APCA_API_SECRET_KEY", "SECRET2")
+    assert load().market.streams == ("alpaca",)

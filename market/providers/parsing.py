@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,19 @@ def session(text: object, who: str) -> np.datetime64:
     if np.isnat(date) or str(date) != text[:10]:
         raise Malformed(f"{who}: a date cannot be read")
     return date
+
+
+def moment(text: object, who: str) -> datetime:
+    """The moment of an ISO text in UTC, which is also its zone where it names none.
+
+    Raises:
+        Malformed: there is none.
+    """
+    try:
+        found = datetime.fromisoformat(text if isinstance(text, str) else "")
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Malformed(f"{who}: a time cannot be read") from None
 
 
 def check_symbol(given: object, asked: str, who: str) -> None:

@@ -5,6 +5,7 @@ minutes. Outside sessions nothing is lost by that, for the price stands still; w
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -26,6 +27,7 @@ from market.quotes.quote import Quote
 from market.quotes.shared import SharedQuotes
 from market.quotes.validation import rejection_reason
 
+STREAMED_SECONDS = 1.0  # for which an answer may hold a streamed price; then the next one may be there
 REFETCH_SECONDS = 3600.0  # between two fetches of bars that might explain a quote
 
 log = structlog.get_logger(__name__)
@@ -53,6 +55,7 @@ class Quotes:
         memory_ttl: seconds that a process uses its copy before it looks again.
         tickers: how many share the quotas.
         turns: of the processes that ask, so that one request serves them all.
+        streamed: gives the newest price of a ticker that a stream has delivered.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Quotes:
         memory_ttl: float,
         tickers: int,
         turns: ProcessTurns,
+        streamed: Callable[[str], Quote | None] = lambda _: None,
         clock: Clock,
     ) -> None:
         self._chain = chain
@@ -76,17 +80,22 @@ class Quotes:
         self._memory_ttl = min(ttl, memory_ttl)
         self._tickers = tickers
         self._turns = turns
+        self._streamed = streamed
+        self._rejected: set[str] = set()
+        self._was_live: dict[str, Quote] = {}
         self._clock = clock
         self._cached: dict[str, CachedQuote] = {}
         self._refetched_at: dict[str, float] = {}
         self._flights = SingleFlight[Quote]()
 
     async def quote(self, ticker: str) -> Quote:
-        """From memory while young, else what another process has, else from the chain, else the last price known.
+        """From a stream or memory while young, else what another process has, else from the chain, else the last known.
 
         Raises:
             NoPrices: there is none.
         """
+        if (newest := self._streamed(ticker)) is not None and (live := await self._live(newest)) is not None:
+            return live
         cached = self._cached.get(ticker)
         if cached is not None and self._clock.elapsed() < cached.until:
             return cached.quote
@@ -98,6 +107,26 @@ class Quotes:
         except TimeoutError:
             # The search goes on; callers in the next second do not wait for it either.
             return self._keep(cached.quote, SERVED_ON_SECONDS, is_substitute=True)
+
+    async def _live(self, newest: Quote) -> Quote | None:
+        """A streamed price while its session runs, unless it is old or an outlier; held to what a polled one is."""
+        moment = self._clock.moment
+        session = self._sessions.running(moment)
+        if session is None or self._sessions.begun(newest.at) != session:
+            return None
+        age = (moment - (newest.fetched_at or newest.at)).total_seconds()
+        if age >= self._ttl or self._is_of_a_later_clock(newest):
+            return None
+        history = await self._histories.history(newest.ticker)
+        if reason := rejection_reason(newest, history, self._sessions, []):
+            if newest.ticker not in self._rejected:
+                log.warning("stream.price_held_back", ticker=newest.ticker, reason=reason)
+            self._rejected.add(newest.ticker)
+            return None
+        self._rejected.discard(newest.ticker)
+        self._was_live[newest.ticker] = newest
+        seconds = min(STREAMED_SECONDS, self._ttl - age)
+        return newest.marked(stale=False, expires_at=moment + timedelta(seconds=seconds))
 
     async def _find(self, ticker: str) -> Quote:
         history = await self._histories.history(ticker)
@@ -170,9 +199,12 @@ class Quotes:
         limited = self._chain.named(shared.source)
         if limited is None or limited.provider.is_local or rejection_reason(shared, history, self._sessions, []):
             return None
-        moment, due_at = self._clock.moment, await self._next_request(shared)
-        is_of_a_later_clock = (shared.fetched_at or shared.at) > moment + CLOCK_TOLERANCE
-        return self._judged(shared, due_at) if moment < due_at and not is_of_a_later_clock else None
+        due_at = await self._next_request(shared)
+        is_due = self._clock.moment >= due_at or self._is_of_a_later_clock(shared)
+        return None if is_due else self._judged(shared, due_at)
+
+    def _is_of_a_later_clock(self, quote: Quote) -> bool:
+        return (quote.fetched_at or quote.at) > self._clock.moment + CLOCK_TOLERANCE
 
     async def _next_request(self, quote: Quote) -> datetime:
         limited = self._chain.named(quote.source)
@@ -183,8 +215,11 @@ class Quotes:
         return next_request(quote, self._sessions, self._ttl, tickers=self._tickers, windows=windows, usage=usage)
 
     def _last_known(self, shared: Quote | None, history: History, error: NoPrices) -> Quote:
-        """The newer of the last quote and the last close, and what was held back."""
+        """The newest of the last quote, the last streamed price and the last close, and what was held back."""
         bars, moment = history.bars, self._clock.moment
+        live = self._was_live.get(bars.ticker)
+        if live is not None and (shared is None or live.at > shared.at) and not self._is_of_a_later_clock(live):
+            shared = live
         last = bars.session[-1]
         closed_at = min(self._sessions.closes(last), moment)
         known = Quote(bars.ticker, float(bars.close[-1]), closed_at, bars.source, fetched_at=history.fetched_at)

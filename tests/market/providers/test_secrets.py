@@ -105,7 +105,7 @@ def test_the_command_writes_it_nowhere_either(server: Any, played: Any, tmp_path
 def open_market(url: str, sessions: Sessions, home: Path) -> Market:
     places = [LocalCounters(home)]
     alpha = AlphaSettings(base_url=f"{url}/query", api_key=SecretStr(KEY), quota=("1000/day",), premium=True)
-    tiingo = TiingoSettings(base_url=url, api_key=SecretStr(KEY), quota=("1000/day",))
+    tiingo = TiingoSettings(base_url=url, api_key=SecretStr(KEY), quota=("1000/day",), stream_url="ws://localhost")
     quotas = [Quota(name, ("1000/day",), places) for name in ("alpha_vantage", "tiingo")]
     providers: tuple[Provider, ...] = (
         AlphaVantage(alpha, quotas[0], sessions, 1.0, pause=0.01),
@@ -134,5 +134,7 @@ def shown(error: BaseException) -> str:
 
 
 def test_settings_do_not_show_it() -> None:
-    settings = TiingoSettings(base_url="http://localhost", api_key=SecretStr(KEY), quota=())
+    settings = TiingoSettings(
+        base_url="http://localhost", api_key=SecretStr(KEY), quota=(), stream_url="ws://localhost"
+    )
     assert KEY not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"

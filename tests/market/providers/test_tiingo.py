@@ -54,7 +54,7 @@ MONTH_SPENT = (
 
 @pytest.fixture
 async def tiingo(server: Any, tmp_path: Path) -> AsyncIterator[Tiingo]:
-    settings = Settings(base_url=server.url, api_key=SecretStr(KEY), quota=())
+    settings = Settings(base_url=server.url, api_key=SecretStr(KEY), quota=(), stream_url="ws://localhost")
     source = Tiingo(settings, Quota("tiingo", (), [LocalCounters(tmp_path)]), 5.0, pause=0.05)
     yield source
     await source.close()

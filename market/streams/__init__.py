@@ -1,0 +1,1 @@
+"""Prices as they come: one process keeps the connections to the providers, all others read what it gets."""
