@@ -74,9 +74,14 @@ def command(port: int) -> list[str]:
 
 def start(home: Path, port: int, **given: str) -> Service:
     """Start it and wait until it is warm."""
+    return start_from(ROOT, home, port, **given)
+
+
+def start_from(source: Path, home: Path, port: int, **given: str) -> Service:
+    """The same with the packages in the folder `source`."""
     with (home / "service.log").open("wb") as output:
         process = subprocess.Popen(
-            command(port), cwd=ROOT, env=environment(home, **given), stdout=output, stderr=subprocess.STDOUT
+            command(port), cwd=source, env=environment(home, **given), stdout=output, stderr=subprocess.STDOUT
         )
     service = Service(home, f"http://127.0.0.1:{port}", process)
     try:

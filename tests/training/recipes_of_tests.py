@@ -5,6 +5,9 @@ from training.learning.recipe import Recipe
 from training.learning.training_config import TrainingConfig
 from training.recipes import make_recipe
 
+# Every configured recipe: one that is added to the configuration is held to what holds for the others.
+NAMES = tuple(configuration.load().training.recipes)
+
 
 def recipe(name: str = "forest") -> Recipe:
     return make_recipe(configuration.load(), name)

@@ -7,11 +7,11 @@ import pytest
 
 from forecasting.distribution import PROBABILITIES
 from market.bars import Bars
-from tests.training.recipes_of_tests import quick
+from tests.training.recipes_of_tests import NAMES, quick
 from training.comparison.scoring import Scored, crps_of, score
 
 
-@pytest.mark.parametrize("name", ["forest", "boosting", "linear"])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_recipe_is_scored_on_the_same_sessions(short_bars: Bars, name: str) -> None:
     found = score(short_bars, 1, quick(refit_every=300, tested=150, name=name))
 

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 
 from market.bars import Bars
-from tests.training.recipes_of_tests import recipe
+from tests.training.recipes_of_tests import NAMES, recipe
 from training.errors import Deviation
 from training.learning.dataset import Dataset, make_dataset
 from training.learning.pipeline import export_onnx
@@ -20,7 +20,7 @@ def data(short_bars: Bars) -> Dataset:
     return make_dataset(short_bars, 1)
 
 
-@pytest.fixture(scope="module", params=["forest", "boosting", "linear"])
+@pytest.fixture(scope="module", params=NAMES)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
