@@ -62,8 +62,12 @@ def part_of(server: Server, word: str) -> psutil.Process | None:
     return None
 
 
-async def load(url: str, connections: int, until: Callable[[], bool], outcomes: Outcomes) -> None:
-    """Ask from `connections` at once, every second request uncached, until `until` says so."""
+async def load(url: str, connections: int, until: Callable[[], bool], outcomes: Outcomes, pause: float = 0.0) -> None:
+    """Ask from `connections` at once, every second request uncached, until `until` says so.
+
+    Args:
+        pause: seconds between an answer and the next request of the same connection.
+    """
     paths = ["/predict/AAPL", "/predict/MSFT?horizon=1", "/predict/NVDA", "/predict/TSLA"]
     async with aiohttp.ClientSession(url, timeout=TIMEOUT, connector=aiohttp.TCPConnector(limit=0)) as session:
 
@@ -72,6 +76,7 @@ async def load(url: str, connections: int, until: Callable[[], bool], outcomes: 
             while not until():
                 step += 1
                 await ask(session, paths[step % len(paths)], FRESH if step % 2 else {}, outcomes)
+                await asyncio.sleep(pause)
 
         await asyncio.gather(*(user(number) for number in range(connections)))
 

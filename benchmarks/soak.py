@@ -27,6 +27,9 @@ from serving.monitoring.process_memory import MIB
 SAMPLE_SECONDS = 10.0
 RETRAIN_EVERY_SAMPLES = 6
 CONNECTIONS = 8
+# A service that has idle moments, as most have; what leaks, leaks by requests and by time.
+REQUESTS_PER_SECOND = 100.0
+PAUSE = CONNECTIONS / REQUESTS_PER_SECOND
 GIVEN = {
     "STOCKS_TICKERS": '["AAPL", "MSFT", "NVDA", "TSLA"]',
     "STOCKS_HORIZONS": "[1]",
@@ -98,7 +101,7 @@ async def soak(server: Server, home: Path, minutes: float) -> tuple[list[Sample]
     outcomes, began = Outcomes(), time.monotonic()
     ends = began + 60 * minutes
     background = [
-        asyncio.create_task(load(server.url, CONNECTIONS, lambda: time.monotonic() > ends, outcomes)),
+        asyncio.create_task(load(server.url, CONNECTIONS, lambda: time.monotonic() > ends, outcomes, PAUSE)),
         asyncio.create_task(follow_events(server.url, ends)),
     ]
     samples = []

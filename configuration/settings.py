@@ -270,6 +270,7 @@ class Training(Section):
     refit_every: PositiveInt
     tested: PositiveInt
     evaluation_refit_every: PositiveInt
+    runs_kept_days: NonNegativeInt
     promotion_margin: float
     processes: NonNegativeInt
     seed: NonNegativeInt

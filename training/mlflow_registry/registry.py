@@ -20,6 +20,7 @@ from training.errors import RegistryError
 from training.learning import forecast_file
 from training.learning.pipeline import Trained
 from training.learning.promotion import Candidate, Decision
+from training.mlflow_registry.retention import CHAMPION_AT
 from training.mlflow_registry.run_contents import (
     CARD,
     FORECASTS,
@@ -42,8 +43,8 @@ from training.mlflow_registry.tracking import first_line, translated
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 
-# Tags of a version: when it became champion, when it was taken back, and which version took its place.
-CHAMPION_AT, ROLLED_BACK_AT, REPLACED_BY = "champion_at", "rolled_back_at", "replaced_by"
+# Tags of a version: when it was taken back, and which version took its place.
+ROLLED_BACK_AT, REPLACED_BY = "rolled_back_at", "replaced_by"
 
 # Tag of the experiment that tells services elsewhere whether there is a new champion to fetch.
 CHANGED_AT = "champions_changed_at"

@@ -3,23 +3,29 @@
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 import mlflow
+import structlog
 from mlflow.tracking import MlflowClient
 from PIL import Image
 
 from configuration import Settings
+from training.errors import RegistryError
 from training.mlflow_registry import views
 from training.mlflow_registry.database import first_use
 from training.mlflow_registry.orphans import Process, end_orphans
+from training.mlflow_registry.retention import forget_runs, is_due, remove_forgotten
 from training.mlflow_registry.run_contents import EXPERIMENT_TAGS, environment
 from training.mlflow_registry.tracking import check_answers, translated
 
 EXPERIMENT = "stock-prediction"
 # Characters that MLflow keeps of a tag.
 LONGEST_TAG = 5000
+
+log = structlog.get_logger(__name__)
 
 
 class Runs:
@@ -29,6 +35,7 @@ class Runs:
         self._uri = settings.tracking_uri
         self._artifacts = settings.home / "mlflow" / "artifacts"
         self._local = settings.training.tracking_uri is None
+        self._runs_kept_days = settings.training.runs_kept_days
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -73,13 +80,14 @@ class Runs:
     def pipeline_run(self, name: str, tags: dict[str, str]) -> Iterator[str]:
         """A run that is the parent of one run for each model; gives its id.
 
-        Runs that a killed process left behind are ended first.
+        Runs that a killed process left behind are ended first; once a day, old ones are forgotten.
 
         Raises:
             RegistryError: MLflow could not be reached.
         """
         with translated("MLflow"):
             end_orphans(self._client, self._experiment_id)
+            self._forget_old_runs()
             run = mlflow.start_run(
                 experiment_id=self._experiment_id, run_name=name, tags=_shortened(tags) | environment() | _process()
             )
@@ -95,6 +103,18 @@ class Runs:
             with translated("MLflow"):
                 while mlflow.active_run() is not None:
                     mlflow.end_run(status)
+
+    def _forget_old_runs(self) -> None:
+        now = datetime.now(UTC)
+        if not self._runs_kept_days or not is_due(self._client, self._experiment_id, now):
+            return
+        try:
+            with translated("old runs"):
+                forget_runs(self._client, self._experiment_id, now, self._runs_kept_days)
+                if self._local:
+                    remove_forgotten(self._uri)
+        except RegistryError as error:  # no reason to train nothing
+            log.warning("runs.not_forgotten", problem=str(error))
 
     def summarize(self, totals: Mapping[str, float], decision: str) -> None:
         """Log figures of the whole execution on the open run, so that the list of runs shows them without unfolding it.
