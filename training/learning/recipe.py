@@ -1,9 +1,9 @@
 """What every recipe provides, and what most of them share: how three estimators become one model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from onnx import ModelProto
@@ -49,6 +49,15 @@ class Recipe(BaseModel, ABC):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     model_type: ClassVar[str]
+
+    @classmethod
+    def configured(cls, section: Mapping[str, Any], other: "Callable[[str], Recipe]") -> Self:  # noqa: ARG003
+        """The recipe with the hyperparameters of its section.
+
+        Args:
+            other: makes another configured recipe from its name, for those that are made of several.
+        """
+        return cls(**section)
 
     @property
     def name(self) -> str:

@@ -1,5 +1,6 @@
 """What a model can be: one recipe a file, configured by the section of `training.recipes` that has its name."""
 
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -21,7 +22,7 @@ def make_recipe(settings: Settings, name: str) -> Recipe:
         raise ConfigurationError(f"recipe {name}: not among the configured `training.recipes` {known}")
     (recipe,) = [kind for kind in vars(import_module(module)).values() if _is_recipe(kind, module)]
     try:
-        made: Recipe = recipe(**settings.training.recipes[name])
+        made: Recipe = recipe.configured(settings.training.recipes[name], partial(make_recipe, settings))
     except ValidationError as error:
         (problem, *_) = error.errors(include_url=False)
         key = ".".join(str(part) for part in problem["loc"])
