@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from forecasting.metrics import Metrics
 
 
-def _iso(moment: datetime) -> str:
+def iso(moment: datetime) -> str:
+    """A moment as bodies have it: UTC, whole seconds."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-Moment = Annotated[datetime, PlainSerializer(_iso, return_type=str)]
+Moment = Annotated[datetime, PlainSerializer(iso, return_type=str)]
 
 
 class Body(BaseModel):

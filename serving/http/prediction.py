@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from serving.contract.problems import MEDIA_TYPE, Problem
+from serving.contract.rendering import to_json
 from serving.contract.validation import Asked
 from serving.http.responses import PreparedResponse, json_response
 from serving.predictions.cached import CachedPredictor
@@ -48,7 +49,7 @@ async def predict_many(predictor: CachedPredictor, tickers: list[str], horizon: 
         predictions = await predictor.predict_many(tickers, horizon)
     except Problem as problem:
         return problem_response(problem, "/predict")
-    return json_response(predictions.model_dump_json().encode())
+    return json_response(to_json(predictions))
 
 
 def problem_response(problem: Problem, instance: str) -> Response:

@@ -6,6 +6,7 @@ from time import time
 from typing import Literal, Self
 
 from forecasting.distribution import Forecast
+from serving.contract.rendering import to_json
 from serving.contract.schemas import Prediction
 from serving.contract.validation import Asked
 from serving.predictions.price_prediction import with_distribution
@@ -51,7 +52,7 @@ class Rendered:
         """Render `prediction`; `fallback` says why its model did not make it."""
         horizon, made_by = str(prediction.prediction.horizon), prediction.model.type
         served = counter(metrics.PREDICTIONS, prediction.ticker, horizon, made_by, fallback)
-        body = prediction.model_dump_json().encode()
+        body = to_json(prediction)
         etag = b'"%s"' % blake2b(body, digest_size=8).hexdigest().encode()
         headers = (
             (b"content-type", b"application/json"),
