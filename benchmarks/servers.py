@@ -21,6 +21,8 @@ from configuration import ROOT
 from serving.monitoring.process_memory import MIB
 
 READY_WITHIN = 180.0
+# Headers of an answer that its server adds, and that would have another close its connections.
+OF_THE_CONNECTION = frozenset({"date", "connection"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def bare(model: Server, path: str) -> Iterator[Server]:
     """A bare uvicorn application whose answers look like that of `model` to `path`."""
     with urllib.request.urlopen(model.url + path, timeout=5) as answer:  # noqa: S310  # our own server
         content = {
-            "headers": [(name.lower(), value) for name, value in answer.getheaders() if name.lower() != "date"],
+            "headers": [(name, value) for name, value in answer.getheaders() if name.lower() not in OF_THE_CONNECTION],
             "body": answer.read().decode(),
         }
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:

@@ -11,6 +11,8 @@ from typing import Any
 
 from uvicorn.protocols.http import auto, httptools_impl
 
+from compat.one_write import OneWrite
+
 # A refused client reads its answer meanwhile; closing while it still sends would take the answer away.
 LINGER_SECONDS = 2.0
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -48,6 +50,11 @@ class LimitedProtocol(httptools_impl.HttpToolsProtocol):
         self._header_bytes = 0
         self._waiting: tuple[Any, Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin a connection, whose answers are sent in one write each."""
+        super().connection_made(transport)
+        self.transport = OneWrite(transport, self.loop)  # type: ignore[assignment]  # it acts as one
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client, and start the clock of a request that is not complete with them."""
