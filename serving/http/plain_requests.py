@@ -13,6 +13,8 @@ SMALL_BODY_BYTES = 65536
 # Other servers of the protocol do not look at the type, and `curl -d` names forms.
 INFERENCE_TYPES = frozenset({b"", b"application/json", b"application/x-www-form-urlencoded"})
 
+READING = frozenset({"GET", "HEAD"})
+
 Horizons = Mapping[bytes, int]
 
 
@@ -24,7 +26,7 @@ def plain_horizons(horizons: Sequence[int]) -> Horizons:
 
 def plain_horizon(scope: Scope, horizons: Horizons) -> int | None:
     """What a plain request for a prediction asks for; None for every other request."""
-    if scope["method"] != "GET" or not scope["path"].startswith(metrics.PREDICT_PREFIX):
+    if scope["method"] not in READING or not scope["path"].startswith(metrics.PREDICT_PREFIX):
         return None
     return horizons.get(scope["query_string"])
 

@@ -9,6 +9,7 @@ from serving.http.responses import PreparedResponse, json_response
 from serving.predictions.cached import CachedPredictor
 from serving.predictions.rendered import Served
 
+CACHE_CONTROL, IF_NONE_MATCH = b"cache-control", b"if-none-match"
 BYPASS = b"no-cache"
 
 Headers = list[tuple[bytes, bytes]]
@@ -62,8 +63,8 @@ def cache_directives(headers: Headers) -> tuple[bool, bytes]:
     """Return whether the client wants an answer computed for it alone, and the ETags of those that it has."""
     fresh, known = False, b""
     for name, value in headers:
-        if name == b"cache-control":
-            fresh = BYPASS in value.lower()
-        elif name == b"if-none-match":
+        if name == CACHE_CONTROL:
+            fresh = fresh or BYPASS in value.lower()
+        elif name == IF_NONE_MATCH:
             known = value
     return fresh, known

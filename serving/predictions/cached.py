@@ -68,7 +68,7 @@ class CachedPredictor:
 
     def hit(self, ticker: str, horizon: int) -> Rendered | None:
         """Return the answer in memory while it lives, and count it; without I/O and checks of what was asked."""
-        answer = self.in_memory(ticker, horizon) or self.in_memory(ticker.upper(), horizon)
+        answer = self._memory.get((ticker, horizon)) or self._memory.get((ticker.upper(), horizon))
         if answer is not None:
             self._count(answer, "memory")
         return answer

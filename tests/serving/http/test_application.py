@@ -133,6 +133,17 @@ async def test_head_answers_as_get_does_without_the_body(running: Running) -> No
             assert head.headers["content-type"] == get.headers["content-type"], path
 
 
+async def test_head_is_answered_from_memory_too(running: Running) -> None:
+    async with running() as (client, _):
+        get = await client.get("/predict/AAPL")
+        head = await client.head("/predict/AAPL")
+        unchanged = await client.head("/predict/AAPL", headers={"If-None-Match": get.headers["etag"]})
+
+        assert (head.headers["x-cache"], head.headers["content-length"]) == ("memory", str(len(get.content)))
+        assert "cache;dur" in head.headers["server-timing"]
+        assert (unchanged.status_code, unchanged.headers["etag"]) == (304, get.headers["etag"])
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "content", "status", "said"),
     [

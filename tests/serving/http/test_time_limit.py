@@ -12,6 +12,7 @@ from configuration import Settings
 from serving.http.envelope import Envelope
 from serving.http.time_limit import TimeLimit
 from serving.telemetry import metrics
+from serving.telemetry.batches import write_all
 
 SECONDS = 0.2
 
@@ -53,6 +54,7 @@ async def test_an_answer_passes(client: httpx.AsyncClient) -> None:
 
 async def test_no_answer_in_time_is_a_problem_that_says_so_and_counts_as_504(client: httpx.AsyncClient) -> None:
     counted = metrics.REQUESTS.labels("GET", "/never", "504")
+    write_all()
     before = counted._sum.get()  # noqa: SLF001  # the library has no public way
 
     answer = await client.get("/never")
@@ -60,6 +62,7 @@ async def test_no_answer_in_time_is_a_problem_that_says_so_and_counts_as_504(cli
     assert answer.status_code == 504
     assert answer.json()["detail"] == "no answer within 0.2 s; ask again"
     assert answer.json()["instance"] == "/never"
+    write_all()
     assert counted._sum.get() >= before + SECONDS  # noqa: SLF001
 
 
