@@ -25,6 +25,7 @@ from market.providers.files import parse_csv
 from market.reports import files as report_files
 from market.reports.dates import ReportDates
 from market.splits import split_adjusted
+from training.engine import Engine
 from training.learning import scores
 from training.learning.baselines import evaluate_baselines
 from training.learning.dataset import make_dataset
@@ -32,6 +33,7 @@ from training.learning.evaluation import Evaluation, distributions, evaluate
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import walk_forward
 from training.out_of_sample import evaluation_config
+from training.pooling import share
 
 SESSIONS = 780
 HEADINGS = ("", "1 session", "5 sessions", "21 sessions")
@@ -238,11 +240,10 @@ def main(bars: Path, reports: Path | None, horizons: str) -> None:
     found = report_files.parse_csv(reports.read_bytes(), str(reports), datetime.now(UTC)) if reports else {}
     dates = {one.ticker: found.get(one.ticker, ReportDates(one.ticker)) for one in series}
     sessions = Sessions.open(settings.exchange, settings.home).session
-    work = joblib.Parallel(n_jobs=-1)
-    by_horizon = {
-        horizon: list(work(joblib.delayed(score)(one, horizon, config, sessions, dates) for one in series))
-        for horizon in (int(text) for text in horizons.split(","))
-    }
+    work, by_horizon = joblib.Parallel(n_jobs=-1), {}
+    for horizon in (int(text) for text in horizons.split(",")):
+        (shared,) = share([config], series, horizon, Engine())
+        by_horizon[horizon] = list(work(joblib.delayed(score)(one, horizon, shared, sessions, dates) for one in series))
     first, last = series[0].session[-SESSIONS], series[0].session[-1]
     click.echo(f"{len(series)} tickers, made on {first} to {last}, refit every {config.refit_every} sessions\n")
     click.echo(table(by_horizon))

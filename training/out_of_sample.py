@@ -19,6 +19,7 @@ from training.learning.scores import comparison, summary
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import walk_forward
 from training.loading import chunks, load, report_schedules
+from training.pooling import Pools
 from training.recipes import make_recipe
 
 
@@ -57,8 +58,8 @@ def evaluate_to_file(
         For each ticker that failed, the reason in one line; the others are in the file all the same.
     """
     sessions = Sessions.open(settings.exchange, settings.home)
-    config = evaluation_config(settings)
     engine = Engine(processes=settings.training.processes)
+    pools = Pools(settings, [evaluation_config(settings)], engine)
     failures: dict[str, str] = {}
     with replace_file(path) as file:
         file.write((",".join(forecast_file.COLUMNS) + "\n").encode())
@@ -70,6 +71,7 @@ def evaluate_to_file(
                 (series, horizon, config, schedules[series.ticker], sessions)
                 for series in bars.values()
                 for horizon in horizons
+                for config in pools.configs_for(horizon, simulated=series.simulated)
             ]
             for evaluated in engine.map(evaluate_one, calls):
                 file.write(evaluated.text.encode())

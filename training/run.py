@@ -21,6 +21,7 @@ from training.learning.training_config import TrainingConfig
 from training.loading import chunks, load, report_schedules
 from training.mlflow_registry.registry import Registered, Registry
 from training.outcome import Outcome, best
+from training.pooling import Pools
 from training.publishing.challengers import republish_challengers
 from training.publishing.operations import newest_card, release
 from training.recipes import make_recipe
@@ -66,9 +67,10 @@ def run(settings: Settings, request: RunRequest) -> list[Outcome]:
     registry, jobs = Registry(settings), TrainingJobs(settings.home)
     outcomes: list[Outcome] = []
     with registry.pipeline_run("pipeline", {"tickers": ",".join(request.tickers)}):
+        pools = Pools(settings, training_configs(settings), request.engine, newer_than=datetime.now(UTC))
         try:
             for tickers in chunks(request.tickers):
-                for outcome in _outcomes(settings, registry, request, tickers):
+                for outcome in _outcomes(settings, registry, request, tickers, pools):
                     outcomes.append(outcome)
                     jobs.note(outcome.ticker, outcome.horizon, outcome.status, outcome.versioned_reason)
                     request.on_outcome(outcome)
@@ -98,7 +100,9 @@ def run_one(
     series, registry = bars[ticker], Registry(settings)
     try:
         schedule = report_schedules(settings, [ticker])[ticker]
-        calls = [(series, horizon, config, schedule) for config in training_configs(settings)]
+        pools = Pools(settings, training_configs(settings), Engine(processes=1))
+        configs = pools.configs_for(horizon, simulated=series.simulated)
+        calls = [(series, horizon, config, schedule) for config in configs]
         rejected = [] if asked_at else [one for call in calls if (one := _rejected_before(registry, call))]
         if len(rejected) == len(calls):
             return best(rejected)
@@ -122,8 +126,10 @@ def training_configs(settings: Settings, names: Sequence[str] | None = None) -> 
     return [TrainingConfig(recipe, training.refit_every, training.tested, training.seed) for recipe in recipes]
 
 
-def _outcomes(settings: Settings, registry: Registry, request: RunRequest, tickers: Sequence[str]) -> Iterator[Outcome]:
-    bars, failures = load(settings, tickers, datetime.now(UTC))
+def _outcomes(
+    settings: Settings, registry: Registry, request: RunRequest, tickers: Sequence[str], pools: Pools
+) -> Iterator[Outcome]:
+    bars, failures = load(settings, tickers, pools.newer_than)
     for ticker, reason in failures.items():
         yield from (Outcome(ticker, horizon, promoted=False, reason=reason) for horizon in request.horizons)
     schedules = report_schedules(settings, list(bars))
@@ -131,7 +137,7 @@ def _outcomes(settings: Settings, registry: Registry, request: RunRequest, ticke
         (series, horizon, config, schedules[series.ticker])
         for horizon in request.horizons
         for series in bars.values()
-        for config in training_configs(settings)
+        for config in pools.configs_for(horizon, simulated=series.simulated)
     ]
     if request.resume:
         calls = [call for call in calls if not _is_left_out(settings, registry, request, call)]

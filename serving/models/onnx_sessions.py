@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,62 +48,91 @@ class Opened(NamedTuple):
 
 
 class OnnxSessions:
-    """Published forests by folder, opened when first asked for, within a budget of memory.
+    """Published forests, opened when first asked for, within a budget of memory.
 
-    When it is exceeded, the one unused for longest is closed; it is opened again when it is asked for.
+    Models with the same file share one session, and their rows one call of it. When the budget is exceeded, the session
+    unused for longest is closed; it is opened again when it is asked for.
     """
 
     def __init__(self, budget_mb: float) -> None:
         """Hold at most `budget_mb` MiB of them, and always one."""
         self._budget = budget_mb * MIB
         self._size = 0.0
+        self._files: dict[str, str] = {}
         self._open: OrderedDict[str, Opened] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._open)
 
     def predict(self, rows: Sequence[tuple[str, bytes]]) -> list[Output]:
-        """Answer each Row, rows of one model in one call of it; a broken model spoils only its own rows."""
+        """Answer each Row, rows of one file in one call of it; a broken model spoils only its own rows."""
         answers: dict[int, Output] = {}
-        by_folder: dict[str, list[int]] = {}
-        for index, row in enumerate(rows):
-            by_folder.setdefault(row[0], []).append(index)
-        for folder, indices in by_folder.items():
-            answers.update(zip(indices, self._answer(folder, [rows[index][1] for index in indices]), strict=True))
+        by_file: dict[str, list[int]] = {}
+        for index, (folder, _) in enumerate(rows):
+            if folder == PROBE.folder:
+                answers[index] = Output(b"", "")
+                continue
+            try:
+                by_file.setdefault(self._file_of(folder), []).append(index)
+            except UnreadableModel as error:
+                answers[index] = _failed(folder, error)
+        for file, indices in by_file.items():
+            answers.update(zip(indices, self._answer(file, [rows[index] for index in indices]), strict=True))
         return [answers[index] for index in range(len(rows))]
 
-    def _answer(self, folder: str, rows: list[bytes]) -> list[Output]:
-        if folder == PROBE.folder:
-            return [Output(b"", "")] * len(rows)
+    def _answer(self, file: str, rows: list[tuple[str, bytes]]) -> list[Output]:
+        folders = dict.fromkeys(folder for folder, _ in rows)
         try:
-            inputs = np.frombuffer(b"".join(rows), dtype=np.float32).reshape(len(rows), -1)
-            (outputs,) = self._session(folder).run(None, {"X": inputs})
-        except Exception as error:
-            log.exception("model.failed", folder=folder)
-            return [Output(b"", f"{type(error).__name__}: {error}")] * len(rows)
+            inputs = np.frombuffer(b"".join(given for _, given in rows), dtype=np.float32).reshape(len(rows), -1)
+            (outputs,) = self._session(file, folders).run(None, {"X": inputs})
+        except Exception as error:  # noqa: BLE001  # whatever a model raises is the answer to its own rows alone
+            return [_failed(", ".join(folders), error)] * len(rows)
         return [Output(row.tobytes(), "") for row in outputs]
 
-    def _session(self, folder: str) -> "InferenceSession":
-        opened = self._open.get(folder)
+    def _file_of(self, folder: str) -> str:
+        """Hash of the ONNX file, as the card in the folder has it."""
+        file = self._files.get(folder)
+        if file is None:
+            file = self._files[folder] = read_published_model(Path(folder)).card.forest_sha256
+        return file
+
+    def _session(self, file: str, folders: Iterable[str]) -> "InferenceSession":
+        opened = self._open.get(file)
         if opened is None:
-            opened = self._open[folder] = _open(Path(folder))
+            opened = self._open[file] = _open_any(file, folders)
             self._size += opened.size
             self._make_room()
-        self._open.move_to_end(folder)
+        self._open.move_to_end(file)
         return opened.session
 
     def _make_room(self) -> None:
         while self._size > self._budget and len(self._open) > 1:
-            _, dropped = self._open.popitem(last=False)
+            file, dropped = self._open.popitem(last=False)
             self._size -= dropped.size
+            self._files = {folder: one for folder, one in self._files.items() if one != file}
 
 
-def _open(folder: Path) -> Opened:
+def _failed(folder: str, error: Exception) -> Output:
+    log.error("model.failed", folder=folder, exc_info=error)
+    return Output(b"", f"{type(error).__name__}: {error}")
+
+
+def _open_any(file: str, folders: Iterable[str]) -> Opened:
+    """Open the file from the first of the folders that has it whole."""
+    problem: Exception = UnreadableModel(f"{file}: in no folder")
+    for folder in folders:
+        try:
+            return _open(Path(folder), file)
+        except Exception as error:  # noqa: BLE001  # another folder may have it
+            problem = error
+    raise problem
+
+
+def _open(folder: Path, file: str) -> Opened:
     import onnxruntime  # noqa: PLC0415  # it takes 20 MB, in processes too that never open a forest
 
-    published = read_published_model(folder)
     content = (folder / FOREST_FILE).read_bytes()
-    if hashlib.sha256(content).hexdigest() != published.card.forest_sha256:
+    if hashlib.sha256(content).hexdigest() != file:
         raise UnreadableModel(f"{folder / FOREST_FILE}: not the file its card belongs to; publish the model again")
     options = onnxruntime.SessionOptions()
     # One row takes microseconds; more threads would only take the cores from the API workers.

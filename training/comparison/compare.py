@@ -13,6 +13,7 @@ from training.learning.training_config import TrainingConfig
 from training.loading import chunks, load, report_schedules
 from training.mlflow_registry.registry import Registry
 from training.mlflow_registry.views import COMPARISON, comparison_view
+from training.pooling import Pools
 from training.run import training_configs
 
 
@@ -70,6 +71,8 @@ def compare(
 def _results(
     settings: Settings, configs: Sequence[TrainingConfig], tickers: Sequence[str], horizons: Sequence[int]
 ) -> Iterator[tuple[TrainingConfig, Scored | str]]:
+    engine = Engine(processes=settings.training.processes)
+    pools = Pools(settings, configs, engine)
     for chunk in chunks(tickers):
         bars, missing = load(settings, chunk)
         schedules = report_schedules(settings, list(bars))
@@ -79,9 +82,9 @@ def _results(
             (one, horizon, config, schedules[one.ticker])
             for horizon in horizons
             for one in bars.values()
-            for config in configs
+            for config in pools.configs_for(horizon, simulated=one.simulated)
         ]
-        with closing(Engine(processes=settings.training.processes).map(score, calls)) as results:
+        with closing(engine.map(score, calls)) as results:
             for (_, _, config, _), found in zip(calls, results, strict=True):
                 yield config, found
 

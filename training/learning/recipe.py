@@ -3,12 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from onnx import ModelProto
 from pydantic import BaseModel, ConfigDict
-from skl2onnx import to_onnx
+from skl2onnx import get_latest_tested_opset_version, to_onnx
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import Ridge
 from sklearn.multioutput import MultiOutputRegressor
@@ -17,12 +17,19 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from configuration import HORIZONS
 from features.matrix import FeatureMatrix
 from forecasting.formula import Formula, training_inputs
+from market.bars import FloatArray, SessionArray
 from training.learning.dataset import Dataset
+
+if TYPE_CHECKING:
+    from training.learning.pooled_recipe import PooledRecipe
 
 # Returns beyond this many units are clipped to it before the expected return is fitted, as outliers.
 LARGEST_UNITS = 3.0
 # Quantiles of the log ratio in training that the linear output is held between.
 LINEAR_BOUNDS = (0.01, 0.99)
+
+# Versions of ONNX's operators that skl2onnx and the converters of other libraries both write.
+OPSETS = {"": get_latest_tested_opset_version(), "ai.onnx.ml": 3}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +43,19 @@ class FittedModel:
 
     model: MultiOutputRegressor
     formula: Formula
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SharedModels:
+    """What a recipe has learnt from the pooled data sets of all tickers, m times.
+
+    Attributes:
+        known_on: shape (m,), ascending: the session on which everything that a model learnt from was known.
+        models: m of them; the last one learnt from all there is.
+    """
+
+    known_on: SessionArray
+    models: tuple[FittedModel, ...]
 
 
 class Recipe(BaseModel, ABC):
@@ -73,51 +93,88 @@ class Recipe(BaseModel, ABC):
     def fit(self, data: Dataset, rows: int, seed: int) -> FittedModel:
         """Fit on the first `rows` rows of `data`, all of whose returns are known."""
 
+    def pooled_parts(self) -> "tuple[PooledRecipe, ...]":
+        """The recipes in this one that learn from the data sets of all tickers, each of another name."""
+        return ()
+
+    @property
+    def looks_back(self) -> int:
+        """Rows before those of a fit on which earlier fits are scored, for the sake of that fit."""
+        return 0
+
+    def sharing(self, models: Mapping[str, SharedModels]) -> Self:  # noqa: ARG002  # most learn from one ticker alone
+        """This recipe with what its pooled parts have learnt, by their names."""
+        return self
+
     def to_onnx(self, fitted: FittedModel, inputs: FeatureMatrix) -> ModelProto:
         """The model with input `X` (rows, k) and output `variable` (rows, 3), both float32.
 
         Args:
             inputs: shape (n, k), of which the types and the width are taken.
         """
-        graph: ModelProto = to_onnx(fitted.model, inputs[:1])
+        graph: ModelProto = to_onnx(fitted.model, inputs[:1], target_opset=OPSETS)
         return graph
 
 
-def fit_estimators(
-    data: Dataset, rows: int, *, expected: Pipeline, log_ratio: Pipeline, bounded_log_ratio: Pipeline
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """What is learnt from: n rows of one ticker or of several.
+
+    Attributes:
+        inputs: shape (n, k).
+        units: shape (n,), the returns in units, within LARGEST_UNITS.
+        log_ratio: shape (n,), of the width.
+    """
+
+    horizon: int
+    inputs: FeatureMatrix
+    units: FloatArray
+    log_ratio: FloatArray
+
+    @classmethod
+    def of(cls, data: Dataset, rows: int) -> "Examples":
+        """The first `rows` rows of one ticker, all of whose returns are known."""
+        units = np.clip(data.actual[:rows] / data.unit[:rows], -LARGEST_UNITS, LARGEST_UNITS)
+        return cls(data.horizon, data.inputs[:rows], units, data.log_ratio[:rows])
+
+    def formula(self) -> Formula:
+        """What reads the outputs of a model that has learnt from them."""
+        lowest, highest = np.quantile(self.log_ratio, LINEAR_BOUNDS)
+        return Formula(
+            mean=float(self.log_ratio.mean()),
+            lowest=float(lowest),
+            highest=float(highest),
+            trust=HORIZONS[self.horizon].correction_trust,
+            echo_weight=HORIZONS[self.horizon].echo_weight,
+            training_inputs=training_inputs(self.inputs),
+        )
+
+
+def fit_estimators(data: Dataset, rows: int, **estimators: Pipeline) -> FittedModel:
+    """Fit one estimator for each output on the first `rows` rows of one ticker, as `fit_examples` does."""
+    return fit_examples(Examples.of(data, rows), **estimators)
+
+
+def fit_examples(
+    examples: Examples, *, expected: Pipeline, log_ratio: Pipeline, bounded_log_ratio: Pipeline
 ) -> FittedModel:
     """Fit one estimator for each output, as one model that is registered, converted and served whole.
 
     Args:
-        data: its first `rows` rows are learnt from.
         expected: of the return in units.
         log_ratio: of the log ratio of the width.
         bounded_log_ratio: the same, held between LINEAR_BOUNDS of what was seen, because it may extrapolate.
     """
-    inputs, target = data.inputs[:rows], data.log_ratio[:rows]
-    units = np.clip(data.actual[:rows] / data.unit[:rows], -LARGEST_UNITS, LARGEST_UNITS)
     model = MultiOutputRegressor(Ridge())
     model.estimators_ = [
-        expected.fit(inputs, units),
-        log_ratio.fit(inputs, target),
-        bounded_log_ratio.fit(inputs, target),
+        expected.fit(examples.inputs, examples.units),
+        log_ratio.fit(examples.inputs, examples.log_ratio),
+        bounded_log_ratio.fit(examples.inputs, examples.log_ratio),
     ]
-    model.n_features_in_ = inputs.shape[1]
-    return FittedModel(model, _formula(data, inputs, target))
+    model.n_features_in_ = examples.inputs.shape[1]
+    return FittedModel(model, examples.formula())
 
 
 def on(inputs: Sequence[int], *steps: Any) -> Pipeline:
     """A pipeline of `steps` that is given these columns of the feature matrix alone."""
     return make_pipeline(ColumnTransformer([("inputs", "passthrough", list(inputs))]), *steps)
-
-
-def _formula(data: Dataset, inputs: FeatureMatrix, log_ratio: "np.ndarray[Any, np.dtype[np.float64]]") -> Formula:
-    lowest, highest = np.quantile(log_ratio, LINEAR_BOUNDS)
-    return Formula(
-        mean=float(log_ratio.mean()),
-        lowest=float(lowest),
-        highest=float(highest),
-        trust=HORIZONS[data.horizon].correction_trust,
-        echo_weight=HORIZONS[data.horizon].echo_weight,
-        training_inputs=training_inputs(inputs),
-    )

@@ -20,12 +20,14 @@ class TrainingConfig:
         refit_every: sessions between two refits of the walk-forward.
         tested: last sessions that the walk-forward scores and calibrates on; null for all it can.
         seed: of everything random in a fit.
+        pool: tickers that a pooled recipe has learnt from; empty for others.
     """
 
     recipe: Recipe
     refit_every: int
     tested: int | None
     seed: int
+    pool: tuple[str, ...] = ()
 
     def fit(self, data: Dataset, rows: int) -> FittedModel:
         """Fit on the first `rows` rows of `data`, all of whose returns are known."""
@@ -40,4 +42,6 @@ class TrainingConfig:
             "recipe": [self.recipe.name, self.recipe.model_dump()],
             "walk_forward": [self.refit_every, self.tested, self.seed],
         }
+        if self.pool:
+            ingredients["pool"] = list(self.pool)
         return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()[:16]

@@ -52,6 +52,17 @@ def walk_forward(data: Dataset, config: TrainingConfig) -> Outputs:
     Raises:
         TooFewSessions: too few rows to learn from and then to calibrate on.
     """
+    starts = refit_rows(data, config)
+    blocks = zip(*(_block(data, config, int(start)) for start in starts), strict=True)
+    return Outputs(int(starts[0]), *(np.concatenate(columns) for columns in blocks))
+
+
+def refit_rows(data: Dataset, config: TrainingConfig) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    """Rows from which on a new fit forecasts; it has learnt from what was known on the row before.
+
+    Raises:
+        TooFewSessions: too few rows to learn from and then to calibrate on.
+    """
     needed = FIRST_TRAINING + SMALLEST_SAMPLE + 2 * data.horizon
     if len(data) < needed:
         raise TooFewSessions(
@@ -61,8 +72,7 @@ def walk_forward(data: Dataset, config: TrainingConfig) -> Outputs:
     starts = np.arange(FIRST_TRAINING, len(data), config.refit_every)
     if config.tested is not None:
         starts = starts[max(int(np.searchsorted(starts, len(data) - config.tested, side="right")) - 1, 0) :]
-    blocks = zip(*(_block(data, config, int(start)) for start in starts), strict=True)
-    return Outputs(int(starts[0]), *(np.concatenate(columns) for columns in blocks))
+    return starts
 
 
 def _block(data: Dataset, config: TrainingConfig, start: int) -> tuple[FloatArray, FloatArray, FloatArray]:

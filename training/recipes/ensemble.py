@@ -10,13 +10,14 @@ from sklearn.ensemble import VotingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.multioutput import MultiOutputRegressor
 
-from configuration import ConfigurationError
+from configuration import HORIZONS, ConfigurationError
 from forecasting.distribution import INTERVAL_LEVEL
 from forecasting.formula import OUTPUTS
 from forecasting.interval_score import interval_scores
 from market.bars import FloatArray
 from training.learning.dataset import Dataset
-from training.learning.recipe import FittedModel, Recipe
+from training.learning.pooled_recipe import PooledRecipe
+from training.learning.recipe import FittedModel, Recipe, SharedModels
 
 
 class Ensemble(Recipe):
@@ -56,6 +57,19 @@ class Ensemble(Recipe):
         own |= {"held_out": self.held_out, "sharpness": self.sharpness}
         theirs = {f"{one.name}.{key}": value for one in self.members for key, value in one.parameters.items()}
         return own | theirs
+
+    @property
+    def looks_back(self) -> int:
+        """Members are fitted without the sessions that they are weighed on."""
+        return self.held_out + max(HORIZONS)
+
+    def pooled_parts(self) -> tuple[PooledRecipe, ...]:
+        """Of its members."""
+        return tuple(part for member in self.members for part in member.pooled_parts())
+
+    def sharing(self, models: Mapping[str, SharedModels]) -> Self:
+        """With members that share theirs."""
+        return self.model_copy(update={"members": tuple(member.sharing(models) for member in self.members)})
 
     def fit(self, data: Dataset, rows: int, seed: int) -> FittedModel:
         """Fit every member on the first `rows` rows, and average them with `weights` of what came before."""

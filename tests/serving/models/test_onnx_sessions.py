@@ -67,3 +67,22 @@ def test_a_missing_file_is_named(publish: Publish, missing: str) -> None:
     (answer,) = OnnxSessions(BUDGET).predict([row(published)])
 
     assert str(Path(published.folder.name) / missing) in answer.problem
+
+
+def test_models_with_the_same_file_share_a_session(publish: Publish) -> None:
+    models = [publish(ticker, below=(0.5, 0.0, 0.0)) for ticker in ("AAPL", "MSFT", "TSLA")]
+    sessions = OnnxSessions(BUDGET)
+
+    answers = sessions.predict([row(model) for model in models])
+
+    assert [numbers(answer)[0] for answer in answers] == [0.5, 0.5, 0.5]
+    assert len(sessions) == 1
+
+
+def test_a_damaged_copy_spoils_no_other_of_the_same_file(publish: Publish) -> None:
+    damaged, whole = (publish(ticker, below=(0.5, 0.0, 0.0)) for ticker in ("AAPL", "MSFT"))
+    (damaged.folder / FOREST_FILE).write_bytes(b"no model")
+
+    answers = OnnxSessions(BUDGET).predict([row(damaged), row(whole)])
+
+    assert numbers(answers[1])[0] == 0.5
