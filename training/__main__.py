@@ -13,6 +13,7 @@ import configuration
 from concurrency.parent_death import end_with_parent
 from configuration import Settings
 from market.errors import MarketError
+from training.commands.as_of import as_of
 from training.commands.compare import compare
 from training.commands.options import (
     chosen_horizons,
@@ -48,6 +49,7 @@ def main() -> None:
 
 
 main.add_command(compare)
+main.add_command(as_of)
 
 
 @main.command(

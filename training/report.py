@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from market.history.past import KnownBy
 from training.comparison.lines import Line
 from training.mlflow_registry.registry import Standing
 from training.out_of_sample import Evaluated
 from training.outcome import Outcome
+from training.past_forecast import Said
 
 # Columns of a table that is written to a file.
 WIDTH = 140
@@ -39,6 +41,30 @@ def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
     for outcome in outcomes:
         table.add_row(*_row(outcome))
     console.print(table)
+
+
+def print_past(said: Said, console: Console) -> None:
+    """One row, in prices; what it was made from below it."""
+    forecast, history = said.forecast, said.known.history
+    close, made_on = float(history.bars.close[-1]), history.bars.session[-1]
+    prices = [f"{close * (1 + change):.4f}" for change in (forecast.median, forecast.lower, forecast.upper)]
+    headings = ("ticker", "horizon", "made on", "target on", "close", "median", "lower", "upper", "rises", "model")
+    table = Table(*headings, title=f"As of {history.moment:%Y-%m-%d %H:%M} UTC", caption=_known_by(said))
+    target_on = said.known.sessions.after(made_on, forecast.horizon)
+    table.add_row(
+        *(history.bars.ticker, str(forecast.horizon), str(made_on), str(target_on), f"{close:.4f}"),
+        *(*prices, f"{forecast.probability_up:.1%}", said.made_by),
+    )
+    console.print(table)
+
+
+def _known_by(said: Said) -> str:
+    bars = {
+        KnownBy.FETCH_TIME: "bars that had been fetched by then",
+        KnownBy.SESSION_DATE: "today's bars up to that session, since none had been stored by then",
+    }[said.known.history.known_by]
+    later = "; no model was champion by then: this one was fitted later" if said.fitted_later else ""
+    return f"{said.known.history.bars.source}: {bars}{later}"
 
 
 def print_standings(standings: Sequence[tuple[str, int, Standing, str]], console: Console) -> None:

@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,20 @@ def test_what_came_of_each_model_is_noted_for_the_service(
     assert fine.reason.startswith("version 1: it is not significantly worse than the baseline")
     assert flat.status == "failed"
     assert flat.reason.startswith("FLAT: the close moved in 0 of")
+
+
+@pytest.mark.slow
+def test_the_champion_of_today_says_what_it_says_as_of_today(
+    trained: "subprocess.CompletedProcess[str]", home: Path, files: Path
+) -> None:
+    assert trained.stdout
+    today = datetime.now(UTC).date()
+    made, refused = (command(home, files, "as-of", "FINE", str(day)) for day in (today, today + timedelta(days=2)))
+    assert made.returncode == 0, made.stderr
+    assert "forest, version 1" in made.stdout
+    assert "bars that had been fetched by then" in made.stdout
+    assert refused.returncode == 1
+    assert refused.stderr == f"Error: {today + timedelta(days=2)} lies ahead; give today or a day of the past\n"
 
 
 @pytest.mark.slow

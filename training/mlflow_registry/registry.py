@@ -221,6 +221,22 @@ class Registry(Runs):
                 return None
             raise RegistryError(f"{name}: MLflow failed: {first_line(error)}") from None
 
+    def champion_at(self, ticker: str, horizon: int, moment: datetime, *, simulated: bool) -> int | None:
+        """The version that was champion at `moment` and served this kind of prices, if there was one.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        name, kind, then = model_name(ticker, horizon), str(simulated).lower(), _text(moment)
+        with translated(name):
+            champions = [
+                (str(one.tags[CHAMPION_AT]), int(one.version))
+                for one in self._versions(name)
+                if str(one.tags.get(CHAMPION_AT, "~")) <= then < str(one.tags.get(ROLLED_BACK_AT, "~"))
+                and one.tags.get("simulated") == kind
+            ]
+        return max(champions)[1] if champions else None
+
     def champion_candidate(self, ticker: str, horizon: int, *, simulated: bool) -> Candidate | None:
         """The champion as promotion looks at it; none when its prices are of the other kind.
 
@@ -355,4 +371,9 @@ def _card(name: str, path: Path) -> ModelCard:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+    return _text(datetime.now(UTC))
+
+
+def _text(moment: datetime) -> str:
+    """As in tags: in UTC, and so in the order of time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

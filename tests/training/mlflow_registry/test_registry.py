@@ -4,6 +4,7 @@ import pickle
 import shutil
 import subprocess
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import mlflow
@@ -100,13 +101,19 @@ def test_a_champion_of_the_other_kind_of_prices_is_no_rival(registry: Registry, 
 def test_a_version_can_be_promoted_by_hand_and_rolled_back(
     registry: Registry, settings: Settings, trained: Trained
 ) -> None:
+    moments = [datetime.now(UTC)]
     release(registry, registry.record(trained))
+    moments.append(datetime.now(UTC))
     registry.record(trained)
     assert published_version(settings, "TEST", 1) == "1"
     promote(registry, "TEST", 1, 2)
+    moments.append(datetime.now(UTC))
     assert published_version(settings, "TEST", 1) == "2"
     assert roll_back(registry, "TEST", 1) == 1
+    moments.append(datetime.now(UTC))
     assert registry.champion("TEST", 1) == 1
+    assert [registry.champion_at("TEST", 1, moment, simulated=True) for moment in moments] == [None, 1, 2, 1]
+    assert registry.champion_at("TEST", 1, moments[-1], simulated=False) is None
     assert published_version(settings, "TEST", 1) == "1"
     with pytest.raises(RegistryError, match="version 1 has no champion for the same kind of prices before it"):
         roll_back(registry, "TEST", 1)
