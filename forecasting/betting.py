@@ -34,7 +34,9 @@ def log_capital(values: FloatArray, mean: float, low: float, high: float) -> tup
     return _mixed(moves * above), _mixed(-moves * below)
 
 
-def evidence(values: FloatArray, mean: float, low: float, high: float, horizon: int = 1) -> FloatArray:
+def evidence(
+    values: FloatArray, mean: float, low: float, high: float, horizon: int = 1, *, tests: int = 1
+) -> FloatArray:
     """Evidence against `mean` on either side, after each value; DECIDED or more settles it.
 
     Outcomes over h sessions overlap, so that only every h-th follows from nothing that the one before it held. Each of
@@ -44,6 +46,7 @@ def evidence(values: FloatArray, mean: float, low: float, high: float, horizon: 
     Args:
         values: shape (n,), between `low` and `high`, in order.
         horizon: h.
+        tests: made side by side, which share the probability of an error among them.
 
     Returns:
         Shape (n,).
@@ -56,20 +59,23 @@ def evidence(values: FloatArray, mean: float, low: float, high: float, horizon: 
         capital = np.exp(_two_sided(values[places], mean, low, high))
         for start, held in zip(places, capital, strict=True):
             found[offset, start:] = held
-    return np.asarray(found.max(axis=0) / horizon)
+    return np.asarray(found.max(axis=0) / (horizon * tests))
 
 
-def confidence_interval(values: FloatArray, low: float, high: float, horizon: int = 1) -> tuple[float, float]:
+def confidence_interval(
+    values: FloatArray, low: float, high: float, horizon: int = 1, *, tests: int = 1
+) -> tuple[float, float]:
     """The means that the evidence does not settle against; at any time it holds the true one with 95 %.
 
     Args:
-        values: shape (n,), between `low` and `high`.
+        values: shape (n,), n at least 1, between `low` and `high`.
+        horizon, tests: as in `evidence`.
     """
     candidates = np.linspace(low, high, CANDIDATES)[1:-1]
     kept = np.full(candidates.size, -np.inf)
     for offset in range(horizon):
         kept = np.maximum(kept, _last_capital(values[offset::horizon], candidates, low, high))
-    inside = candidates[kept < np.log(DECIDED * horizon)]
+    inside = candidates[kept < np.log(DECIDED * horizon * tests)]
     return (float(inside[0]), float(inside[-1])) if inside.size else (float(np.mean(values)),) * 2
 
 

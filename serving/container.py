@@ -5,7 +5,7 @@ import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from concurrency.micro_batcher import MicroBatcher
 from configuration import Settings
@@ -30,7 +30,7 @@ from serving.predictions.cached import CachedPredictor
 from serving.predictions.forecast_cache import ForecastCache
 from serving.predictions.forecaster import Forecaster
 from serving.predictions.past import PastPredictor
-from serving.predictions.predictor import Predictor, model_tag, try_model
+from serving.predictions.predictor import Models, Predictor, model_tag, try_model
 from serving.telemetry import metrics
 from serving.telemetry.batches import write_all, write_regularly
 from serving.training_requests.missing_models import WantedModels
@@ -39,6 +39,10 @@ from serving.training_requests.trainer_process import can_train
 from training_queue.jobs import Step, TrainingJobs
 from training_queue.publications import Publications
 from training_queue.worker_lock import WorkerLock
+
+if TYPE_CHECKING:
+    from serving.experiments.desk import ExperimentDesk
+    from serving.experiments.wiring import ExperimentParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,12 @@ class Container:
     events: EventBoard
     event_sources: EventSources
     tickers: tuple[str, ...]
+    tested: "ExperimentParts | None" = None
+
+    @property
+    def experiment_desk(self) -> "ExperimentDesk | None":
+        """What lists and moves experiments; null where none is configured."""
+        return self.tested.desk if self.tested else None
 
     @classmethod
     def open(cls, settings: Settings, call: Call) -> Self:
@@ -98,21 +108,30 @@ class Container:
         def note(prediction: Prediction) -> None:
             track_record.note(prediction)
             event_sources.predicted(prediction)
+            if tested:
+                tested.shadows.note(prediction)
 
         champions = Champions(default_roots(settings), keys, attempt)
         events = EventBoard(settings.serving.max_streams)
         event_sources = EventSources(events)
         track_record, performance = TrackRecord(settings.home, settings.serving.track_record_months), Performance()
         forecasts = ForecastCache(redis_cache, settings.cache.prediction_ttl)
-        computing = Predictor(settings, market, champions, forecaster, forecasts)
+        tested = _experiments(
+            settings, champions, attempt, forecaster=forecaster, market=market, record=track_record, worker=worker
+        )
+        models: Models = tested.experiments if tested else champions
+        computing = Predictor(settings, market, models, tested.forecaster if tested else forecaster, forecasts)
         predictor = CachedPredictor(
             settings,
             computing,
             redis_cache,
-            model=lambda ticker, horizon: model_tag(champions.get(ticker, horizon)),
+            model=lambda ticker, horizon: model_tag(models.get(ticker, horizon)),
             wanted=want,
             note=note,
+            **({"arm": tested.experiments.arm} if tested else {}),
         )
+        if tested:
+            tested.experiments.on_change(predictor.expire)
         champions.on_swap(predictor.expire)
         champions.on_swap(event_sources.swapped)
         champions.on_refusal(wanted.repair)
@@ -146,6 +165,7 @@ class Container:
             events=events,
             event_sources=event_sources,
             tickers=settings.tickers,
+            tested=tested,
         )
 
     @asynccontextmanager
@@ -185,6 +205,7 @@ class Container:
             write_regularly(),
             self.track_record.follow(self.market, self.tickers),
             self.market.streams.run(),
+            *(self.tested.background() if self.tested else ()),
         ]
 
     async def _serve_models(self) -> None:
@@ -196,6 +217,19 @@ class Container:
 
     async def _trained(self, step: Step) -> None:
         await self.predictor.forget(step.ticker)
+
+
+def _experiments(
+    settings: Settings,
+    champions: Champions,
+    attempt: Callable[[PublishedModel], Awaitable[None]],
+    **parts: Any,
+) -> "ExperimentParts | None":
+    if not settings.serving.experiments:
+        return None
+    from serving.experiments.wiring import open_experiments  # noqa: PLC0415  # only where experiments are configured
+
+    return open_experiments(settings, champions, attempt, **parts)
 
 
 def embedded_forests(settings: Settings) -> Call:

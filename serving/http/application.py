@@ -18,10 +18,10 @@ from serving.http.api_keys import ApiKeys
 from serving.http.dependencies import known_parameters
 from serving.http.openapi import describe
 from serving.http.prediction import problem_response
-from serving.http.routes import details, documentation, events, inference, models, monitoring, predictions
+from serving.http.routes import details, documentation, events, experiments, inference, models, monitoring, predictions
 from serving.page import routes as page
 
-ROOMS = (predictions, details, inference, models, monitoring, events, documentation, page)
+ROOMS = (predictions, details, inference, models, experiments, monitoring, events, documentation, page)
 DISCLAIMER = "Forecasts are statistics about the past. They are no investment advice."
 
 

@@ -10,7 +10,7 @@ import structlog
 from prometheus_client.metrics_core import GaugeMetricFamily
 
 from forecasting.card import model_name
-from forecasting.model_store import PublishedModel, UnreadableModel, newest_folder, read_published_model
+from forecasting.model_store import PublishedModel, UnreadableModel, newest_entry, read_published_model
 from serving.models.forest_client import ForestsUnavailable
 from serving.telemetry import metrics
 
@@ -47,18 +47,29 @@ class Champions:
     """
 
     def __init__(
-        self, roots: Sequence[Path], keys: Sequence[Key], attempt: TryModel, now: Callable[[], float] = monotonic
+        self,
+        roots: Sequence[Path],
+        keys: Sequence[Key],
+        attempt: TryModel,
+        now: Callable[[], float] = monotonic,
+        *,
+        name_of: Callable[[str, int], str] = model_name,
+        experiment: str = "",
     ) -> None:
         """Follow `keys` in `roots`.
 
         Args:
             attempt: raises for a model that cannot answer.
             now: seconds of a clock that is never set.
+            name_of: gives the name in the store of the model for a ticker and horizon.
+            experiment: whose challengers these are; empty for the champions.
         """
         self._roots = roots
         self._keys = keys
         self._attempt = attempt
         self._now = now
+        self._name_of = name_of
+        self._log = log.bind(experiment=experiment) if experiment else log
         self._on_swap: list[OnSwap] = []
         self._on_refusal: list[OnSwap] = []
         self._serving: dict[Key, PublishedModel] = {}
@@ -129,6 +140,10 @@ class Champions:
             self._refuse(key, published.folder, reason)
             self._tell(key)
 
+    def behind(self, _published: PublishedModel) -> PublishedModel | None:
+        """What answers in place of a champion that cannot: no other model."""
+        return None
+
     async def _try(self, models: Sequence[tuple[Key, Path]]) -> None:
         for start in range(0, len(models), TRIED_AT_ONCE):
             await asyncio.gather(*(self._take_over(*model) for model in models[start : start + TRIED_AT_ONCE]))
@@ -136,9 +151,9 @@ class Champions:
     def _newest(self, key: Key) -> Path | str | None:
         """The folder of the newest model, or why it is not known."""
         try:
-            return newest_folder(self._roots, *key)
+            return newest_entry(self._roots, self._name_of(*key))
         except (OSError, ValueError) as error:
-            return f"{model_name(*key)}: the store's pointer to the newest model cannot be read: {error}"
+            return f"{self._name_of(*key)}: the store's pointer to the newest model cannot be read: {error}"
 
     def _is_due(self, key: Key, folder: Path) -> bool:
         serving, refused = self._serving.get(key), self._refused.get(key)
@@ -167,13 +182,13 @@ class Champions:
         self._serving[key] = published
         self._tell(key)
         metrics.SWAPS.labels("serving").inc()
-        log.info("model.serving", ticker=key[0], horizon=key[1], version=published.card.version)
+        self._log.info("model.serving", ticker=key[0], horizon=key[1], version=published.card.version)
 
     def _refuse(self, key: Key, folder: Path, reason: str) -> None:
         known = self._refused.get(key)
         self._refused[key] = Refusal(folder, reason, self._now() + RETRY_SECONDS)
         if known is None or (known.folder, known.reason) != (folder, reason):
-            log.error("model.refused", ticker=key[0], horizon=key[1], problem=reason)
+            self._log.error("model.refused", ticker=key[0], horizon=key[1], problem=reason)
             metrics.SWAPS.labels("refused").inc()
             for tell in self._on_refusal:
                 tell(*key)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -24,7 +25,12 @@ NOT_NOTED = frozenset({WRITTEN_AT, hash_chain.PREVIOUS})
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A served prediction, as returns from the close of `made_on`."""
+    """A prediction, as returns from the close of `made_on`.
+
+    Attributes:
+        arm: of the experiment that it was made for beside the answer; empty for one that was served.
+        scale: width of the baseline's interval for the same bars, as a return; 0 for one that was served.
+    """
 
     ticker: str
     horizon: int
@@ -36,11 +42,18 @@ class Noted:
     median: float
     lower: float
     upper: float
+    arm: str = ""
+    scale: float = 0.0
 
     @property
     def source(self) -> tuple[object, ...]:
         """What made it; one source's prediction of a session is one, however often it was served."""
-        return self.ticker, self.horizon, self.type, self.version, self.simulated
+        return self.ticker, self.horizon, self.type, self.version, self.simulated, self.arm
+
+    def entry(self) -> dict[str, Any]:
+        """What is written of it."""
+        given = asdict(self)
+        return given if self.arm else {name: given[name] for name in given if name not in {"arm", "scale"}}
 
 
 class PredictionLog:
@@ -57,7 +70,7 @@ class PredictionLog:
             OSError: the disk is full or read-only; what was not written should be tried again.
         """
         written_at = datetime.now(UTC)
-        entries = [asdict(noted) | {WRITTEN_AT: written_at.isoformat(timespec="seconds")} for noted in predictions]
+        entries = [noted.entry() | {WRITTEN_AT: written_at.isoformat(timespec="seconds")} for noted in predictions]
         if not entries:
             return
         self._folder.mkdir(parents=True, exist_ok=True)

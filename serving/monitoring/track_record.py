@@ -44,6 +44,7 @@ class TrackRecord:
         self._noted_for: dict[tuple[object, ...], str] = {}
         self._pending: list[Noted] = []
         self._recent: dict[Key, dict[str, Noted]] = defaultdict(dict)
+        self._arms: dict[str, dict[Key, dict[str, Noted]]] = defaultdict(lambda: defaultdict(dict))
         self._scores: dict[Key, Accuracy] = {}
         self._lock = threading.Lock()
 
@@ -54,7 +55,10 @@ class TrackRecord:
         """
         if prediction.data.provisional:
             return
-        noted = _noted(prediction)
+        self.note_once(_noted(prediction))
+
+    def note_once(self, noted: Noted) -> None:
+        """The same for what was read off a prediction, or made for an arm of an experiment beside it."""
         if self._noted_for.get(noted.source, "") < noted.made_on:
             self._noted_for[noted.source] = noted.made_on
             self._pending.append(noted)
@@ -85,6 +89,19 @@ class TrackRecord:
         with self._lock:
             self._take_in([bars])
             return self._outcomes(bars, horizon)
+
+    def arm_outcomes(self, arm: str, bars: Bars, horizon: int) -> dict[str, tuple[Noted, float]]:
+        """The predictions of an arm for the ticker of `bars` whose return is known, by session."""
+        self.write()
+        with self._lock:
+            self._take_in([bars])
+            held = list(self._arms.get(arm, {}).get((bars.ticker, horizon), {}).values())
+        due = ((noted, _return(bars, noted.made_on, noted.target_on)) for noted in held)
+        return {
+            noted.made_on: (noted, actual)
+            for noted, actual in due
+            if actual is not None and noted.simulated == bars.simulated
+        }
 
     def head(self) -> str:
         """Hash of the line that was written last; see `hash_chain`."""
@@ -127,6 +144,9 @@ class TrackRecord:
         """Hold one prediction for each ticker, horizon and session: the newest model's, else the baseline's."""
         last = min((_last_session(bars) for bars in series), default=datetime.now(UTC).date())
         for noted in self._log.read_new(_month(last - timedelta(LOOK_BACK_DAYS))):
+            if noted.arm:
+                self._arms[noted.arm][noted.ticker, noted.horizon].setdefault(noted.made_on, noted)
+                continue
             recent = self._recent[noted.ticker, noted.horizon]
             session = f"{noted.made_on} {noted.simulated}"
             recent[session] = max(recent.get(session, noted), noted, key=lambda one: one.version or 0)

@@ -48,13 +48,15 @@ class CachedPredictor:
         model: Callable[[str, int], str],
         wanted: Callable[[str, int], None],
         note: Callable[[Prediction], None],
+        arm: Callable[[str, int, str], str] = lambda _ticker, _horizon, _model: "",
     ) -> None:
         """Wire the parts.
 
         Args:
-            model: returns the folder name of the champion of a ticker and horizon.
+            model: returns the tag of the model that answers for a ticker and horizon.
             wanted: called with each ticker and horizon that somebody asked for and that has no model.
             note: called with each prediction that was computed.
+            arm: returns which arm of which experiment the model with a tag is for a ticker and horizon; empty for none.
         """
         self._settings = settings
         self._predictor = predictor
@@ -62,6 +64,7 @@ class CachedPredictor:
         self._model = model
         self._wanted = wanted
         self._note = note
+        self._arm = arm
         self._memory = MemoryCache[Key, Rendered](len(settings.tickers) * len(settings.horizons))
         self._computing = SingleFlight[Served]()
         self._log = PredictionLog()
@@ -229,8 +232,9 @@ class CachedPredictor:
         except TimeoutError:
             raise unavailable(f"{key[0]}: no answer within {deadline:g} s; ask again", RETRY_AFTER_SECONDS) from None
         with stage("render"):
+            arm = self._arm(*key, computed.model)
             answer = Rendered.of(
-                computed.prediction, computed.model, computed.expires, computed.fallback, computed.forecast
+                computed.prediction, computed.model, computed.expires, computed.fallback, computed.forecast, arm=arm
             )
         self._note(computed.prediction)
         self._log.note(computed)
@@ -260,7 +264,7 @@ class CachedPredictor:
             return None
         expires, _, body = value.partition(b"\n")
         try:
-            return Rendered.from_body(body, model, float(expires))
+            return Rendered.from_body(body, model, float(expires), self._arm(*key, model))
         except ValueError:
             log.warning("redis.value_unrecognised", key=_name(key, model))
             return None

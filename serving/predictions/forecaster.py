@@ -92,7 +92,8 @@ def _read_all(
         table = np.frombuffer(b"".join([output.values for output in outputs]), dtype=np.float32)
         questions = [Question(request.published.card.constants, request.reports) for request in requests]
         with suppress(Exception):
-            return forecast_all(questions, table.reshape(-1, OUTPUTS).astype(np.float64), inputs, levels)
+            if np.isfinite(table).all():
+                return forecast_all(questions, table.reshape(-1, OUTPUTS).astype(np.float64), inputs, levels)
     found = zip(requests, inputs, levels, outputs, strict=True)
     return [_read(request, row, float(level), output) for request, row, level, output in found]
 
@@ -102,6 +103,8 @@ def _read(request: ForecastRequest, inputs: FeatureMatrix, level: float, output:
         return UnreadableModel(output.problem)
     try:
         outputs = np.frombuffer(output.values, dtype=np.float32).astype(np.float64)
+        if not np.isfinite(outputs).all():
+            return UnreadableModel(f"{request.published.folder}: its outputs are no finite numbers; train it again")
         return request.published.card.forecast(outputs[np.newaxis], inputs[np.newaxis], level, request.reports)
     except Exception as error:  # noqa: BLE001  # it is handed to who asked
         return error

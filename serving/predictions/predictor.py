@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 import numpy as np
 import structlog
@@ -19,7 +20,6 @@ from market.errors import MarketError
 from market.market import Market
 from serving.contract.problems import unavailable
 from serving.contract.schemas import DataReference, ModelReference, Prediction, ReportReference
-from serving.models.champions import Champions
 from serving.models.forest_client import ForestsUnavailable
 from serving.models.onnx_sessions import Output, Row
 from serving.predictions.forecast_cache import ForecastCache
@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER = 30
 CHANCE_DIGITS = 4
+FORESTS_UNAVAILABLE = "forests_unavailable"
 BASELINE = ModelReference(type="baseline", version=None, run_id=None, trained_at=None)
 
 Ask = Callable[[Row], Awaitable[Output]]
@@ -70,11 +71,24 @@ class Computed:
     reused: bool
 
 
+class Models(Protocol):
+    """Which model answers for a ticker and horizon."""
+
+    def get(self, ticker: str, horizon: int) -> PublishedModel | None:
+        """The one that answers now, if there is one."""
+
+    def withdraw(self, published: PublishedModel, reason: str) -> None:
+        """Have it answer no longer, because it failed for `reason`."""
+
+    def behind(self, published: PublishedModel) -> PublishedModel | None:
+        """What answers in its place when it cannot; None when only the baseline does."""
+
+
 class Predictor:
     """Prices, features, model and fallbacks joined into one answer."""
 
     def __init__(
-        self, settings: Settings, market: Market, champions: Champions, forecaster: Forecaster, forecasts: ForecastCache
+        self, settings: Settings, market: Market, champions: Models, forecaster: Forecaster, forecasts: ForecastCache
     ) -> None:
         """Wire the parts."""
         self._quote_ttl = settings.market.quote_ttl
@@ -105,6 +119,9 @@ class Predictor:
         published = self._champions.get(ticker, horizon)
         filings = self._filings.at(ticker, prices.session)
         made = await self.make(published, prices, horizon, filings, fresh=fresh)
+        is_refused = made.fallback not in {"", FORESTS_UNAVAILABLE}
+        if published and is_refused and (behind := self._champions.behind(published)):
+            published, made = behind, await self.make(behind, prices, horizon, filings, fresh=fresh)
         quote = prices.quote
         prediction = Prediction(
             ticker=ticker,
@@ -136,7 +153,7 @@ class Predictor:
             try:
                 return await self._by_model(published, prices.recent, filings.chances, fresh=fresh)
             except ForestsUnavailable:
-                reason = "forests_unavailable"
+                reason = FORESTS_UNAVAILABLE
             except UnreadableModel as error:
                 self._champions.withdraw(published, str(error))
                 reason = "model_failed"
@@ -161,7 +178,7 @@ class Predictor:
 
 def model_tag(published: PublishedModel | None) -> str:
     """Return a name that no other model of the ticker has; empty without a model."""
-    return published.folder.name if published else ""
+    return "/".join(published.folder.parts[-2:]) if published else ""
 
 
 async def try_model(published: PublishedModel, ask: Ask) -> None:

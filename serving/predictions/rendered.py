@@ -13,6 +13,8 @@ from serving.predictions.price_prediction import with_distribution
 from serving.telemetry import metrics
 from serving.telemetry.batches import BatchedCounter, counter
 
+ARM = b"x-model-arm"
+
 CacheLayer = Literal["memory", "redis", "prediction", "miss", "stale"]
 
 
@@ -23,12 +25,13 @@ class Rendered:
     Attributes:
         body: the prediction as JSON.
         headers: that every answer with this body has, ready to send.
-        model: folder name of the model that could have made it, also when the baseline stood in for it; empty when
+        model: tag of the model that could have made it, also when the baseline stood in for it; empty when
             there was none.
         expires: Unix seconds; the quote in it is good no longer.
         etag: names the body, so that a client need not get it twice.
         served: counts the answers of its kind.
         forecast: that the prediction was made from; null when the answer came from Redis, which has the body alone.
+        arm: of the experiment that the answer is part of; empty when it is part of none.
     """
 
     prediction: Prediction
@@ -39,6 +42,7 @@ class Rendered:
     expires: float
     served: BatchedCounter
     forecast: Forecast | None = None
+    arm: str = ""
 
     @classmethod
     def of(
@@ -48,6 +52,8 @@ class Rendered:
         expires: float,
         fallback: str = "",
         forecast: Forecast | None = None,
+        *,
+        arm: str = "",
     ) -> Self:
         """Render `prediction`; `fallback` says why its model did not make it."""
         horizon, made_by = str(prediction.prediction.horizon), prediction.model.type
@@ -58,17 +64,18 @@ class Rendered:
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
             (b"etag", etag),
+            *(((ARM, arm.encode()),) if arm else ()),
         )
-        return cls(prediction, body, headers, etag, model, expires, served, forecast)
+        return cls(prediction, body, headers, etag, model, expires, served, forecast, arm)
 
     @classmethod
-    def from_body(cls, body: bytes, model: str, expires: float) -> Self:
+    def from_body(cls, body: bytes, model: str, expires: float, arm: str = "") -> Self:
         """The same from its JSON.
 
         Raises:
             ValueError: it is no prediction.
         """
-        return cls.of(Prediction.model_validate_json(body), model, expires)
+        return cls.of(Prediction.model_validate_json(body), model, expires, arm=arm)
 
     @property
     def unchanged_headers(self) -> tuple[tuple[bytes, bytes], ...]:
@@ -86,13 +93,13 @@ class Rendered:
         known = self.prediction
         more = with_distribution(known.prediction, self.forecast.distribution, asked, known.current_price)
         prediction = known.model_copy(update={"prediction": more})
-        return self.of(prediction, self.model, self.expires, forecast=self.forecast)
+        return self.of(prediction, self.model, self.expires, forecast=self.forecast, arm=self.arm)
 
     def marked_stale(self) -> Self:
         """The same, saying that its prices are older than they should be."""
         data = self.prediction.data.model_copy(update={"stale": True})
         stale = self.prediction.model_copy(update={"data": data})
-        return self.of(stale, self.model, self.expires, "stale", self.forecast)
+        return self.of(stale, self.model, self.expires, "stale", self.forecast, arm=self.arm)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -164,11 +164,13 @@ class Publisher:
         below: Outputs = (0.1, 0.0, 0.0),
         above: Outputs = (0.1, 0.0, 0.0),
         corrupt: bool = False,
+        experiment: str = "",
+        forest: bytes = b"",
         **card_fields: Any,
     ) -> PublishedModel:
-        forest = forest_bytes(below, above)
+        forest = forest or forest_bytes(below, above)
         card = make_card(ticker, horizon, version, forest_sha256=hashlib.sha256(forest).hexdigest(), **card_fields)
-        name = f"forest-{ticker.lower()}-{horizon}"
+        name = f"{f'challenger-{experiment}' if experiment else 'forest'}-{ticker.lower()}-{horizon}"
         folder = self._root / name / f"v{version}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FOREST_FILE).write_bytes(b"\0" if corrupt else forest)
@@ -177,6 +179,32 @@ class Publisher:
         pointer.write_text(folder.name, encoding="utf-8")
         pointer.replace(self._root / name / LATEST_FILE)
         return PublishedModel(folder, card)
+
+
+def raising_forest_bytes() -> bytes:
+    """An ONNX model that answers a row of zeros, and raises for every other: its index leaves the table."""
+    nodes = [
+        helper.make_node("Abs", ["X"], ["absolute"]),
+        helper.make_node("ReduceMax", ["absolute"], ["largest"], keepdims=1),
+        helper.make_node("Ceil", ["largest"], ["index"]),
+        helper.make_node("Cast", ["index"], ["whole"], to=TensorProto.INT64),
+        helper.make_node("Reshape", ["whole", "flat"], ["flattened"]),
+        helper.make_node("Gather", ["table", "flattened"], ["variable"], axis=0),
+    ]
+    table = helper.make_tensor("table", TensorProto.FLOAT, [1, 3], [0.0, 0.0, 0.0])
+    flat = helper.make_tensor("flat", TensorProto.INT64, [1], [-1])
+    inputs = helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, len(NAMES)])
+    outputs = helper.make_tensor_value_info("variable", TensorProto.FLOAT, [None, 3])
+    graph = helper.make_graph(nodes, "raising", [inputs], [outputs], [table, flat])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+@pytest.fixture(scope="session")
+def raising_forest() -> bytes:
+    """An ONNX model that passes its trial and raises for every real row."""
+    return raising_forest_bytes()
 
 
 def make_card(ticker: str, horizon: int, version: int, **fields: Any) -> ModelCard:

@@ -21,7 +21,7 @@ async def test_a_model_answers_where_there_is_one(parts: Any, publish: Any) -> N
 
     assert computed.prediction.model.type == "random_forest"
     assert computed.prediction.model.version == 7
-    assert computed.model == "v7"
+    assert computed.model == "forest-aapl-1/v7"
     assert not computed.fallback
 
 

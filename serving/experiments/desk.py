@@ -1,0 +1,203 @@
+"""Experiments as clients see and move them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Literal
+
+import structlog
+
+from configuration import Settings
+from market.bars import Bars
+from market.errors import MarketError
+from market.market import Market
+from serving.contract.experiments import (
+    ChallengerAnswer,
+    ExperimentAnswer,
+    ExperimentDetails,
+    JudgementAnswer,
+)
+from serving.contract.problems import Problem, unavailable
+from serving.experiments.experiments import Experiments
+from serving.experiments.judgement import Judgement, Pair, judge
+from serving.experiments.trial import Trial
+from serving.models.champions import Key
+from serving.monitoring.track_record import TrackRecord
+from training_queue.database import QueueUnavailable
+from training_queue.publications import Publications
+from training_queue.worker_lock import WorkerLock
+
+log = structlog.get_logger(__name__)
+
+Action = Literal["start", "stop", "promote"]
+
+JUDGE_EVERY_SECONDS = 300.0
+RETRY_AFTER_SECONDS = 10
+BY_HAND = "by hand"
+
+
+class ExperimentDesk:
+    """Lists, judges, starts, stops and promotes experiments."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        experiments: Experiments,
+        *,
+        market: Market,
+        record: TrackRecord,
+        publications: Publications,
+        worker: WorkerLock,
+    ) -> None:
+        self._settings = settings
+        self._experiments = experiments
+        self._market = market
+        self._record = record
+        self._publications = publications
+        self._worker = worker
+
+    def all(self) -> list[ExperimentAnswer]:
+        """What is configured, and where it stands."""
+        return [ExperimentAnswer(**_described(trial, self._settings)) for trial in self._experiments.trials]
+
+    async def of(self, name: str) -> ExperimentDetails:
+        """One experiment with its challengers and what is known of them by now.
+
+        Raises:
+            Problem: 404 when there is none of this name.
+        """
+        trial = self._experiments.named(name)
+        judgements = [JudgementAnswer.of(one) for one in await self._judgements(trial)]
+        return ExperimentDetails(
+            **_described(trial, self._settings),
+            answered=sorted(trial.answered) if trial.runs else [],
+            challengers=[_challenger(trial, key) for key in sorted(trial.keys)],
+            judgements=judgements,
+        )
+
+    async def move(self, name: str, action: Action) -> ExperimentDetails:
+        """Start, stop or promote an experiment.
+
+        Raises:
+            Problem: as the method of that name.
+        """
+        return await {"start": self.start, "stop": self.stop, "promote": self.promote}[action](name)
+
+    async def start(self, name: str) -> ExperimentDetails:
+        """Run an experiment that was stopped, with new evidence; one that runs stays as it is.
+
+        Raises:
+            Problem: 404.
+        """
+        trial = self._experiments.named(name)
+        if not trial.runs:
+            self._experiments.move(trial, "running", BY_HAND)
+        return await self.of(name)
+
+    async def stop(self, name: str) -> ExperimentDetails:
+        """End an experiment: the champions answer everywhere, nothing is forecast beside them.
+
+        Raises:
+            Problem: 404.
+        """
+        trial = self._experiments.named(name)
+        if trial.runs:
+            self._experiments.move(trial, "stopped", BY_HAND)
+        return await self.of(name)
+
+    async def promote(self, name: str) -> ExperimentDetails:
+        """Have the worker make all challengers of an experiment champions, and end it.
+
+        Raises:
+            Problem: 404; 409 when it has no challenger; 503 when no worker lives or the list cannot be written.
+        """
+        trial = self._experiments.named(name)
+        found = [published.card for key in sorted(trial.keys) if (published := trial.challengers.get(*key))]
+        if not found:
+            raise Problem(HTTPStatus.CONFLICT, f"{name}: there is no challenger that could be promoted.")
+        if not self._worker.held():
+            raise unavailable(
+                "No worker promotes here; `python -m training promote` does by hand.", RETRY_AFTER_SECONDS
+            )
+        try:
+            for card in found:
+                request = self._publications.request_promotion
+                await asyncio.to_thread(request, card.ticker, card.horizon, card.version)
+        except QueueUnavailable as error:
+            raise unavailable(f"The list of trainings cannot be used now: {error}", RETRY_AFTER_SECONDS) from None
+        self._experiments.move(trial, "promoted", BY_HAND)
+        return await self.of(name)
+
+    async def follow(self) -> None:
+        """Judge what runs again and again, and end what is settled, until cancelled."""
+        while True:
+            await asyncio.sleep(JUDGE_EVERY_SECONDS)
+            for trial in self._experiments.trials:
+                try:
+                    await self.end_if_settled(trial)
+                except Exception:
+                    log.exception("experiment.not_judged", experiment=trial.name)
+
+    async def end_if_settled(self, trial: Trial) -> None:
+        """Stop an experiment once one arm is known to be better."""
+        for judgement in await self._judgements(trial) if trial.runs else ():
+            if judgement.verdict != "undecided" and trial.runs:
+                told = f"at horizon {judgement.horizon} {judgement.told}, evidence {judgement.evidence:.0f}"
+                advice = "; promote it" if judgement.verdict == "challenger" else ""
+                self._experiments.move(trial, "stopped", f"{told}{advice}")
+
+    async def _judgements(self, trial: Trial) -> list[Judgement]:
+        horizons = sorted({horizon for _, horizon in trial.keys})
+        series = [bars async for bars in self._bars(trial)]
+        return [
+            await asyncio.to_thread(self._judge, trial, horizon, series, tests=len(horizons)) for horizon in horizons
+        ]
+
+    def _judge(self, trial: Trial, horizon: int, series: Sequence[Bars], *, tests: int) -> Judgement:
+        pairs: list[Pair] = []
+        for bars in series:
+            if (bars.ticker, horizon) in trial.keys:
+                champion = self._record.arm_outcomes(trial.label("champion"), bars, horizon)
+                challenger = self._record.arm_outcomes(trial.label("challenger"), bars, horizon)
+                both = champion.keys() & challenger.keys()
+                pairs += [Pair(champion[day][0], challenger[day][0], champion[day][1]) for day in both]
+        return judge(pairs, horizon, tests)
+
+    async def _bars(self, trial: Trial) -> AsyncIterator[Bars]:
+        for ticker in sorted({ticker for ticker, _ in trial.keys}):
+            try:
+                yield (await self._market.history(ticker)).bars
+            except MarketError:
+                continue  # health says so
+
+
+def _described(trial: Trial, settings: Settings) -> dict[str, Any]:
+    one, state = trial.experiment, trial.state
+    return {
+        "name": one.name,
+        "kind": "canary" if one.is_canary else "shadow",
+        "challenger": one.challenger,
+        "tickers": list(one.tickers or settings.tickers),
+        "horizons": list(one.horizons or settings.horizons),
+        "share": one.share,
+        "status": state.status,
+        "reason": state.reason,
+        "trial": state.trial,
+        "changed_at": datetime.fromtimestamp(state.changed_at, UTC) if state.changed_at else None,
+    }
+
+
+def _challenger(trial: Trial, key: Key) -> ChallengerAnswer:
+    published, refusal = trial.challengers.get(*key), trial.challengers.refusal(*key)
+    card = published.card if published else None
+    missing = None if card else "nothing is published yet; run `python -m training publish`"
+    return ChallengerAnswer(
+        ticker=key[0],
+        horizon=key[1],
+        model_type=card.model_type if card else None,
+        recipe=card.recipe if card else None,
+        version=card.version if card else None,
+        run_id=card.run_id if card else None,
+        problem=refusal or missing,
+    )

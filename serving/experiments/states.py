@@ -1,0 +1,93 @@
+"""Whether each experiment runs, in a file that every API worker reads and that outlives them."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import time
+from typing import Literal
+
+import structlog
+
+from concurrency.sqlite_schema import SchemaTooNew, migrate
+
+log = structlog.get_logger(__name__)
+
+Status = Literal["running", "stopped", "promoted"]
+
+BUSY_SECONDS = 2.0
+CREATE = """
+    CREATE TABLE experiments (
+        name TEXT PRIMARY KEY, status TEXT NOT NULL, reason TEXT NOT NULL, trial INTEGER NOT NULL,
+        changed_at REAL NOT NULL
+    )
+"""
+STEPS = ((CREATE,),)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where an experiment stands; one that nobody ever stopped runs.
+
+    Attributes:
+        reason: why it stands there; empty at first.
+        trial: grows by one with each start by hand, which begins its evidence anew.
+        changed_at: Unix seconds, 0 when nothing ever happened.
+    """
+
+    status: Status = "running"
+    reason: str = ""
+    trial: int = 1
+    changed_at: float = 0.0
+
+
+class ExperimentStates:
+    """The states under STOCKS_HOME; in memory alone where that cannot be written."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "experiments" / "experiments.sqlite"
+        self._unkept: dict[str, State] = {}
+
+    def read(self) -> dict[str, State]:
+        """The states of all experiments that have one of their own."""
+        found: dict[str, State] = {}
+        if self._path.exists():
+            try:
+                with self._connection() as connection:
+                    rows = connection.execute("SELECT name, status, reason, trial, changed_at FROM experiments")
+                    found = {name: State(*values) for name, *values in rows}
+            except (OSError, sqlite3.Error, SchemaTooNew) as error:
+                log.warning("experiments.not_read", file=str(self._path), problem=str(error))
+        return found | self._unkept
+
+    def write(self, name: str, state: State) -> None:
+        """Keep the state of an experiment; for this process alone when the disk does not take it."""
+        insert = "INSERT OR REPLACE INTO experiments (name, status, reason, trial, changed_at) VALUES (?, ?, ?, ?, ?)"
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._connection() as connection:
+                connection.execute(insert, (name, state.status, state.reason, state.trial, state.changed_at))
+            self._unkept.pop(name, None)
+        except (OSError, sqlite3.Error, SchemaTooNew) as error:
+            self._unkept[name] = state
+            log.warning("experiments.not_kept", experiment=name, status=state.status, problem=str(error))
+
+    def changed_at(self) -> int:
+        """When anything was written last, in nanoseconds of the file's clock; costs no look into the file."""
+        try:
+            return self._path.stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+            migrate(connection, STEPS)
+            yield connection
+
+
+def moved(state: State, status: Status, reason: str) -> State:
+    """The state after a change now; a start begins a new trial."""
+    starts = status == "running" and state.status != "running"
+    return State(status, reason, state.trial + starts, time())
