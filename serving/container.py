@@ -14,6 +14,7 @@ from market.market import Market
 from serving.caching.redis_cache import RedisCache
 from serving.contract.schemas import Prediction
 from serving.events.board import EventBoard
+from serving.events.prediction_streams import PredictionStreams
 from serving.events.sources import EventSources
 from serving.models.champions import Champions
 from serving.models.forest_client import Call, ForestClient
@@ -66,6 +67,7 @@ class Container:
     track_record: TrackRecord
     events: EventBoard
     event_sources: EventSources
+    prediction_streams: PredictionStreams
     tickers: tuple[str, ...]
     tested: "ExperimentParts | None" = None
 
@@ -134,6 +136,9 @@ class Container:
             tested.experiments.on_change(predictor.expire)
         champions.on_swap(predictor.expire)
         champions.on_swap(event_sources.swapped)
+        streams = PredictionStreams(predictor.newest, market.streams.latest, settings.serving.max_streams)
+        champions.on_swap(streams.swapped)
+        market.streams.on_price(streams.priced)
         champions.on_refusal(wanted.repair)
         forests.on_return(resume)
         return cls(
@@ -164,6 +169,7 @@ class Container:
             track_record=track_record,
             events=events,
             event_sources=event_sources,
+            prediction_streams=streams,
             tickers=settings.tickers,
             tested=tested,
         )
@@ -206,6 +212,7 @@ class Container:
             self.track_record.follow(self.market, self.tickers),
             self.market.streams.run(),
             *(self.tested.background() if self.tested else ()),
+            self.prediction_streams.run(),
         ]
 
     async def _serve_models(self) -> None:

@@ -83,6 +83,7 @@ class Quotes:
         self._streamed = streamed
         self._rejected: set[str] = set()
         self._was_live: dict[str, Quote] = {}
+        self._judged_live: dict[str, tuple[Quote, Quote]] = {}
         self._clock = clock
         self._cached: dict[str, CachedQuote] = {}
         self._refetched_at: dict[str, float] = {}
@@ -111,6 +112,9 @@ class Quotes:
     async def _live(self, newest: Quote) -> Quote | None:
         """A streamed price while its session runs, unless it is old or an outlier; held to what a polled one is."""
         moment = self._clock.moment
+        judged = self._judged_live.get(newest.ticker)
+        if judged is not None and judged[0] is newest and _lives(judged[1], moment):
+            return judged[1]
         session = self._sessions.running(moment)
         if session is None or self._sessions.begun(newest.at) != session:
             return None
@@ -126,7 +130,9 @@ class Quotes:
         self._rejected.discard(newest.ticker)
         self._was_live[newest.ticker] = newest
         seconds = min(STREAMED_SECONDS, self._ttl - age)
-        return newest.marked(stale=False, expires_at=moment + timedelta(seconds=seconds))
+        live = newest.marked(stale=False, expires_at=moment + timedelta(seconds=seconds))
+        self._judged_live[newest.ticker] = (newest, live)
+        return live
 
     async def _find(self, ticker: str) -> Quote:
         history = await self._histories.history(ticker)
@@ -242,3 +248,9 @@ class Quotes:
             seconds = min(seconds, (quote.expires_at - self._clock.moment).total_seconds())
         self._cached[quote.ticker] = CachedQuote(quote, self._clock.elapsed() + seconds, is_substitute)
         return quote
+
+
+def _lives(quote: Quote, moment: datetime) -> bool:
+    """Whether a streamed quote's second is running; not when the clock was set back before it."""
+    until = quote.expires_at or moment
+    return until - timedelta(seconds=STREAMED_SECONDS) <= moment < until

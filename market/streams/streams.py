@@ -160,12 +160,16 @@ class Streams:
             return
         before = self._quotes
         is_first = not self._beat
-        self._beat, self._quotes = found
+        self._beat = found[0]
+        # An unchanged price stays the same object, by which others see that nothing is to be made anew.
+        self._quotes = {
+            ticker: before[ticker] if before.get(ticker) == quote else quote for ticker, quote in found[1].items()
+        }
         if is_first:
             return  # it may have been there since long ago: the next beat shows whether its owner lives
         self._beat_seen_at = now
         for ticker, quote in self._quotes.items():
-            if before.get(ticker) != quote:
+            if before.get(ticker) is not quote:
                 self._tell(ticker)
 
     def _tell(self, ticker: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Literal
 
@@ -30,6 +31,8 @@ FALLBACK_TTL_SECONDS = 5.0
 # An answer is kept in Redis so long for the case that everything else fails.
 LAST_RESORT_TTL_SECONDS = 86400.0
 RETRY_AFTER_SECONDS = 5
+# An answer in Redis that lives no longer holds a streamed price, of which this worker may know a newer one.
+LEAST_SHARED_SECONDS = 1.0
 # Of one request for many tickers so many are computed side by side, so that other requests need not wait for all.
 COMPUTED_AT_ONCE = 32
 
@@ -124,6 +127,24 @@ class CachedPredictor:
         """
         await self._from_caches((ticker, horizon))
 
+    async def newest(self, ticker: str, horizon: int, since: datetime | None = None) -> Rendered:
+        """The answer with the price of `since` or a later one, however long that takes; nothing is counted.
+
+        Raises:
+            Problem: 503 when nothing is known.
+        """
+        key = (ticker, horizon)
+        known = self.in_memory(*key)
+        if known is not None and (since is None or known.prediction.data.as_of >= since):
+            return known
+        try:
+            return (await self._computing.join(f"{key}", lambda: self._refresh(key))).answer
+        except Exception:
+            old = self._memory.get_old(key)
+            if old is None:
+                raise
+            return old[0].marked_stale()
+
     async def predict_many(self, tickers: list[str], horizon: int) -> Predictions:
         """Answer for several tickers; one that fails, or is not answered in time, is a problem and spoils no other.
 
@@ -209,7 +230,7 @@ class CachedPredictor:
     async def _refresh(self, key: Key) -> Served:
         with stage("redis"):
             found = await self._from_redis(key)
-        if found is not None and found.seconds_left() > 0:
+        if found is not None and found.seconds_left() > LEAST_SHARED_SECONDS:
             self._keep(key, found)
             log.debug("cache.hit", ticker=key[0], horizon=key[1], layer="redis")
             return Served(found, "redis")

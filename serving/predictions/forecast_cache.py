@@ -31,9 +31,19 @@ class ForecastCache:
         self._memory = MemoryCache[str, Forecast](CAPACITY)
 
     async def get(
-        self, model: str, bars: Bars, reports: FilingChances, horizon: int, make: Callable[[], Awaitable[Forecast]]
+        self,
+        model: str,
+        bars: Bars,
+        reports: FilingChances,
+        horizon: int,
+        make: Callable[[], Awaitable[Forecast]],
+        *,
+        shared_seconds: float = float("inf"),
     ) -> tuple[Forecast, bool]:
         """The forecast of `model` for `bars` and `reports`, made now when it is not known; and whether it was known.
+
+        Args:
+            shared_seconds: for which it is of use to other workers, if that is shorter.
 
         Raises:
             Exception: what `make` raises; nothing is kept then.
@@ -42,7 +52,7 @@ class ForecastCache:
         known = self._memory.get(name) or await self._from_redis(name)
         forecast = known or await make()
         if known is None:
-            self._redis_cache.put(name, _FORECAST.dump_json(forecast), self._ttl)
+            self._redis_cache.put(name, _FORECAST.dump_json(forecast), min(self._ttl, shared_seconds))
         self._memory.put(name, forecast, self._ttl)
         return forecast, known is not None
 

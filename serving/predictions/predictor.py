@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from forecasting.report_schedule import FilingChances
 from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market
+from market.quotes.quote import Quote
 from serving.contract.problems import unavailable
 from serving.contract.schemas import DataReference, ModelReference, Prediction, ReportReference
 from serving.models.forest_client import ForestsUnavailable
@@ -151,7 +153,7 @@ class Predictor:
         reason = _unfit(published, bars)
         if published is not None and not reason:
             try:
-                return await self._by_model(published, prices.recent, filings.chances, fresh=fresh)
+                return await self._by_model(published, prices, filings.chances, fresh=fresh)
             except ForestsUnavailable:
                 reason = FORESTS_UNAVAILABLE
             except UnreadableModel as error:
@@ -163,7 +165,11 @@ class Predictor:
         with stage("baseline"):
             return Made(baseline_forecast(bars, horizon), BASELINE, reason)
 
-    async def _by_model(self, published: PublishedModel, bars: Bars, reports: FilingChances, *, fresh: bool) -> Made:
+    async def _by_model(
+        self, published: PublishedModel, prices: Prices, reports: FilingChances, *, fresh: bool
+    ) -> Made:
+        bars = prices.recent
+
         async def make() -> Forecast:
             return await self._forecaster.forecast(published, bars, reports)
 
@@ -172,7 +178,10 @@ class Predictor:
                 forecast, reused = await make(), False
             else:
                 horizon = published.card.horizon
-                forecast, reused = await self._forecasts.get(model_tag(published), bars, reports, horizon, make)
+                seconds = _life(prices.quote) if prices.provisional else inf
+                forecast, reused = await self._forecasts.get(
+                    model_tag(published), bars, reports, horizon, make, shared_seconds=seconds
+                )
         return Made(forecast, _reference(published, extrapolating=forecast.extrapolating), reused=reused)
 
 
@@ -192,6 +201,11 @@ async def try_model(published: PublishedModel, ask: Ask) -> None:
     output = await ask(Row(str(published.folder), np.zeros(len(NAMES), dtype=np.float32).tobytes()))
     if output.problem:
         raise UnreadableModel(output.problem)
+
+
+def _life(quote: Quote) -> float:
+    """Seconds after which nobody makes a forecast from this quote any more."""
+    return (quote.expires_at - datetime.now(UTC)).total_seconds() if quote.expires_at else inf
 
 
 def _unfit(published: PublishedModel | None, bars: Bars) -> str:

@@ -1,15 +1,18 @@
-"""`GET /events`: what happens in the service, as server-sent events."""
+"""What happens in the service, and predictions as they change, as server-sent events."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Annotated
 
 import anyio
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from serving.contract.validation import check_count, check_horizon, check_ticker
 from serving.events.board import Event, EventBoard, Subscription
-from serving.http.dependencies import Parts
-from serving.http.routes.responses import problems
+from serving.events.prediction_streams import Listener, PredictionStreams
+from serving.http.dependencies import Configured, Horizon, Parts
+from serving.http.routes.responses import NOT_SERVED, problems
 
 HEARTBEAT_SECONDS = 15
 # A client that takes nothing for so long is cut off; its browser connects again by itself.
@@ -41,8 +44,51 @@ async def events(request: Request, container: Parts) -> Response:
     if "is_head" in request.scope:
         return Response(media_type="text/event-stream")
     subscription, closing = container.events.subscribe(), anyio.Event()
+    return _event_source(_stream(container.events, subscription, closing), closing)
+
+
+@router.get(
+    "/stream/predictions",
+    tags=["predictions"],
+    response_class=EventSourceResponse,
+    responses={
+        200: {
+            "description": "Predictions without end",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **problems({404: NOT_SERVED, 422: "No tickers, or a horizon that is not configured"}),
+        **problems({429: "Too many clients listen already"}),
+    },
+)
+async def stream_predictions(
+    request: Request,
+    container: Parts,
+    settings: Configured,
+    *,
+    tickers: Annotated[str | None, Query(description="Comma separated, all where it is left out.")] = None,
+    horizon: Horizon = 1,
+    last_event_id: Annotated[str, Header(description="Of the last event of an earlier connection.")] = "",
+) -> Response:
+    """Predictions as they change, as server-sent events: the newest at once, then each that takes its place.
+
+    `prediction` has the answer of GET /predict/{ticker} as data, `problem` has `ticker`, `status`, `title` and `detail`
+    where there is none. While a provider streams prices, a prediction is computed anew at most once a second, else
+    when its quote is. A slow client gets the newest alone; one that takes nothing for ten seconds is cut off. A client
+    that connects again with `Last-Event-ID` gets what it has not seen.
+    """
+    asked = settings.tickers if tickers is None else tickers.split(",")
+    check_count(asked, settings)
+    check_horizon(horizon, settings)
+    keys = [(check_ticker(ticker, settings), horizon) for ticker in asked]
+    if "is_head" in request.scope:
+        return Response(media_type="text/event-stream")
+    streams, closing = container.prediction_streams, anyio.Event()
+    return _event_source(_predictions(streams, streams.subscribe(keys, last_event_id), closing), closing)
+
+
+def _event_source(content: AsyncIterator[ServerSentEvent | bytes], closing: anyio.Event) -> EventSourceResponse:
     return EventSourceResponse(
-        _stream(container.events, subscription, closing),
+        content,
         ping=HEARTBEAT_SECONDS,
         send_timeout=SLOWEST_CLIENT_SECONDS,
         shutdown_event=closing,
@@ -50,9 +96,24 @@ async def events(request: Request, container: Parts) -> Response:
     )
 
 
+async def _predictions(
+    streams: PredictionStreams, listener: Listener, closing: anyio.Event
+) -> AsyncIterator[ServerSentEvent | bytes]:
+    """Every event of the listener until the server closes."""
+    closed = asyncio.create_task(closing.wait())
+    closed.add_done_callback(lambda _: listener.end())
+    try:
+        yield ServerSentEvent(event="hello", data="{}", retry=RECONNECT_AFTER_MILLISECONDS)
+        while events := await listener.take():
+            yield events
+    finally:
+        closed.cancel()
+        streams.unsubscribe(listener)
+
+
 async def _stream(
     board: EventBoard, subscription: Subscription, closing: anyio.Event
-) -> AsyncIterator[ServerSentEvent]:
+) -> AsyncIterator[ServerSentEvent | bytes]:
     """Every event of the subscription until the server closes."""
     closed = asyncio.create_task(closing.wait())
     try:

@@ -1,5 +1,6 @@
 """The routes beside predictions, in the running service: pages and scripts rely on their names."""
 
+import json
 from typing import Any
 
 import httpx
@@ -59,6 +60,10 @@ def test_details_of_a_ticker(service: Service) -> None:
         ("/model/versions/AAPL?horizon=2", 422),
         ("/model/retrain?limit=0", 422),
         ("/events?since=1", 422),
+        ("/stream/predictions?tickers=AAPL,IBM", 404),
+        ("/stream/predictions?tickers=", 422),
+        ("/stream/predictions?horizon=2", 422),
+        ("/stream/predictions?ticker=AAPL", 422),
     ],
 )
 def test_what_cannot_be_asked_is_a_problem(service: Service, path: str, status: int) -> None:
@@ -102,6 +107,44 @@ def test_events_reach_a_client_as_they_happen(service: Service) -> None:
         assert '"ticker":"MSFT"' in next(lines)
 
 
+def test_predictions_reach_a_client_and_one_that_comes_back_gets_what_it_has_not_seen(service: Service) -> None:
+    path = f"{service.url}/stream/predictions?tickers=msft,AAPL&horizon=5"
+    with httpx.stream("GET", path, timeout=PATIENT) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        refused = httpx.get(path, timeout=PATIENT)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+        events = read_events(stream, 2)
+    bodies = {body["ticker"]: body for _, body in events}
+    assert bodies.keys() == {"AAPL", "MSFT"}
+    plain = httpx.get(f"{service.url}/predict/AAPL?horizon=5", timeout=PATIENT).json()
+    assert bodies["AAPL"].keys() == plain.keys()
+    last_seen = {"Last-Event-ID": events[-1][0]}
+    again: list[tuple[str, Any]] = []
+
+    def come_back() -> bool:
+        with httpx.stream("GET", path, timeout=PATIENT, headers=last_seen) as stream:
+            if stream.status_code == 200:
+                again.extend(read_events(stream, 2))
+        return bool(again)
+
+    wait_until(come_back, PATIENT, "room for another client")
+    assert {body["ticker"] for _, body in again} == {"AAPL", "MSFT"}
+
+
+def read_events(stream: httpx.Response, count: int) -> list[tuple[str, Any]]:
+    """Ids and bodies of the next predictions."""
+    found, identity = list[tuple[str, Any]](), ""
+    for line in stream.iter_lines():
+        name, _, value = line.partition(": ")
+        if name == "id":
+            identity = value
+        elif name == "data" and value != "{}":
+            found.append((identity, json.loads(value)))
+        if len(found) == count:
+            break
+    return found
+
+
 def test_a_client_that_left_makes_room_and_its_time_counts_as_no_latency(service: Service) -> None:
     wait_until(lambda: opens(service), 60, "room for another client")
 
@@ -110,8 +153,8 @@ def test_a_client_that_left_makes_room_and_its_time_counts_as_no_latency(service
     assert figures["GET /events"]["p99_time"] < 1
 
 
-def opens(service: Service) -> bool:
-    with httpx.stream("GET", f"{service.url}/events", timeout=PATIENT) as stream:
+def opens(service: Service, path: str = "/events") -> bool:
+    with httpx.stream("GET", service.url + path, timeout=PATIENT) as stream:
         return stream.status_code == 200
 
 
@@ -121,11 +164,16 @@ def until(lines: Any, wanted: str) -> bool:
 
 def test_open_streams_end_with_the_service(start_service: Any) -> None:
     ending: Service = start_service(STOCKS_TICKERS='["AAPL"]')
-    with httpx.stream("GET", f"{ending.url}/events", timeout=PATIENT) as stream:
-        lines = stream.iter_lines()
+    with (
+        httpx.stream("GET", f"{ending.url}/events", timeout=PATIENT) as stream,
+        httpx.stream("GET", f"{ending.url}/stream/predictions", timeout=PATIENT) as predictions,
+    ):
+        lines, others = stream.iter_lines(), predictions.iter_lines()
         assert until(lines, "event: hello")
+        assert until(others, "event: prediction")
 
         ending.end()
 
         assert list(lines) is not None
+        assert list(others) is not None
     assert ending.process.returncode is not None
