@@ -208,7 +208,7 @@ class Container:
             self.performance.watch(),
             self.market_figures.watch(),
             self.event_sources.follow(self.health_check.check, self.retraining),
-            write_regularly(),
+            write_regularly(self.predictor.log.write),
             self.track_record.follow(self.market, self.tickers),
             self.market.streams.run(),
             *(self.tested.background() if self.tested else ()),

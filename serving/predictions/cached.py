@@ -40,7 +40,11 @@ Key = tuple[str, int]
 
 
 class CachedPredictor:
-    """Memory, Redis, one computation for all who wait for the same, and an earlier answer when all of that fails."""
+    """Memory, Redis, one computation for all who wait for the same, and an earlier answer when all of that fails.
+
+    Attributes:
+        log: of computed predictions; what it holds back is written with each of its `write`.
+    """
 
     def __init__(
         self,
@@ -70,7 +74,7 @@ class CachedPredictor:
         self._arm = arm
         self._memory = MemoryCache[Key, Rendered](len(settings.tickers) * len(settings.horizons))
         self._computing = SingleFlight[Served]()
-        self._log = PredictionLog()
+        self.log = PredictionLog()
 
     def hit(self, ticker: str, horizon: int) -> Rendered | None:
         """Return the answer in memory while it lives, and count it; without I/O and checks of what was asked."""
@@ -258,7 +262,7 @@ class CachedPredictor:
                 computed.prediction, computed.model, computed.expires, computed.fallback, computed.forecast, arm=arm
             )
         self._note(computed.prediction)
-        self._log.note(computed)
+        self.log.note(computed)
         return Served(answer, "prediction" if computed.reused else "miss")
 
     def _put_in_redis(self, key: Key, answer: Rendered) -> float:

@@ -1,6 +1,7 @@
 """Counts of the hot path: added up in memory, written together once a second and before each scrape of this process."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from prometheus_client import Counter, Histogram
@@ -72,11 +73,17 @@ def write_all() -> None:
         batch.write()
 
 
-async def write_regularly() -> None:
-    """Write until cancelled, and what is left then."""
+async def write_regularly(*others: Callable[[], None]) -> None:
+    """Write counts, and by `others` what they hold back, until cancelled, and what is left then."""
     try:
         while True:
             await asyncio.sleep(WRITE_EVERY_SECONDS)
-            write_all()
+            _write_with(others)
     finally:
-        write_all()
+        _write_with(others)
+
+
+def _write_with(others: Sequence[Callable[[], None]]) -> None:
+    write_all()
+    for write in others:
+        write()
