@@ -10,7 +10,8 @@ from forecasting.metrics import Metrics
 
 def iso(moment: datetime) -> str:
     """A moment as bodies have it: UTC, whole seconds."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return in_utc.isoformat(timespec="seconds")[: -len("+00:00")] + "Z"
 
 
 Moment = Annotated[datetime, PlainSerializer(iso, return_type=str)]

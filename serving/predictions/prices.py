@@ -1,6 +1,6 @@
 """What is known of a ticker's price: its quote, and the bars that a forecast is made from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -38,6 +38,7 @@ class Prices:
     provisional: bool
     made_on: date
     _sessions: Sessions
+    _targets: dict[int, date] = field(default_factory=dict)
 
     @classmethod
     def of(cls, quote: Quote, complete: Bars, sessions: Sessions) -> "Prices":
@@ -56,7 +57,9 @@ class Prices:
         Raises:
             CalendarExhausted: it lies beyond the calendar's end.
         """
-        return to_date(self._sessions.after(self.bars.session[-1], horizon))
+        if horizon not in self._targets:
+            self._targets[horizon] = to_date(self._sessions.after(self.bars.session[-1], horizon))
+        return self._targets[horizon]
 
 
 class KnownPrices:
