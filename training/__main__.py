@@ -24,6 +24,7 @@ from training.commands.options import (
     prepare,
     tickers_option,
 )
+from training.commands.search import search
 from training.errors import TrainingError
 
 # The commands import what they need when they run: MLflow and scikit-learn take seconds, `--help` should not.
@@ -50,6 +51,7 @@ def main() -> None:
 
 main.add_command(compare)
 main.add_command(as_of)
+main.add_command(search)
 
 
 @main.command(

@@ -6,6 +6,7 @@ TrainingError
   Deviation        two computations that must agree do not
   RegistryError    MLflow could not do what was asked
   NotPublished     the model store could not be written
+  NoSearch         hyperparameters cannot be searched for
 """
 
 
@@ -31,3 +32,7 @@ class RegistryError(TrainingError):
 
 class NotPublished(TrainingError):
     """The model store could not be written; the model that served before serves on."""
+
+
+class NoSearch(TrainingError):
+    """Hyperparameters cannot be searched for: optuna, its database, or a history that is long enough is missing."""

@@ -12,6 +12,7 @@ from training.mlflow_registry.registry import Standing
 from training.out_of_sample import Evaluated
 from training.outcome import Outcome
 from training.past_forecast import Said
+from training.search.search import Found
 
 # Columns of a table that is written to a file.
 WIDTH = 140
@@ -134,6 +135,16 @@ def print_comparison(lines: Sequence[Line], reference: str, console: Console) ->
         scores = (f"{means['interval_score']:.5f}", _gain(line), f"{means['coverage']:.1%}", f"{means['crps']:.5f}")
         size = (f"{means['seconds']:.1f}", f"{means['onnx_bytes'] / 1000:.0f}")
         table.add_row(line.recipe, str(line.horizon), str(line.tickers), *scores, *size)
+    console.print(table)
+
+
+def print_search(found: Found, console: Console) -> None:
+    """The best hyperparameters beside those of the configuration."""
+    title = f"Best of {found.trials} trials on sessions up to {found.last_session}"
+    table = Table("hyperparameter", "configured", "best", title=title, caption=GAIN)
+    for name, value in found.configured.items():
+        table.add_row(name, f"{value:.5g}", f"{found.best[name]:.5g}")
+    table.add_row("gain", f"{found.configured_score:+.2%}", f"{found.score:+.2%}", style="bold")
     console.print(table)
 
 

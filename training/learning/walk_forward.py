@@ -69,10 +69,21 @@ def refit_rows(data: Dataset, config: TrainingConfig) -> "np.ndarray[tuple[int],
             f"{data.ticker}: {len(data)} sessions with all inputs, but {needed} are needed at horizon {data.horizon};"
             " fetch a longer history"
         )
-    starts = np.arange(FIRST_TRAINING, len(data), config.refit_every)
-    if config.tested is not None:
-        starts = starts[max(int(np.searchsorted(starts, len(data) - config.tested, side="right")) - 1, 0) :]
-    return starts
+    return _starts(len(data), config)
+
+
+def first_output(rows: int, config: TrainingConfig) -> int:
+    """The first of `rows` rows that a walk-forward forecasts; `rows` where there are too few for any."""
+    starts = _starts(rows, config)
+    return int(starts[0]) if starts.size else rows
+
+
+def _starts(rows: int, config: TrainingConfig) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    """The rows at which it fits again."""
+    starts = np.arange(FIRST_TRAINING, rows, config.refit_every)
+    if config.tested is None:
+        return starts
+    return starts[max(int(np.searchsorted(starts, rows - config.tested, side="right")) - 1, 0) :]
 
 
 def _block(data: Dataset, config: TrainingConfig, start: int) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -160,7 +160,7 @@ class Runs:
         Args:
             figures: by name.
             pictures: PNG files by name without ending, which stand beside the charts of the run.
-            table: text of a CSV file.
+            table: text of a CSV file; empty for none.
 
         Raises:
             RegistryError: MLflow failed.
@@ -170,7 +170,8 @@ class Runs:
             mlflow.log_metrics(dict(figures))
             for name, picture in pictures.items():
                 mlflow.log_image(Image.open(io.BytesIO(picture)), key=name, step=0)
-            mlflow.log_text(table, "table.csv")
+            if table:
+                mlflow.log_text(table, "table.csv")
 
     def show(self, view: str, state: str) -> str:
         """Keep a view of the experiment, in place of the one of that name.

@@ -9,12 +9,16 @@ from collections.abc import Sequence
 from typing import Any
 
 TAG = "mlflow.sharedViewState."
-# All runs, with the scores as columns; and the recipes of the last comparison beside one another.
-SCORES, COMPARISON = "scores", "comparison"
+# All runs, with the scores as columns; the recipes of the last comparison beside one another; the trials of the last
+# search.
+SCORES, COMPARISON, SEARCH = "scores", "comparison", "search"
 SCORE_COLUMNS = ("interval_score", "skill_over_last_252", "coverage", "mae_ratio")
 TAG_COLUMNS = ("decision", "source")
 # Charts of the comparison, one bar for each recipe and horizon: scores, then what they cost.
 CHARTS = ("gain_percent", "interval_score", "coverage", "crps", "seconds", "onnx_bytes")
+
+# Runs in a chart.
+MOST_RUNS = 100
 
 
 def scores_view() -> str:
@@ -29,18 +33,34 @@ def comparison_view(run_id: str, horizons: Sequence[int]) -> str:
     if len(horizons) > 1:
         keys.append({"mode": "param", "groupByData": "horizon"})
     return _view(
-        f"tags.`mlflow.parentRunId` = '{run_id}'",
+        _below(run_id),
         [f"metrics.`{name}`" for name in CHARTS],
         groupBy={"aggregateFunction": "average", "groupByKeys": keys},
         useGroupedValuesInCharts=True,
-        compareRunSections=[{"uuid": "scores", "name": "Recipes", "display": True, "isReordered": False}],
+        compareRunSections=_sections("Recipes"),
         compareRunCharts=[_bars(name) for name in CHARTS],
+    )
+
+
+def search_view(run_id: str, hyperparameters: Sequence[str], score: str) -> str:
+    """The trials below the search `run_id`: each hyperparameter against the score."""
+    parallel = {"type": "PARALLEL", "selectedParams": list(hyperparameters), "selectedMetrics": [score]}
+    charts = [
+        _chart("parallel", parallel),
+        *(_scatter(name, score) for name in hyperparameters),
+    ]
+    return _view(
+        _below(run_id),
+        [f"metrics.`{score}`", *(f"params.`{name}`" for name in hyperparameters)],
+        runsExpanded={run_id: True},  # charts show the runs that are listed
+        compareRunSections=_sections("Trials"),
+        compareRunCharts=charts,
     )
 
 
 def page_of(experiment_id: str, view: str = SCORES) -> str:
     """Path of a view in MLflow's UI."""
-    shown = "&compareRunsMode=CHART" if view == COMPARISON else ""
+    shown = "&compareRunsMode=CHART" if view != SCORES else ""
     return f"/#/experiments/{experiment_id}/runs?viewStateShareKey={view}{shown}&workflowType=machine_learning"
 
 
@@ -58,14 +78,26 @@ def _view(search: str, columns: Sequence[str], **more: Any) -> str:
     return json.dumps(state | more)
 
 
+def _below(run_id: str) -> str:
+    return f"tags.`mlflow.parentRunId` = '{run_id}'"
+
+
+def _sections(name: str) -> list[dict[str, Any]]:
+    return [{"uuid": "scores", "name": name, "display": True, "isReordered": False}]
+
+
+def _chart(name: str, content: dict[str, Any]) -> dict[str, Any]:
+    common = {"uuid": name, "runsCountToCompare": MOST_RUNS, "metricSectionId": "scores"}
+    return common | {"deleted": False, "isGenerated": False} | content
+
+
 def _bars(metric: str) -> dict[str, Any]:
-    return {
-        "uuid": metric,
-        "type": "BAR",
-        "runsCountToCompare": 20,
-        "metricSectionId": "scores",
-        "deleted": False,
-        "isGenerated": False,
-        "metricKey": metric,
-        "dataAccessKey": metric,
+    return _chart(metric, {"type": "BAR", "metricKey": metric, "dataAccessKey": metric})
+
+
+def _scatter(parameter: str, metric: str) -> dict[str, Any]:
+    axes = {
+        "xaxis": {"key": parameter, "type": "PARAM"},
+        "yaxis": {"key": metric, "type": "METRIC", "dataAccessKey": metric},
     }
+    return _chart(parameter, {"type": "SCATTER"} | axes)

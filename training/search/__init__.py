@@ -1,0 +1,1 @@
+"""Search for hyperparameters, on sessions before those that models are scored on."""
