@@ -104,7 +104,7 @@ class Container:
         retraining = Retraining(settings, jobs, worker, expects_trainer=can_train())
 
         def want(ticker: str, horizon: int) -> None:
-            if champions.has_looked:
+            if champions.has_looked and not champions.is_untried(ticker, horizon):
                 wanted.ask(ticker, horizon)
 
         def note(prediction: Prediction) -> None:

@@ -63,6 +63,11 @@ class Experiments:
                 return challenger
         return champion
 
+    async def find(self, ticker: str, horizon: int) -> PublishedModel | None:
+        """The same; a champion that was not tried yet is tried now."""
+        await self._champions.find(ticker, horizon)
+        return self.get(ticker, horizon)
+
     def behind(self, published: PublishedModel) -> PublishedModel | None:
         """The champion behind a challenger that could not answer; None when `published` is the champion."""
         if self.trial_of(published) is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 import structlog
 from prometheus_client.metrics_core import GaugeMetricFamily
 
+from concurrency.single_flight import SingleFlight
 from forecasting.card import model_name
 from forecasting.model_store import PublishedModel, UnreadableModel, newest_entry, read_published_model
 from serving.models.forest_client import ForestsUnavailable
@@ -20,7 +22,15 @@ LOOK_EVERY_SECONDS = 1.0
 # A refused model is tried again after so long: its files may have been copied one by one, or mended.
 RETRY_SECONDS = 10.0
 # New models that are opened in one call; others wait for their answers meanwhile.
-TRIED_AT_ONCE = 32
+TRIED_AT_ONCE = 8
+# New models that one look tries; after a start with more of them, those that are asked for come first.
+TRIED_IN_A_LOOK = 256
+# A request waits so long for a model to be tried before the baseline answers.
+FOUND_WITHIN_SECONDS = 0.5
+# New models beyond which trying them makes pauses.
+MANY = 64
+# Share of the time that may be spent on looking at which models are newest.
+LOOKING_SHARE = 0.1
 NO_FOLDER = Path()
 
 Key = tuple[str, int]
@@ -74,11 +84,26 @@ class Champions:
         self._on_refusal: list[OnSwap] = []
         self._serving: dict[Key, PublishedModel] = {}
         self._refused: dict[Key, Refusal] = {}
+        self._untried: dict[Key, Path] = {}
+        self._trials = SingleFlight[None]()
+        self._looked_for = 0.0
         self.has_looked = False
 
     def get(self, ticker: str, horizon: int) -> PublishedModel | None:
         """The model that answers, if there is one."""
         return self._serving.get((ticker, horizon))
+
+    async def find(self, ticker: str, horizon: int) -> PublishedModel | None:
+        """The same; where none answers yet and one was published that was not tried, it is tried now."""
+        key = ticker, horizon
+        if key in self._untried and key not in self._serving:
+            with suppress(TimeoutError):  # the trial goes on
+                await asyncio.wait_for(self._try(key), FOUND_WITHIN_SECONDS)
+        return self._serving.get(key)
+
+    def is_untried(self, ticker: str, horizon: int) -> bool:
+        """Whether a newer model was published that was not tried yet."""
+        return (ticker, horizon) in self._untried
 
     def refusal(self, ticker: str, horizon: int) -> str | None:
         """Why the newest published model does not serve, when it does not."""
@@ -117,20 +142,25 @@ class Champions:
                 await self.look()
             except Exception:
                 log.exception("models.look_failed")
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            await asyncio.sleep(max(LOOK_EVERY_SECONDS, self._looked_for / LOOKING_SHARE))
 
     async def look(self) -> None:
-        """Take over what was published since the last look."""
+        """Take over what was published since the last look; of very many new models the first TRIED_IN_A_LOOK."""
+        began = self._now()
         newest = await asyncio.to_thread(lambda: [(key, self._newest(key)) for key in self._keys])
+        self._looked_for = self._now() - began
         for key, found in newest:
             if isinstance(found, str):
                 self._refuse(key, NO_FOLDER, found)
-        await self._try([(key, found) for key, found in newest if isinstance(found, Path) and self._is_due(key, found)])
+        due = {key: found for key, found in newest if isinstance(found, Path) and self._is_due(key, found)}
+        self._untried = due
+        await self._try_in_turn([*due][:TRIED_IN_A_LOOK])
         self.has_looked = True
 
     async def recheck(self) -> None:
         """Try every model that serves, and withdraw those that no longer answer."""
-        await self._try([(key, published.folder) for key, published in self._serving.items()])
+        self._untried = {key: published.folder for key, published in self._serving.items()} | self._untried
+        await self._try_in_turn([*self._serving])
 
     def withdraw(self, published: PublishedModel, reason: str) -> None:
         """Serve a model no longer, because it failed for `reason`."""
@@ -144,9 +174,24 @@ class Champions:
         """What answers in place of a champion that cannot: no other model."""
         return None
 
-    async def _try(self, models: Sequence[tuple[Key, Path]]) -> None:
-        for start in range(0, len(models), TRIED_AT_ONCE):
-            await asyncio.gather(*(self._take_over(*model) for model in models[start : start + TRIED_AT_ONCE]))
+    async def _try_in_turn(self, keys: Sequence[Key]) -> None:
+        """Few at a time, and where there are many with pauses as long as the work, which requests would wait for."""
+        for start in range(0, len(keys), TRIED_AT_ONCE):
+            began = self._now()
+            await asyncio.gather(*(self._try(key) for key in keys[start : start + TRIED_AT_ONCE]))
+            if len(keys) > MANY:
+                await asyncio.sleep(self._now() - began)
+
+    async def _try(self, key: Key) -> None:
+        """Try the newest model of a ticker and horizon, once for all who wait for it."""
+        await self._trials.join(f"{key}", lambda: self._try_now(key))
+
+    async def _try_now(self, key: Key) -> None:
+        folder = self._untried.get(key)
+        if folder is not None:
+            await self._take_over(key, folder)
+            if self._untried.get(key) == folder:
+                del self._untried[key]
 
     def _newest(self, key: Key) -> Path | str | None:
         """The folder of the newest model, or why it is not known."""

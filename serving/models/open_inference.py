@@ -105,6 +105,8 @@ class Inference:
         Raises:
             Problem: as `ready`, and 422 for a request that is none.
         """
+        if key := self._keys.get(name.lower()):
+            await self._champions.find(*key)
         published = self.ready(name, version)
         try:
             request = from_json(body)

@@ -79,6 +79,9 @@ class Models(Protocol):
     def get(self, ticker: str, horizon: int) -> PublishedModel | None:
         """The one that answers now, if there is one."""
 
+    async def find(self, ticker: str, horizon: int) -> PublishedModel | None:
+        """The same; one that was not tried yet is tried now."""
+
     def withdraw(self, published: PublishedModel, reason: str) -> None:
         """Have it answer no longer, because it failed for `reason`."""
 
@@ -118,7 +121,7 @@ class Predictor:
             raise unavailable(str(error), RETRY_AFTER) from None
         if len(prices.complete) < FEWEST_BARS:
             raise unavailable(f"{ticker}: one session of prices is not enough for a forecast", RETRY_AFTER)
-        published = self._champions.get(ticker, horizon)
+        published = await self._champions.find(ticker, horizon)
         filings = self._filings.at(ticker, prices.session)
         made = await self.make(published, prices, horizon, filings, fresh=fresh)
         is_refused = made.fallback not in {"", FORESTS_UNAVAILABLE}

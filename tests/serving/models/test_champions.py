@@ -171,6 +171,51 @@ async def test_an_unreadable_pointer_keeps_no_other_model_from_being_taken(
     assert champions.refusal("AAPL", 1) is None
 
 
+async def test_of_many_new_models_those_that_are_asked_for_are_tried_first(
+    store: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.models.champions.TRIED_IN_A_LOOK", 1)
+    tickers = ["AAPL", "MSFT", "ORCL", "TSLA"]
+    attempts = []
+
+    async def attempt(published: PublishedModel) -> None:
+        attempts.append(published.card.ticker)
+
+    champions = Champions([store], [(ticker, 1) for ticker in tickers], attempt)
+    published = [publish(ticker) for ticker in tickers]
+    await champions.look()
+    assert champions.has_looked
+    assert (attempts, champions.is_untried("TSLA", 1)) == (["AAPL"], True)
+
+    found = await asyncio.gather(*(champions.find("TSLA", 1) for _ in range(3)))
+
+    assert found == [published[3]] * 3
+    assert (attempts, champions.is_untried("TSLA", 1)) == (["AAPL", "TSLA"], False)
+    for _ in range(2):
+        await champions.look()
+    assert sorted(attempts) == tickers
+    assert await champions.find("IBM", 1) is None
+
+
+async def test_a_request_waits_for_no_model_that_takes_long(
+    store: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.models.champions.FOUND_WITHIN_SECONDS", 0.01)
+    monkeypatch.setattr("serving.models.champions.TRIED_IN_A_LOOK", 0)
+    gate = asyncio.Event()
+
+    async def attempt(_published: PublishedModel) -> None:
+        await gate.wait()
+
+    champions, published = Champions([store], KEYS, attempt), publish("AAPL")
+    await champions.look()
+
+    assert await champions.find("AAPL", 1) is None
+    gate.set()
+    monkeypatch.setattr("serving.models.champions.FOUND_WITHIN_SECONDS", PATIENT)
+    assert await champions.find("AAPL", 1) == published
+
+
 async def test_following_goes_on_after_any_failure(store: Path, publish: Publish) -> None:
     champions, looks = Champions([store], KEYS, accept), iter([RuntimeError("a disk that fails"), None])
     look = champions.look
