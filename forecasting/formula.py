@@ -18,6 +18,7 @@ OUTPUTS = 3
 LARGEST_WIDENING = 3.0
 # Stands for the spread of an input that never changed.
 SMALLEST_SCALE = 1e-6
+FIFTHS = (0.2, 0.4, 0.6, 0.8)
 
 
 class TrainingInputs(BaseModel):
@@ -26,6 +27,7 @@ class TrainingInputs(BaseModel):
     Attributes:
         mean, scale: shape (k,), of the inputs a model was trained on.
         limit: largest root mean squared distance from the mean among them, in scales.
+        fifths: shape (k, 4), the bounds between fifths of each input; empty on cards from before they were kept.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +35,7 @@ class TrainingInputs(BaseModel):
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     limit: Annotated[float, Field(gt=0)]
+    fifths: tuple[tuple[float, ...], ...] = ()
 
     def novelty(self, inputs: FeatureMatrix) -> FloatArray:
         """Distance of each row from the mean over `limit`, shape (n,); a row above 1 is beyond all those trained on."""
@@ -91,7 +94,10 @@ def training_inputs(inputs: FeatureMatrix) -> TrainingInputs:
     mean, scale = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64)
     scale = np.maximum(scale, SMALLEST_SCALE)
     limit = max(float(distances(inputs, mean, scale).max()), SMALLEST_SCALE)
-    return TrainingInputs(mean=tuple(mean.tolist()), scale=tuple(scale.tolist()), limit=limit)
+    fifths = np.quantile(inputs, FIFTHS, axis=0).T.astype(np.float64)
+    return TrainingInputs(
+        mean=tuple(mean.tolist()), scale=tuple(scale.tolist()), limit=limit, fifths=tuple(map(tuple, fifths.tolist()))
+    )
 
 
 def distances(inputs: FeatureMatrix, mean: FloatArray, scale: FloatArray) -> FloatArray:

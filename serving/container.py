@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from concurrency.micro_batcher import MicroBatcher
 from configuration import Settings
+from forecasting.distribution import Forecast
 from forecasting.model_store import PublishedModel, default_roots
 from market.market import Market
 from serving.caching.redis_cache import RedisCache
 from serving.contract.schemas import Prediction
+from serving.drift.watch import DriftWatch
 from serving.events.board import EventBoard
 from serving.events.prediction_streams import PredictionStreams
 from serving.events.sources import EventSources
@@ -34,7 +36,7 @@ from serving.predictions.past import PastPredictor
 from serving.predictions.predictor import Models, Predictor, model_tag, try_model
 from serving.telemetry import metrics
 from serving.telemetry.batches import write_all, write_regularly
-from serving.training_requests.missing_models import WantedModels
+from serving.training_requests.missing_models import WantedModels, WantedRetraining
 from serving.training_requests.retraining import Retraining
 from serving.training_requests.trainer_process import can_train
 from training_queue.jobs import Step, TrainingJobs
@@ -65,6 +67,7 @@ class Container:
     redis_cache: RedisCache
     performance: Performance
     track_record: TrackRecord
+    drift_watch: DriftWatch
     events: EventBoard
     event_sources: EventSources
     prediction_streams: PredictionStreams
@@ -107,8 +110,8 @@ class Container:
             if champions.has_looked and not champions.is_untried(ticker, horizon):
                 wanted.ask(ticker, horizon)
 
-        def note(prediction: Prediction) -> None:
-            track_record.note(prediction)
+        def note(prediction: Prediction, forecast: Forecast) -> None:
+            track_record.note(prediction, forecast)
             event_sources.predicted(prediction)
             if tested:
                 tested.shadows.note(prediction)
@@ -117,6 +120,7 @@ class Container:
         events = EventBoard(settings.serving.max_streams)
         event_sources = EventSources(events)
         track_record, performance = TrackRecord(settings.home, settings.serving.track_record_months), Performance()
+        drift_watch = DriftWatch(settings, market, champions, track_record, WantedRetraining(jobs, worker).ask)
         forecasts = ForecastCache(redis_cache, settings.cache.prediction_ttl)
         tested = _experiments(
             settings, champions, attempt, forecaster=forecaster, market=market, record=track_record, worker=worker
@@ -147,7 +151,12 @@ class Container:
             inference=Inference(settings, champions, ask),
             warm_up=WarmUp(settings, champions, predictor),
             model_statuses=ModelStatuses(
-                settings, market, champions, accuracy=track_record.score, last_training=jobs.last
+                settings,
+                market,
+                champions,
+                accuracy=track_record.score,
+                last_training=jobs.last,
+                drift=drift_watch.of,
             ),
             health_check=HealthCheck(
                 settings,
@@ -167,6 +176,7 @@ class Container:
             redis_cache=redis_cache,
             performance=performance,
             track_record=track_record,
+            drift_watch=drift_watch,
             events=events,
             event_sources=event_sources,
             prediction_streams=streams,
@@ -196,6 +206,7 @@ class Container:
             self.champions.figures,
             self.retraining.figures,
             self.track_record.figures,
+            self.drift_watch.figures,
             self.reports.memory_figures,
             self.market_figures.figures,
         )
@@ -210,6 +221,7 @@ class Container:
             self.event_sources.follow(self.health_check.check, self.retraining),
             write_regularly(self.predictor.log.write),
             self.track_record.follow(self.market, self.tickers),
+            self.drift_watch.follow(),
             self.market.streams.run(),
             *(self.tested.background() if self.tested else ()),
             self.prediction_streams.run(),

@@ -165,6 +165,27 @@ class LastTraining(Body):
     reason: str
 
 
+class DriftAnswer(Body):
+    """Whether the intervals of the model that serves still hold as often as they should.
+
+    Sessions that a report reached are counted apart, where report dates are known.
+    """
+
+    drifts: bool = Field(description="Whether the intervals are known to be wrong; then it should be trained again.")
+    evidence: float = Field(description="Most evidence that there was of it; 20 or more settles it.")
+    sessions: int = Field(description="Ordinary sessions whose outcome is known.")
+    missed: float = Field(description="Share of them outside their interval; 0.1 is right.")
+    bias: float | None = Field(description="Above 0 when outcomes lie above their medians; at most 0.5.")
+    dispersion: float | None = Field(description="1 is right; above 1 when forecasts are too narrow.")
+    report_sessions: int = Field(description="Sessions that a report reached.")
+    report_missed: float | None
+    pooled_evidence: float | None = Field(description="The same evidence for all tickers together at this horizon.")
+    shifted_inputs: dict[str, float] = Field(
+        description="Population stability index of the inputs that moved most since training, to explain drift."
+    )
+    told: str = Field(description="The same in a sentence.")
+
+
 class ModelStatus(Body):
     """The answer of GET /model/status/{ticker}."""
 
@@ -180,6 +201,7 @@ class ModelStatus(Body):
     retrain_recommended: bool
     reasons: list[str]
     last_training: LastTraining | None
+    drift: DriftAnswer | None = Field(description="Null before any outcome of the model that serves is known.")
     metrics: Metrics | None
 
 

@@ -90,11 +90,11 @@ def _outcome(noted: Noted, actual: float | None, reports: ReportDates) -> Outcom
         upper=noted.upper,
         actual=actual,
         inside=None if actual is None else noted.lower <= actual <= noted.upper,
-        report=_saw_report(noted, reports),
+        report=saw_report(noted, reports),
     )
 
 
-def _saw_report(noted: Noted, reports: ReportDates) -> bool | None:
+def saw_report(noted: Noted, reports: ReportDates) -> bool | None:
     """Whether a report took effect after the close of `made_on`, up to the close of `target_on`."""
     if not reports.reports:
         return None

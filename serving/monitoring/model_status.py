@@ -10,7 +10,7 @@ from configuration import Settings
 from forecasting.card import ModelCard
 from market.errors import MarketError
 from market.market import History, Market
-from serving.contract.schemas import Accuracy, LastTraining, ModelStatus
+from serving.contract.schemas import Accuracy, DriftAnswer, LastTraining, ModelStatus
 from serving.contract.validation import check_horizon, check_ticker
 from serving.models.champions import Champions
 from serving.monitoring import retrain_reasons
@@ -31,18 +31,21 @@ class ModelStatuses:
         *,
         accuracy: Callable[[str, int], Accuracy | None],
         last_training: Callable[[str, int], Result | None],
+        drift: Callable[[str, int], DriftAnswer | None] = lambda _ticker, _horizon: None,
     ) -> None:
         """Wire the parts.
 
         Args:
             accuracy: scores of the last served predictions of a ticker and horizon.
             last_training: the outcome of the last training of a ticker and horizon; may raise QueueUnavailable.
+            drift: whether the intervals of the model of a ticker and horizon are known to be wrong.
         """
         self._settings = settings
         self._market = market
         self._champions = champions
         self._accuracy = accuracy
         self._last_training = last_training
+        self._drift = drift
 
     async def of(self, ticker: str, horizon: int) -> ModelStatus:
         """The model of a ticker and horizon, and whether it should be trained again.
@@ -58,7 +61,8 @@ class ModelStatuses:
         refusal = self._champions.refusal(ticker, horizon)
         card = published.card if published else None
         serving = card if card and (history is None or history.bars.simulated == card.simulated) else None
-        aged = self._retrain_reasons(card, history)
+        drift = self._drift(ticker, horizon) if serving else None
+        aged = [*self._retrain_reasons(card, history), *_drift_reasons(drift)]
         no_model = [] if card or refusal else [_without_model(last)]
         return ModelStatus(
             ticker=ticker,
@@ -73,6 +77,7 @@ class ModelStatuses:
             retrain_recommended=bool(refusal or aged) or (card is None and not self._rejected_on(last, history)),
             reasons=[*([refusal] if refusal else []), *no_model, *aged, *price_problems],
             last_training=_last_training(last),
+            drift=drift,
             metrics=serving.metrics if serving else None,
         )
 
@@ -102,6 +107,13 @@ class ModelStatuses:
         if card is None or history is None:
             return []
         return retrain_reasons.reasons(card, history.bars, self._accuracy(card.ticker, card.horizon), datetime.now(UTC))
+
+
+def _drift_reasons(drift: DriftAnswer | None) -> list[str]:
+    if drift is None or not drift.drifts:
+        return []
+    moved = ", ".join(f"{name} ({index:.2f})" for name, index in drift.shifted_inputs.items())
+    return [drift.told + (f"; inputs that moved most since training: {moved}" if moved else "")]
 
 
 def _without_model(last: Result | None) -> str:

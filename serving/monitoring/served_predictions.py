@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 LOCK_FILE = "lock"
 WRITTEN_AT = "written_at"
 # In a line beside the prediction.
+# What only some predictions have.
+SOMETIMES = frozenset({"arm", "scale", "deciles"})
 NOT_NOTED = frozenset({WRITTEN_AT, hash_chain.PREVIOUS})
 
 
@@ -30,6 +32,7 @@ class Noted:
     Attributes:
         arm: of the experiment that it was made for beside the answer; empty for one that was served.
         scale: width of the baseline's interval for the same bars, as a return; 0 for one that was served.
+        deciles: returns that are exceeded with 90, 80, ... 10 %; empty where only the interval is known.
     """
 
     ticker: str
@@ -44,6 +47,7 @@ class Noted:
     upper: float
     arm: str = ""
     scale: float = 0.0
+    deciles: tuple[float, ...] = ()
 
     @property
     def source(self) -> tuple[object, ...]:
@@ -52,8 +56,7 @@ class Noted:
 
     def entry(self) -> dict[str, Any]:
         """What is written of it."""
-        given = asdict(self)
-        return given if self.arm else {name: given[name] for name in given if name not in {"arm", "scale"}}
+        return {name: value for name, value in asdict(self).items() if name not in SOMETIMES or value}
 
 
 class PredictionLog:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import structlog
 from prometheus_client.metrics_core import GaugeMetricFamily
 
+from forecasting.distribution import PROBABILITIES, Forecast
 from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market
@@ -48,20 +50,29 @@ class TrackRecord:
         self._scores: dict[Key, Accuracy] = {}
         self._lock = threading.Lock()
 
-    def note(self, prediction: Prediction) -> None:
+    def note(self, prediction: Prediction, forecast: Forecast | None = None) -> None:
         """Remember a prediction the first time it is made; a provisional one is not the session's last word.
 
         It is written to disk by the next `write`.
+
+        Args:
+            forecast: that the prediction was made from; its deciles are kept.
         """
         if prediction.data.provisional:
             return
-        self.note_once(_noted(prediction))
+        noted = _noted(prediction)
+        if forecast is not None and self._is_new(noted):
+            noted = replace(noted, deciles=_deciles(forecast))
+        self.note_once(noted)
 
     def note_once(self, noted: Noted) -> None:
         """The same for what was read off a prediction, or made for an arm of an experiment beside it."""
-        if self._noted_for.get(noted.source, "") < noted.made_on:
+        if self._is_new(noted):
             self._noted_for[noted.source] = noted.made_on
             self._pending.append(noted)
+
+    def _is_new(self, noted: Noted) -> bool:
+        return self._noted_for.get(noted.source, "") < noted.made_on
 
     def write(self) -> None:
         """Write what was noted; what the disk does not take is tried again with the next call."""
@@ -89,6 +100,10 @@ class TrackRecord:
         with self._lock:
             self._take_in([bars])
             return self._outcomes(bars, horizon)
+
+    def known_outcomes(self, bars: Bars, horizon: int) -> list[tuple[Noted, float]]:
+        """Those of them whose return is known."""
+        return [(noted, actual) for noted, actual in self.outcomes(bars, horizon) if actual is not None]
 
     def arm_outcomes(self, arm: str, bars: Bars, horizon: int) -> dict[str, tuple[Noted, float]]:
         """The predictions of an arm for the ticker of `bars` whose return is known, by session."""
@@ -189,6 +204,11 @@ def _noted(prediction: Prediction) -> Noted:
         lower=price_prediction.interval.lower / price - 1,
         upper=price_prediction.interval.upper / price - 1,
     )
+
+
+def _deciles(forecast: Forecast) -> tuple[float, ...]:
+    deciles = np.interp(np.arange(1, 10) / 10, PROBABILITIES, forecast.quantiles)
+    return tuple(round(float(value), 8) for value in deciles)
 
 
 def _return(bars: Bars, made_on: str, target_on: str) -> float | None:

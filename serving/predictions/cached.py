@@ -10,6 +10,7 @@ import structlog
 
 from concurrency.single_flight import SingleFlight
 from configuration import Settings
+from forecasting.distribution import Forecast
 from serving.caching.memory_cache import MemoryCache
 from serving.caching.redis_cache import RedisCache
 from serving.contract.problems import LONGEST_ECHO, Problem, unavailable
@@ -54,7 +55,7 @@ class CachedPredictor:
         *,
         model: Callable[[str, int], str],
         wanted: Callable[[str, int], None],
-        note: Callable[[Prediction], None],
+        note: Callable[[Prediction, Forecast], None],
         arm: Callable[[str, int, str], str] = lambda _ticker, _horizon, _model: "",
     ) -> None:
         """Wire the parts.
@@ -62,7 +63,7 @@ class CachedPredictor:
         Args:
             model: returns the tag of the model that answers for a ticker and horizon.
             wanted: called with each ticker and horizon that somebody asked for and that has no model.
-            note: called with each prediction that was computed.
+            note: called with each prediction that was computed, and its forecast.
             arm: returns which arm of which experiment the model with a tag is for a ticker and horizon; empty for none.
         """
         self._settings = settings
@@ -261,7 +262,7 @@ class CachedPredictor:
             answer = Rendered.of(
                 computed.prediction, computed.model, computed.expires, computed.fallback, computed.forecast, arm=arm
             )
-        self._note(computed.prediction)
+        self._note(computed.prediction, computed.forecast)
         self.log.note(computed)
         return Served(answer, "prediction" if computed.reused else "miss")
 

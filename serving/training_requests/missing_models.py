@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 ASK_EVERY_SECONDS = 30.0
 # Before a model whose training gave none that serves is trained again.
 AFTER_FAILURE_SECONDS = 3600.0
+# Between two trainings of a model because of drift.
+AGAIN_AFTER_SECONDS = 86400.0
 
 
 class WantedModels:
@@ -51,5 +53,25 @@ class WantedModels:
         try:
             if not self._jobs.failed_since(ticker, horizon, since=now - AFTER_FAILURE_SECONDS):
                 self._jobs.add(ticker, [horizon], ASKED)
+        except QueueUnavailable as error:
+            log.warning("queue.unavailable", problem=str(error))
+
+
+class WantedRetraining:
+    """Asks the worker for a model anew because its intervals are wrong, at most once a day."""
+
+    def __init__(self, jobs: TrainingJobs, worker: WorkerLock) -> None:
+        self._jobs = jobs
+        self._worker = worker
+
+    def ask(self, ticker: str, horizon: int) -> None:
+        """Queue the training where a worker is there; reads and writes the file of the queue."""
+        if not self._worker.held():
+            return
+        try:
+            last = self._jobs.last(ticker, horizon)
+            if last is None or last.ended_at < time() - AGAIN_AFTER_SECONDS:
+                self._jobs.add(ticker, [horizon], ASKED)
+                log.info("training.queued", ticker=ticker, horizon=horizon, reason="drift")
         except QueueUnavailable as error:
             log.warning("queue.unavailable", problem=str(error))

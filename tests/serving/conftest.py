@@ -356,7 +356,7 @@ def make_parts(settings: Settings, market: FakeMarket, store: Path) -> MakeParts
             shared,
             model=lambda ticker, horizon: model_tag(champions.get(ticker, horizon)),
             wanted=lambda ticker, horizon: parts.wanted.append((ticker, horizon)),
-            note=parts.noted.append,
+            note=lambda prediction, _forecast: parts.noted.append(prediction),
         )
         champions.on_swap(parts.predictor.expire)
         return parts

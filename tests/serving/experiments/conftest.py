@@ -91,7 +91,7 @@ def laboratory(make_settings: Callable[..., Settings], market: Any, store: Path,
             redis,
             model=lambda ticker, horizon: model_tag(tested.get(ticker, horizon)),
             wanted=lambda _ticker, _horizon: None,
-            note=shadows.note,
+            note=lambda prediction, _forecast: shadows.note(prediction),
             arm=tested.arm,
         )
         tested.on_change(predictor.expire)

@@ -90,7 +90,7 @@ async def test_a_challenger_that_fails_stops_its_experiment_and_the_champion_giv
 async def test_a_damaged_challenger_is_refused_and_said(laboratory: MakeLaboratory, publish: Publish) -> None:
     parts = laboratory(EVERYTHING)
     publish("AAPL", version=1)
-    publish("AAPL", version=2, experiment="tenth", corrupt=True)
+    publish("AAPL", version=2, experiment="tenth", below=(0.2, 0.0, 0.0), corrupt=True)
     await parts.look()
 
     assert await answered(parts) == (1, "tenth/champion")
