@@ -60,7 +60,7 @@ async def test_questions_at_once_travel_together_each_with_its_own_inputs(
 
 
 async def test_a_broken_model_fails_its_own_question_alone(runner: Runner, publish: Any, make_bars: Any) -> None:
-    good, bad = publish("AAPL"), publish("MSFT", corrupt=True)
+    good, bad = publish("AAPL"), publish("MSFT", below=(0.2, 0.0, 0.0), corrupt=True)
     forecaster = Forecaster(runner)
 
     found, problem = await asyncio.gather(
