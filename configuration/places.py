@@ -28,7 +28,8 @@ def anchor() -> None:
     if not _can_hold(Path(os.environ["BENTOML_HOME"])):
         os.environ["BENTOML_HOME"] = str(scratch() / "bentoml")  # BentoML does not start without one
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-    for name in ("STOCKS_CONFIGURATION", "STOCKS_MARKET__FILES__DIRECTORY", "STOCKS_MARKET__FILES__REPORTS"):
+    files = (f"STOCKS_MARKET__FILES__{name}" for name in ("DIRECTORY", "REPORTS", "NEWS"))
+    for name in ("STOCKS_CONFIGURATION", *files):
         if os.environ.get(name):
             os.environ[name] = str(absolute(Path(os.environ[name])))
 

@@ -116,11 +116,13 @@ class ProviderSection(Section):
 class Files(ProviderSection):
     directory: Annotated[Path, AfterValidator(absolute)] | None
     reports: Annotated[Path, AfterValidator(absolute)] | None
+    news: Annotated[Path, AfterValidator(absolute)] | None
 
     @model_validator(mode="after")
-    def _reports_are_a_file(self) -> "Files":
-        if self.reports is not None and not self.reports.is_file():
-            raise ValueError(f"market.files.reports = {self.reports}: there is no such file")
+    def _files_are_there(self) -> "Files":
+        for name, path in (("reports", self.reports), ("news", self.news)):
+            if path is not None and not path.is_file():
+                raise ValueError(f"market.files.{name} = {path}: there is no such file")
         return self
 
     @property

@@ -17,6 +17,9 @@ from market.history.history import History
 from market.history.past import PastHistory
 from market.history.service import HistoryService
 from market.history.sqlite_store import HistoryStore
+from market.news.article import News
+from market.news.configured import configured_news
+from market.news.feed import NewsFeed
 from market.providers.chain import Chain
 from market.providers.configured import Resources, configured_providers
 from market.providers.provider import LimitedProvider
@@ -76,6 +79,7 @@ class Market:
         redis: "Redis | None" = None,
         reports: ReportCalendar | None = None,
         streams: LivePrices | None = None,
+        news: NewsFeed | None = None,
         clock: Clock | None = None,
     ) -> None:
         clock = clock or Clock()
@@ -83,6 +87,7 @@ class Market:
         self.sessions = sessions
         self._reports = reports or ReportCalendar()
         self.streams = streams or NoStreams()
+        self._news = news or NewsFeed()
         self._chain = Chain(providers)
         self._histories = HistoryService(
             self._chain, store, sessions, ttl=history_ttl, quoted_tickers=tickers, turns=turns, clock=clock
@@ -125,6 +130,7 @@ class Market:
             redis=redis,
             reports=configured_reports(resources, store),
             streams=configured_streams(resources),
+            news=configured_news(resources, store),
         )
 
     async def history(self, ticker: str) -> History:
@@ -183,6 +189,10 @@ class Market:
         """The same after the providers of report dates were asked where what they said is older than a day."""
         return await self._reports.refresh(ticker)
 
+    async def news_of(self, ticker: str, before: datetime, days: int) -> News:
+        """What was written about `ticker` in the last `days` days before `before`, as far as it is known."""
+        return await self._news.news_of(ticker, before, days)
+
     @property
     def has_real_providers(self) -> bool:
         """Whether any configured provider could give prices that are not invented."""
@@ -203,6 +213,7 @@ class Market:
     async def close(self) -> None:
         """Close the connections of every provider and of Redis."""
         await self._reports.close()
+        await self._news.close()
         await self._chain.close()
         if self._redis is not None:
             self._redis.close()

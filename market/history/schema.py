@@ -58,4 +58,22 @@ REPORTS = (
     """,
     "CREATE INDEX report_fetches_of_ticker ON report_fetches (ticker, source, id)",
 )
-MIGRATIONS = (TABLES, REPORTS)
+# Version 3: articles, and when they were asked for.
+NEWS = (
+    """
+    CREATE TABLE news (
+        ticker TEXT NOT NULL, source TEXT NOT NULL, url TEXT NOT NULL, published_at REAL NOT NULL,
+        title TEXT NOT NULL, publisher TEXT NOT NULL, topics TEXT NOT NULL, relevance REAL, tone REAL,
+        fetched_at REAL NOT NULL,
+        PRIMARY KEY (ticker, source, url)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX news_of_ticker ON news (ticker, published_at)",
+    """
+    CREATE TABLE news_fetches (
+        id INTEGER PRIMARY KEY, ticker TEXT NOT NULL, source TEXT NOT NULL, fetched_at REAL NOT NULL
+    )
+    """,
+    "CREATE INDEX news_fetches_of_ticker ON news_fetches (ticker, source, fetched_at)",
+)
+MIGRATIONS = (TABLES, REPORTS, NEWS)

@@ -56,6 +56,31 @@ class ReportsAnswer(Body):
     unknown: list[str] = Field(description="Tickers of which no report can be expected: no dates are known.")
 
 
+class ArticleAnswer(Body):
+    """One article; its texts are plain, whatever its author wrote."""
+
+    title: str = Field(max_length=300)
+    url: str = Field(max_length=500)
+    publisher: str = Field(max_length=80)
+    published_at: Moment
+    topics: list[str]
+    tone: float | None = Field(description="Towards the ticker, -1 to 1; null when nothing says it.")
+    relevance: float | None = Field(description="To the ticker, 0 to 1; null when nothing says it.")
+    source: str = Field(description="Where the article is known from.")
+
+
+class NewsAnswer(Body):
+    """The answer of GET /news/{ticker}."""
+
+    ticker: str
+    before: Moment = Field(description="Nothing that was published then or later is in the answer.")
+    days: int
+    count: int = Field(description="Articles of these days, more than are listed perhaps.")
+    about_earnings: int = Field(description="How many of them are about results.")
+    tone: float | None = Field(description="Mean weighted by relevance, -1 to 1; null without any.")
+    articles: list[ArticleAnswer] = Field(description="The newest first.")
+
+
 class WidthAnswer(Body):
     """The answer of GET /interval/{ticker}: why the interval is as wide as it is; widths are returns."""
 

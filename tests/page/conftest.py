@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,10 @@ def stale(tmp_path_factory: pytest.TempPathFactory, old_bars: dict[str, Bars]) -
     for ticker, its_bars in old_bars.items():
         write_csv(bars / f"{ticker}.csv", its_bars)
         replay(home, its_bars, 1, 60)
+    news = bars.with_name("news.csv")
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    title = "<img src=/x onerror=document.title='run'> & more"
+    news.write_text(f"ticker,published_at,title,url,tone\nAAPL,{yesterday},{title},https://example.com/a?b=1&c,0.5\n")
     service = start(
         home,
         free_port(),
@@ -135,6 +140,7 @@ def stale(tmp_path_factory: pytest.TempPathFactory, old_bars: dict[str, Bars]) -
         STOCKS_HORIZONS="[1, 5]",
         STOCKS_MARKET__PROVIDERS='["files"]',
         STOCKS_MARKET__FILES__DIRECTORY=str(bars),
+        STOCKS_MARKET__FILES__NEWS=str(news),
         STOCKS_TRAINING__ON_START="false",
         STOCKS_SECURITY__API_KEYS=f'["{KEY}"]',
         STOCKS_PAGE__MLFLOW_URL="http://127.0.0.1:5000",

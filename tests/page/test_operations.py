@@ -31,9 +31,11 @@ def test_on_a_phone_in_the_dark(stale: Service, visit: Open) -> None:
 
 
 def test_a_new_prediction_shows_without_a_reload(stale: Service, visit: Open) -> None:
-    page = visit(stale).go()
+    visiting = visit(stale)
+    page = visiting.go()
     expect(page.locator("#connection")).to_have_text("Live")
     expect(page.locator(".overview td.range svg")).to_have_count(2)
+    assert any("/stream/predictions?horizon=1" in url for url in visiting.watched.urls)
     page.evaluate("document.querySelector('.overview tbody tr').dataset.before = 'yes'")
 
     httpx.get(f"{stale.url}/predict/AAPL", headers={"Cache-Control": "no-cache"}, timeout=60)

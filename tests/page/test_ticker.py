@@ -29,6 +29,16 @@ def test_everything_about_a_ticker_accessibly(stale: Service, visit: Open, width
     check_accessibility(page)
 
 
+def test_news_are_links_whose_titles_are_text(stale: Service, visit: Open) -> None:
+    page = opened(stale, visit)
+
+    link = page.get_by_role("link", name="<img src=/x onerror=document.title='run'> & more")
+    expect(link).to_have_attribute("href", "https://example.com/a?b=1&c")
+    expect(link).to_have_attribute("rel", "noopener noreferrer")
+    expect(page.get_by_text("1 article, positive tone")).to_be_visible()
+    expect(page.locator(".news img")).to_have_count(0)
+
+
 def test_each_chart_has_its_table(stale: Service, visit: Open) -> None:
     page = opened(stale, visit)
 

@@ -1,13 +1,15 @@
 """What is known of one ticker beside its prediction, and what the page is configured with."""
 
 import asyncio
+from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from forecasting.model_store import default_roots
 from serving.contract.details import (
     BarsAnswer,
+    NewsAnswer,
     OutcomesAnswer,
     PageSettings,
     ReportsAnswer,
@@ -20,11 +22,13 @@ from serving.contract.schemas import Retrained
 from serving.contract.validation import check_json_body
 from serving.details.bars import last_bars
 from serving.details.coming_reports import coming_reports
+from serving.details.news import escaped, recent_news
 from serving.details.outcomes import past_forecasts, whole_record
 from serving.details.risk import risk_of
 from serving.details.versions import published_versions
 from serving.details.width import explain_width
 from serving.http.dependencies import Configured, Horizon, Parts
+from serving.http.responses import json_response
 from serving.http.routes.responses import NOT_SERVED, problems
 
 MOST_SESSIONS = 2000
@@ -42,6 +46,7 @@ RISK_PROBLEMS = problems(
         422: "Not a list of positions, or a horizon that is not configured",
     }
 )
+NEWS_PROBLEMS = problems({404: NOT_SERVED, 422: "Not a ticker, or not a number of days"})
 BARS_PROBLEMS = PROBLEMS | problems({403: "`serving.raw_prices` is off"})
 
 router = APIRouter()
@@ -66,6 +71,23 @@ async def reports(
 ) -> ReportsAnswer:
     """The quarterly reports of the next two weeks, or of so many days."""
     return await asyncio.to_thread(coming_reports, settings, container.market, days)
+
+
+@router.get("/news/{ticker}", tags=["predictions"], responses=NEWS_PROBLEMS, response_model=NewsAnswer)
+async def news(
+    ticker: str,
+    container: Parts,
+    settings: Configured,
+    *,
+    days: Annotated[int, Query(ge=1, le=MOST_DAYS, description="How many days back.")] = 7,
+    as_of: Annotated[date | None, Query(description="A day, UTC, whose end is the end of the news.")] = None,
+) -> Response:
+    """What was written about the company: how much, about results or not, in which tone, and the newest articles.
+
+    In the answer's JSON `<`, `>` and `&` are escaped, so that it can stand in a page. No model uses news.
+    """
+    answer = await recent_news(settings, container.market, ticker, days, as_of)
+    return json_response(escaped(answer.model_dump_json().encode()))
 
 
 @router.get("/interval/{ticker}", tags=["predictions"], responses=PROBLEMS)

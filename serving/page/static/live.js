@@ -4,6 +4,36 @@ const NAMES = ["prediction", "model", "job", "health"];
 const TRY_AGAIN = 15000;
 const POLL_EVERY = 10000;
 
+/**
+ * Have `listener` called with each prediction for `horizon` as it changes, of `ticker` or of all; gives a function that
+ * ends it. A page that nobody sees does not listen: a browser has few connections to one host.
+ */
+export function followPredictions(horizon, listener, ticker = null) {
+  const query = new URLSearchParams(ticker === null ? { horizon } : { horizon, tickers: ticker });
+  let source = null;
+  let waiting = 0;
+  const close = () => {
+    clearTimeout(waiting);
+    source?.close();
+    source = null;
+  };
+  const open = () => {
+    close();
+    if (document.hidden) return;
+    const opened = (source = new EventSource(`/stream/predictions?${query}`));
+    opened.addEventListener("prediction", (event) => listener(JSON.parse(event.data)));
+    opened.addEventListener("error", () => {
+      if (opened === source && opened.readyState === EventSource.CLOSED) waiting = setTimeout(open, TRY_AGAIN);
+    });
+  };
+  document.addEventListener("visibilitychange", open);
+  open();
+  return () => {
+    document.removeEventListener("visibilitychange", open);
+    close();
+  };
+}
+
 /** Follows GET /events. Listeners are called with the event's data; "connection" tells "live", "polling" or "offline". */
 export class Live {
   constructor() {

@@ -9,12 +9,21 @@ import pytest
 from tests.patience import PATIENT
 from tests.serving.running import Service, wait_until
 
+NEWS = """ticker,published_at,title,url,topics,tone
+AAPL,2024-03-07T12:00:00Z,<img src=x onerror=alert(1)> & more,https://example.com/a?b=1&c=2,earnings,0.5
+AAPL,2024-03-09T12:00:00Z,Later,https://example.com/later,,-0.5
+"""
+
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def service(start_service: Any) -> Service:
-    made: Service = start_service(STOCKS_TICKERS='["AAPL", "MSFT"]', STOCKS_SERVING__MAX_STREAMS="1")
+def service(start_service: Any, tmp_path_factory: pytest.TempPathFactory) -> Service:
+    path = tmp_path_factory.mktemp("news") / "news.csv"
+    path.write_text(NEWS)
+    made: Service = start_service(
+        STOCKS_TICKERS='["AAPL", "MSFT"]', STOCKS_SERVING__MAX_STREAMS="1", STOCKS_MARKET__FILES__NEWS=str(path)
+    )
     return made
 
 
@@ -61,6 +70,9 @@ def test_details_of_a_ticker(service: Service) -> None:
         ("/model/retrain?limit=0", 422),
         ("/events?since=1", 422),
         ("/stream/predictions?tickers=AAPL,IBM", 404),
+        ("/news/IBM", 404),
+        ("/news/AAPL?days=0", 422),
+        ("/news/AAPL?as_of=yesterday", 422),
         ("/stream/predictions?tickers=", 422),
         ("/stream/predictions?horizon=2", 422),
         ("/stream/predictions?ticker=AAPL", 422),
@@ -88,6 +100,16 @@ def test_positions_of_another_form_are_a_problem_that_names_what_is_wrong(
 
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert named in answer.json()["detail"]
+
+
+def test_news_before_a_moment_with_nothing_in_them_that_a_page_could_run(service: Service) -> None:
+    answer = httpx.get(f"{service.url}/news/aapl?as_of=2024-03-08", timeout=PATIENT)
+    found = answer.json()
+    assert (found["count"], found["about_earnings"], found["tone"]) == (1, 1, 0.5)
+    assert found["articles"][0]["title"] == "<img src=x onerror=alert(1)> & more"
+    assert found["articles"][0]["url"] == "https://example.com/a?b=1&c=2"
+    assert not set(b"<>&") & set(answer.content)
+    assert httpx.get(f"{service.url}/news/MSFT", timeout=PATIENT).json()["articles"] == []
 
 
 def test_positions_are_sent_as_json(service: Service) -> None:

@@ -3,6 +3,7 @@
 import { predictAll } from "../api.js";
 import { scaleFor } from "../charts/interval.js";
 import { element, fill } from "../dom.js";
+import { followPredictions } from "../live.js";
 import { clock } from "../format.js";
 import { isSimulated, kinds } from "./badges.js";
 import { horizonSwitch, rememberHorizon } from "./horizon.js";
@@ -33,12 +34,19 @@ class Overview {
     this.filter = { text: "", kind: "all" };
     this.turn = 0;
     this.ends = this.follow(context.live);
+    this.listen();
     this.draw();
   }
 
   leave() {
     this.turn++;
     for (const end of this.ends) end();
+    this.unlisten();
+  }
+
+  listen() {
+    this.unlisten?.();
+    this.unlisten = followPredictions(this.horizon, (prediction) => this.take([prediction]));
   }
 
   follow(live) {
@@ -126,6 +134,7 @@ class Overview {
     for (const row of this.rows.values()) row.clear();
     this.arrange();
     this.load();
+    this.listen();
   }
 
   sort(column) {

@@ -3,10 +3,12 @@
 import { get } from "../api.js";
 import { element, fill } from "../dom.js";
 import { age, date, day, percent, price, sessions } from "../format.js";
+import { followPredictions } from "../live.js";
 import { dataBadges, isSimulated, modelBadge } from "./badges.js";
 import { columns } from "./card.js";
 import { rememberHorizon, horizonSwitch } from "./horizon.js";
 import { ModelCard } from "./model.js";
+import { NewsCard } from "./news.js";
 import { OutcomesCard } from "./outcomes.js";
 import { PricesCard } from "./prices.js";
 import { RetrainCard } from "./retrain.js";
@@ -24,8 +26,10 @@ class TickerView {
     this.heading = element("div", { class: "title" }, element("h1", {}, this.ticker));
     this.headline = element("p", { class: "headline", "aria-live": "polite" });
     this.prices = new PricesCard(context.settings);
+    this.news = new NewsCard();
     this.byHorizon = [new WidthCard(), new OutcomesCard(), new ModelCard(context.settings), new RetrainCard(context)];
     this.ends = this.follow(context.live);
+    this.listen();
     this.left = false;
     this.draw();
   }
@@ -36,12 +40,13 @@ class TickerView {
       element("div", { class: "bar" }, this.heading,
         horizonSwitch(this.context.horizons, this.horizon, (horizon) => this.choose(horizon))),
       this.headline,
-      this.prices.card, columns([outcomes, model], [width, retrain]));
+      this.prices.card, columns([outcomes, model], [width, retrain, this.news]));
   }
 
   leave() {
     this.left = true;
     for (const end of this.ends) end();
+    this.unlisten();
     this.prices.leave();
   }
 
@@ -56,10 +61,15 @@ class TickerView {
     ];
   }
 
+  listen() {
+    this.unlisten?.();
+    this.unlisten = followPredictions(this.horizon, (prediction) => this.take(prediction), this.ticker);
+  }
+
   async load() {
     await this.predict();
     if (this.left) return;
-    await Promise.all([this.prices.load(this.ticker, this.predictions), this.loadHorizon()]);
+    await Promise.all([this.prices.load(this.ticker, this.predictions), this.loadHorizon(), this.news.load(this.ticker)]);
   }
 
   async predict() {
@@ -90,6 +100,7 @@ class TickerView {
     rememberHorizon(horizon);
     this.tell();
     this.loadHorizon();
+    this.listen();
   }
 
   tell() {
