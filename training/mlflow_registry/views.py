@@ -42,17 +42,18 @@ def comparison_view(run_id: str, horizons: Sequence[int]) -> str:
     )
 
 
-def search_view(run_id: str, hyperparameters: Sequence[str], score: str) -> str:
-    """The trials below the search `run_id`: each hyperparameter against the score."""
+def search_view(study: str, hyperparameters: Sequence[str], score: str) -> str:
+    """The trials with the tag `study`, of several executions perhaps: each hyperparameter against the score."""
     parallel = {"type": "PARALLEL", "selectedParams": list(hyperparameters), "selectedMetrics": [score]}
     charts = [
         _chart("parallel", parallel),
         *(_scatter(name, score) for name in hyperparameters),
     ]
     return _view(
-        _below(run_id),
+        f"tags.study = '{study}'",
         [f"metrics.`{score}`", *(f"params.`{name}`" for name in hyperparameters)],
-        runsExpanded={run_id: True},  # charts show the runs that are listed
+        groupBy={"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": "trial"}]},
+        useGroupedValuesInCharts=True,
         compareRunSections=_sections("Trials"),
         compareRunCharts=charts,
     )

@@ -74,25 +74,26 @@ def search(
     recipe, registry = make_recipe(settings, name), Registry(settings)
     config = TrainingConfig(recipe, training.refit_every, None, training.seed)
     calls = _calls(settings, replace(config, tested=training.tested), tickers, horizons)
-    study = Study(settings.home, _study_name(recipe, calls), space_of(recipe), training.seed)
+    study_name = _study_name(recipe, calls)
+    study = Study(settings.home, study_name, space_of(recipe), training.seed)
     configured = {key: getattr(recipe, key) for key in space_of(recipe)}
     on_trial(study.done)
     last = max(str(bars.session[-1]) for bars, *_ in calls)
     tags = {"recipe": name, "tickers": ",".join(tickers), "sessions_to": last}
-    with registry.pipeline_run(f"search {name}", tags) as run_id:
+    with registry.pipeline_run(f"search {name}", tags):
         study.try_first(configured)
         while study.done < trials:
             number, values = study.ask()
             tried = replace(config, recipe=recipe.model_copy(update=values))
             scores = _scores(settings, calls, tried)
             study.tell(number, scores[SCORE])
-            _log(registry, number, tried, calls[0][1], scores)
+            _log(registry, {"study": study_name, "trial": str(number)}, tried, calls[0][1], scores)
             on_trial(study.done)
         _, best, score = study.best()
         found = study.done, best, score, configured, study.score_of(configured), last
         figures = {SCORE: score, f"configured_{SCORE}": found[4], "trials": float(study.done)}
         registry.log_overview({"recipe": name, **best}, figures, {"trials": history(study.scores(), found[4])}, "")
-        page = registry.show(SEARCH, search_view(run_id, list(configured), SCORE))
+        page = registry.show(SEARCH, search_view(study_name, list(configured), SCORE))
     return Found(*found, page)
 
 
@@ -134,6 +135,9 @@ def _scores(settings: Settings, calls: Sequence[Call], config: TrainingConfig) -
     return means(scored)
 
 
-def _log(registry: Registry, number: int, config: TrainingConfig, horizon: int, scores: dict[str, float]) -> None:
-    tags = {"recipe": config.recipe.name, "recipe_sha256": config.fingerprint(horizon), "trial": str(number)}
-    registry.log_scores(f"trial {number}", tags, {"recipe": config.recipe.name, **config.recipe.parameters}, scores)
+def _log(
+    registry: Registry, which: dict[str, str], config: TrainingConfig, horizon: int, scores: dict[str, float]
+) -> None:
+    recipe = config.recipe
+    tags = {"recipe": recipe.name, "recipe_sha256": config.fingerprint(horizon)} | which
+    registry.log_scores(f"trial {which['trial']}", tags, {"recipe": recipe.name, **recipe.parameters}, scores)
