@@ -141,6 +141,10 @@ class Market:
         """
         return await self._histories.history(ticker)
 
+    def held(self, ticker: str) -> History | None:
+        """What memory holds of `ticker`, whatever its age; without input or output."""
+        return self._histories.held(ticker)
+
     async def fetch(self, ticker: str, *, real: bool = False) -> History:
         """The newest bars of `ticker`, whatever the age of those that are stored; with `real`, never simulated ones.
 

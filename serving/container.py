@@ -82,6 +82,7 @@ class Container:
     @classmethod
     def open(cls, settings: Settings, call: Call) -> Self:
         """Wire the parts as configured; `call` reaches the forests."""
+        metrics.label_tickers(settings.tickers)
         market, redis_cache = Market.open(settings), RedisCache.open(settings)
         forests = ForestClient(call, settings.serving.forest_timeout)
         ask = MicroBatcher[Row, Output](forests.predict, _observe).ask

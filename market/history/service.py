@@ -114,6 +114,11 @@ class HistoryService:
             # The search goes on; callers in the next second do not wait for it either.
             return self._serve_on(cached, SERVED_ON_SECONDS)
 
+    def held(self, ticker: str) -> History | None:
+        """What memory holds, whatever its age."""
+        cached = self._cached.get(ticker)
+        return cached.history if cached is not None else None
+
     async def fetch(self, ticker: str, *, real: bool) -> History:
         """From the chain, whatever the age of those that are stored; with `real`, never simulated ones.
 

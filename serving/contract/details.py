@@ -53,7 +53,9 @@ class ReportsAnswer(Body):
     """The answer of GET /reports."""
 
     reports: list[ComingReport]
-    unknown: list[str] = Field(description="Tickers of which no report can be expected: no dates are known.")
+    unknown: list[str] = Field(
+        description="Tickers of which no report can be expected, since no dates are known; the first 20 and a count."
+    )
 
 
 class ArticleAnswer(Body):

@@ -7,6 +7,7 @@ from market.errors import CalendarExhausted
 from market.market import Market
 from serving.contract.details import ComingReport, ReportsAnswer
 from serving.contract.problems import unavailable
+from serving.monitoring.listing import shortened
 from serving.predictions.known_filings import KnownFilings
 
 RETRY_AFTER = 3600
@@ -26,8 +27,8 @@ def coming_reports(settings: Settings, market: Market, days: int) -> ReportsAnsw
     last = date.fromisoformat(str(made_on)) + timedelta(days=days)
     found, unknown = [], []
     for ticker in settings.tickers:
-        filings = known.at(ticker, made_on)
-        if filings.coming is None:
+        filings = known.at(ticker, made_on) if market.reports_of(ticker).reports else None
+        if filings is None or filings.coming is None:
             unknown.append(ticker)
         elif (expected_on := date.fromisoformat(str(filings.coming.expected_on))) <= last:
             confirmed = filings.coming.confirmed
@@ -35,4 +36,4 @@ def coming_reports(settings: Settings, market: Market, days: int) -> ReportsAnsw
                 ComingReport(ticker=ticker, expected_on=expected_on, confirmed=confirmed, source=filings.source)
             )
     found.sort(key=lambda report: (report.expected_on, report.ticker))
-    return ReportsAnswer(reports=found, unknown=unknown)
+    return ReportsAnswer(reports=found, unknown=shortened(unknown))

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 
 from configuration import Settings
 from forecasting.distribution import INTERVAL_LEVEL
 from forecasting.interval_score import interval_scores
+from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market
 from market.reports.dates import ReportDates, Timing
@@ -20,6 +22,18 @@ from serving.monitoring.served_predictions import Noted
 from serving.monitoring.track_record import TrackRecord
 
 MOST_FORECASTS = 250
+# Tickers whose outcomes are looked at anew for the whole record; of more, those that were scored in the last minutes.
+MOST_SCORED_NOW = 64
+
+
+class Judged(NamedTuple):
+    """A served forecast with its outcome, as returns."""
+
+    lower: float
+    upper: float
+    median: float
+    actual: float
+    reported: bool
 
 
 async def past_forecasts(
@@ -46,27 +60,37 @@ async def past_forecasts(
 
 async def whole_record(settings: Settings, market: Market, record: TrackRecord) -> TrackRecordAnswer:
     """How all served predictions did whose outcomes are known, for each horizon."""
-    found = []
-    for horizon in settings.horizons:
-        known = []
-        for ticker in settings.tickers:
-            with suppress(MarketError):  # health says so
-                bars, reports = (await market.history(ticker)).bars, market.reports_of(ticker)
-                pairs = await asyncio.to_thread(record.outcomes, bars, horizon)
-                known += [_outcome(noted, actual, reports) for noted, actual in pairs if actual is not None]
-        if known:
-            found.append(_scored(horizon, known))
-    head = await asyncio.to_thread(record.head)
-    return TrackRecordAnswer(level=INTERVAL_LEVEL, horizons=found, head=head)
+    served = set(settings.tickers)
+    tickers = [ticker for ticker in await asyncio.to_thread(record.tickers) if ticker in served]
+    if len(tickers) <= MOST_SCORED_NOW:
+        await asyncio.to_thread(record.score_due, await _bars(market, tickers))
+    return await asyncio.to_thread(_whole, settings, market, record)
 
 
-def _scored(horizon: int, known: Sequence[OutcomeAnswer]) -> HorizonRecord:
-    lower, upper, median, actual = (
-        np.array([getattr(one, name) for one in known], dtype=np.float64)
-        for name in ("lower", "upper", "median", "actual")
-    )
-    inside = (lower <= actual) & (actual <= upper)
-    reported = np.array([bool(one.report) for one in known])
+async def _bars(market: Market, tickers: Sequence[str]) -> dict[str, Bars]:
+    found = {}
+    for ticker in tickers:
+        with suppress(MarketError):  # health says so
+            found[ticker] = (await market.history(ticker)).bars
+    return found
+
+
+def _whole(settings: Settings, market: Market, record: TrackRecord) -> TrackRecordAnswer:
+    known: dict[int, list[Judged]] = {horizon: [] for horizon in settings.horizons}
+    for (ticker, horizon), pairs in record.known_outcomes().copy().items():
+        if horizon in known:
+            reports = market.reports_of(ticker)
+            known[horizon] += [
+                Judged(one.lower, one.upper, one.median, actual, bool(_saw_report(one, reports)))
+                for one, actual in pairs
+            ]
+    found = [_scored(horizon, judged) for horizon, judged in known.items() if judged]
+    return TrackRecordAnswer(level=INTERVAL_LEVEL, horizons=found, head=record.head())
+
+
+def _scored(horizon: int, known: Sequence[Judged]) -> HorizonRecord:
+    lower, upper, median, actual, report = np.array(known, dtype=np.float64).T
+    inside, reported = (lower <= actual) & (actual <= upper), report > 0
     return HorizonRecord(
         horizon=horizon,
         predictions=len(known),

@@ -1,6 +1,7 @@
 """Which published model answers for a ticker and horizon right now."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -119,13 +120,17 @@ class Champions:
         return list(self._serving.values())
 
     def figures(self) -> list[GaugeMetricFamily]:
-        """Versions of the models that answer; one that was replaced is not among them."""
+        """How many models answer, and the versions of the first; one that was replaced is not among them."""
         info = GaugeMetricFamily(
             "stocks_model_info", "Models that answer, by version.", labels=["ticker", "horizon", "version"]
         )
-        for (ticker, horizon), published in self._serving.items():
-            info.add_metric([ticker, str(horizon), str(published.card.version)], 1)
-        return [info]
+        for ticker, horizon in self._keys[: metrics.MOST_LABELLED]:
+            if published := self._serving.get((ticker, horizon)):
+                info.add_metric([ticker, str(horizon), str(published.card.version)], 1)
+        count = GaugeMetricFamily("stocks_models", "Models that answer.", labels=["horizon"])
+        for horizon, models in Counter(horizon for _, horizon in self._serving).items():
+            count.add_metric([str(horizon)], models)
+        return [info, count]
 
     def on_swap(self, tell: OnSwap) -> None:
         """Have `tell` called with ticker and horizon whenever a model has taken over or was withdrawn."""

@@ -11,8 +11,10 @@ from serving.contract.schemas import Health, PriceKind
 from serving.models.champions import Champions
 from serving.models.forest_client import ForestClient
 from serving.monitoring.listing import shortened
-from serving.monitoring.warm_up import MOST_WARMED
 from training_queue.database import QueueUnavailable
+
+# Tickers whose prices are looked at by each check.
+MOST_LOOKED_AT = 20
 
 
 class HealthCheck:
@@ -45,8 +47,7 @@ class HealthCheck:
 
     async def check(self) -> Health:
         """Healthy, or degraded with reasons; and the kind of the prices that are served."""
-        # Of thousands of tickers those that were warmed stand for all: to look at every one takes minutes.
-        histories = {ticker: await self._history(ticker) for ticker in self._settings.tickers[:MOST_WARMED]}
+        histories = await self._histories()
         reasons = [*_price_problems(histories), *self._simulated_instead_of_real(histories)]
         if self._redis_cache.configured and not await self._redis_cache.working():
             reasons.append("Redis is configured and does not answer; everything is computed in each process")
@@ -57,6 +58,13 @@ class HealthCheck:
         reasons += await asyncio.to_thread(self._not_published)
         reasons += [f"model refused: {refusal}" for refusal in shortened([*self._champions.refusals().values()])]
         return Health(status="degraded" if reasons else "healthy", prices=_kind(histories), reasons=reasons)
+
+    async def _histories(self) -> dict[str, History | None]:
+        """Of thousands of tickers those that memory holds stand for all: to look at every one takes minutes."""
+        tickers = self._settings.tickers
+        found = {ticker: await self._history(ticker) for ticker in tickers[:MOST_LOOKED_AT]}
+        held = {ticker: self._market.held(ticker) for ticker in tickers[MOST_LOOKED_AT:]}
+        return found | {ticker: history for ticker, history in held.items() if history is not None}
 
     async def _history(self, ticker: str) -> History | None:
         try:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,9 @@ from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market
 from serving.contract.schemas import Accuracy, Prediction
+from serving.monitoring.listing import MOST_NAMED
 from serving.monitoring.served_predictions import Noted, PredictionLog
+from serving.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +32,8 @@ LOOK_BACK_DAYS = SESSIONS_HELD * 7 // 5 + 21
 WRITE_EVERY_SECONDS = 5.0
 # Between two looks at which predictions have come due.
 SCORE_EVERY_SECONDS = 300.0
+# Tickers that are scored together, and seconds between two such parts.
+SCORED_AT_ONCE, PAUSE_SECONDS = 16, 0.5
 # Predictions that wait for a disk that takes them; the oldest are given up first.
 MOST_PENDING = 10_000
 
@@ -48,6 +52,7 @@ class TrackRecord:
         self._recent: dict[Key, dict[str, Noted]] = defaultdict(dict)
         self._arms: dict[str, dict[Key, dict[str, Noted]]] = defaultdict(lambda: defaultdict(dict))
         self._scores: dict[Key, Accuracy] = {}
+        self._known: dict[Key, list[tuple[Noted, float]]] = {}
         self._lock = threading.Lock()
 
     def note(self, prediction: Prediction, forecast: Forecast | None = None) -> None:
@@ -92,7 +97,8 @@ class TrackRecord:
             self._log.remove_before(_month(datetime.now(UTC).date() - timedelta(days=31 * self._months_kept)))
             self._take_in(bars.values())
             found = {key: self._due(bars[key[0]], key[1]) for key in self._recent if key[0] in bars}
-        self._scores = {key: _score(pairs[-ROLLING:]) for key, pairs in found.items() if pairs}
+        self._known |= {key: pairs for key, pairs in found.items() if pairs}
+        self._scores |= {key: _score(pairs[-ROLLING:]) for key, pairs in found.items() if pairs}
 
     def outcomes(self, bars: Bars, horizon: int) -> list[tuple[Noted, float | None]]:
         """The last sessions' predictions of the ticker of `bars`, each with its return, None until that is known."""
@@ -127,20 +133,45 @@ class TrackRecord:
         return self._scores.get((ticker, horizon))
 
     def scores(self) -> dict[str, dict[int, Accuracy]]:
-        """All rolling scores by ticker and horizon."""
+        """The rolling scores by ticker and horizon; of many tickers the first, and all others together."""
         found: dict[str, dict[int, Accuracy]] = {}
-        for (ticker, horizon), score in self._scores.items():
+        shown, others = self._shown(MOST_NAMED)
+        for (ticker, horizon), score in shown.items():
             found.setdefault(ticker, {})[horizon] = score
-        return found
+        return found | ({metrics.OTHERS: others} if others else {})
 
     def figures(self) -> list[GaugeMetricFamily]:
         """The rolling scores, for Prometheus."""
         coverage = GaugeMetricFamily(
             "stocks_interval_coverage", "Share of outcomes inside their interval.", labels=["ticker", "horizon"]
         )
-        for (ticker, horizon), score in self._scores.items():
+        shown, others = self._shown(metrics.MOST_LABELLED)
+        for (ticker, horizon), score in shown.items():
             coverage.add_metric([ticker, str(horizon)], score.coverage)
+        for horizon, score in others.items():
+            coverage.add_metric([metrics.OTHERS, str(horizon)], score.coverage)
         return [coverage]
+
+    def tickers(self) -> list[str]:
+        """Those of which a prediction is held."""
+        self.write()
+        with self._lock:
+            self._take_in([])
+            return sorted({ticker for ticker, _ in self._recent})
+
+    def known_outcomes(self) -> dict[Key, list[tuple[Noted, float]]]:
+        """The last sessions' predictions whose return was known when they were scored last."""
+        return self._known
+
+    def _shown(self, most: int) -> tuple[dict[Key, Accuracy], dict[int, Accuracy]]:
+        """The scores of the first `most` tickers, and those of all others together by horizon."""
+        first = set(sorted({ticker for ticker, _ in self._scores})[:most])
+        shown = {key: score for key, score in self._scores.items() if key[0] in first}
+        rest: dict[int, list[Accuracy]] = defaultdict(list)
+        for (ticker, horizon), score in self._scores.items():
+            if ticker not in first:
+                rest[horizon].append(score)
+        return shown, {horizon: _together(scores) for horizon, scores in rest.items()}
 
     async def follow(self, market: Market, tickers: Iterable[str]) -> None:
         """Write what is noted and score what has come due, in a thread, until cancelled."""
@@ -149,11 +180,20 @@ class TrackRecord:
             try:
                 await asyncio.to_thread(self.write)
                 if loop.time() >= score_at:
-                    await asyncio.to_thread(self.score_due, await _bars(market, tickers))
+                    held = set(await asyncio.to_thread(self.tickers))
+                    await self._score(market, [ticker for ticker in tickers if ticker in held])
                     score_at = loop.time() + SCORE_EVERY_SECONDS
             except Exception:
                 log.exception("track_record.failed")
             await asyncio.sleep(WRITE_EVERY_SECONDS)
+
+    async def _score(self, market: Market, tickers: Sequence[str]) -> None:
+        """Score few tickers at a time, and behind requests: of thousands, each has to be read again."""
+        for start in range(0, len(tickers), SCORED_AT_ONCE):
+            bars = await _bars(market, tickers[start : start + SCORED_AT_ONCE])
+            await asyncio.to_thread(self.score_due, bars)
+            if len(tickers) > SCORED_AT_ONCE:
+                await asyncio.sleep(PAUSE_SECONDS)
 
     def _take_in(self, series: Iterable[Bars]) -> None:
         """Hold one prediction for each ticker, horizon and session: the newest model's, else the baseline's."""
@@ -229,6 +269,21 @@ def _score(pairs: list[tuple[Noted, float]]) -> Accuracy:
         coverage=sum(inside) / len(pairs),
         mean_absolute_error=sum(misses) / len(pairs),
         direction_accuracy=sum(right) / len(pairs),
+    )
+
+
+def _together(scores: Sequence[Accuracy]) -> Accuracy:
+    """The score of all their outcomes."""
+    counts = [one.count for one in scores]
+
+    def mean(name: str) -> float:
+        return float(np.average([getattr(one, name) for one in scores], weights=counts))
+
+    return Accuracy(
+        count=sum(counts),
+        coverage=mean("coverage"),
+        mean_absolute_error=mean("mean_absolute_error"),
+        direction_accuracy=mean("direction_accuracy"),
     )
 
 

@@ -57,7 +57,7 @@ class Rendered:
     ) -> Self:
         """Render `prediction`; `fallback` says why its model did not make it."""
         horizon, made_by = str(prediction.prediction.horizon), prediction.model.type
-        served = counter(metrics.PREDICTIONS, prediction.ticker, horizon, made_by, fallback)
+        served = counter(metrics.PREDICTIONS, metrics.ticker_label(prediction.ticker), horizon, made_by, fallback)
         body = to_json(prediction)
         etag = b'"%s"' % blake2b(body, digest_size=8).hexdigest().encode()
         headers = (

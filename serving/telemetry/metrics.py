@@ -3,7 +3,7 @@
 import importlib.metadata
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import structlog
@@ -31,6 +31,9 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 PREDICT = "/predict/{ticker}"
 PREDICT_PREFIX = PREDICT.removesuffix("{ticker}")
 UNKNOWN = "unknown"
+# Tickers that have series of their own, the first configured ones; of thousands the others are counted together.
+MOST_LABELLED = 100
+OTHERS = "others"
 
 REQUESTS = Histogram(
     "stocks_request_seconds", "Time to answer, by route template.", ["method", "route", "status"], buckets=BUCKETS
@@ -49,6 +52,20 @@ LOST_LOG_LINES = Counter("stocks_log_lines_lost_total", "Log lines that could no
 logs.on_lost_line(LOST_LOG_LINES.inc)
 SWAPS = Counter("stocks_model_swaps_total", "Published models by what became of them.", ["outcome"])
 REDIS_FAILURES = Counter("stocks_redis_failures_total", "Calls to Redis that failed or came too late.")
+
+
+_labelled: set[str] = set()
+
+
+def label_tickers(tickers: Sequence[str]) -> None:
+    """Have the first MOST_LABELLED of `tickers` counted apart, and all others as OTHERS."""
+    _labelled.clear()
+    _labelled.update(tickers[:MOST_LABELLED])
+
+
+def ticker_label(ticker: str) -> str:
+    """What a ticker is counted as."""
+    return ticker if ticker in _labelled or not _labelled else OTHERS
 
 
 class Source(Protocol):

@@ -297,6 +297,9 @@ class FakeMarket:
             raise NoPrices(ticker, [])
         return History(self.bars[ticker], datetime.now(UTC), self.stale)
 
+    def held(self, ticker: str) -> History | None:
+        return History(self.bars[ticker], datetime.now(UTC), self.stale) if ticker in self.bars else None
+
     def reports_of(self, ticker: str) -> ReportDates:
         return self.reports.get(ticker, ReportDates(ticker))
 

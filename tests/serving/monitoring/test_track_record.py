@@ -10,6 +10,7 @@ import pytest
 
 from market.bars import Bars
 from serving.contract.schemas import Accuracy
+from serving.monitoring.served_predictions import Noted, PredictionLog
 from serving.monitoring.track_record import ROLLING, TrackRecord
 
 
@@ -189,6 +190,26 @@ async def test_following_writes_and_scores_by_itself(parts: Any, make_bars: Any,
     score = record.score("AAPL", 1)
     assert score is not None
     assert score.count == 3
+
+
+async def test_of_many_tickers_the_first_are_told_and_all_others_together(tmp_path: Path, make_bars: Any) -> None:
+    record, bars = TrackRecord(tmp_path), make_bars("AAPL")
+    session = bars.session
+    tickers = [f"T{number:03}" for number in range(110)]
+    wide = {ticker: 1.0 if number % 2 else 0.0 for number, ticker in enumerate(tickers)}
+    PredictionLog(tmp_path).append(
+        Noted(ticker, 1, str(session[-3]), str(session[-2]), "baseline", None, True, 0.0, -half, half)
+        for ticker, half in wide.items()
+    )
+
+    record.score_due({ticker: replace(bars, ticker=ticker) for ticker in tickers})
+
+    scores = record.scores()
+    assert [*scores] == [*tickers[:20], "others"]
+    assert (scores["others"][1].count, scores["others"][1].coverage) == (90, 0.5)
+    (figures,) = record.figures()
+    assert [sample.labels["ticker"] for sample in figures.samples] == [*tickers[:100], "others"]
+    assert record.tickers() == tickers
 
 
 async def test_each_line_is_json_that_says_what_was_predicted(parts: Any, tmp_path: Path) -> None:
