@@ -77,11 +77,11 @@ async def _bars(market: Market, tickers: Sequence[str]) -> dict[str, Bars]:
 
 def _whole(settings: Settings, market: Market, record: TrackRecord) -> TrackRecordAnswer:
     known: dict[int, list[Judged]] = {horizon: [] for horizon in settings.horizons}
-    for (ticker, horizon), pairs in record.known_outcomes().copy().items():
+    for (ticker, horizon), pairs in record.last_outcomes().copy().items():
         if horizon in known:
             reports = market.reports_of(ticker)
             known[horizon] += [
-                Judged(one.lower, one.upper, one.median, actual, bool(_saw_report(one, reports)))
+                Judged(one.lower, one.upper, one.median, actual, bool(saw_report(one, reports)))
                 for one, actual in pairs
             ]
     found = [_scored(horizon, judged) for horizon, judged in known.items() if judged]

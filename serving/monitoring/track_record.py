@@ -159,7 +159,7 @@ class TrackRecord:
             self._take_in([])
             return sorted({ticker for ticker, _ in self._recent})
 
-    def known_outcomes(self) -> dict[Key, list[tuple[Noted, float]]]:
+    def last_outcomes(self) -> dict[Key, list[tuple[Noted, float]]]:
         """The last sessions' predictions whose return was known when they were scored last."""
         return self._known
 
