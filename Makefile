@@ -23,7 +23,7 @@ COMPILE := $(RUN) requirements/as_pip.py pip compile --quiet --universal --pytho
 	--no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup page serve test coverage test-faults test-page screenshots licences train ui bento image images fetch publish rollback push deploy undeploy up test-deploy test-image test-cluster bench yahoo scale search lock clean
+.PHONY: help setup page serve test coverage test-faults test-page screenshots licences train ui bento image images fetch publish rollback push deploy undeploy up tools test-deploy test-image test-cluster bench yahoo scale search lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -87,6 +87,10 @@ up: images  ## everything in containers: the service on 3000, MLflow on 5000, Gr
 	touch deploy/.env
 	docker compose --file deploy/compose.yaml --env-file deploy/.env up --detach --no-build
 
+tools:  ## what Debian has for test-deploy and test-page, for those who may install it
+	apt-get update --quiet --quiet
+	apt-get install --yes --quiet --quiet --no-install-recommends prometheus prometheus-alertmanager chromium >/dev/null
+
 test-deploy: $(VENV)/.dev  ## what is in deploy/ and the workflows, by the tools that read them
 	env -u STOCKS_HOME -u BENTOML_HOME TOOLS_MUST_BE_THERE=1 $(RUN) -m pytest -m 'not page' tests/deploy
 
@@ -113,8 +117,8 @@ test: $(VENV)/.dev  ## lint, types and every test
 coverage: $(VENV)/.dev  ## the tests again, and which lines they reach; slower
 	$(TESTS) --numprocesses 4 --cov
 
-test-faults: $(VENV)/.dev  ## what breaks, longer than `make test` has time for: a worker killed again and again
-	$(TESTS) tests/faults
+test-faults: $(VENV)/.dev  ## what breaks, longer than `make test` has time for: trainings that are ended, a worker killed again and again
+	$(TESTS) -m fault --numprocesses 2
 	$(RUN) -m benchmarks.kills --times 10
 
 test-page: $(VENV)/.dev page  ## the page in a browser: every view, keyboard, accessibility, a service that ends and comes back

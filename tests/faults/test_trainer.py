@@ -13,7 +13,7 @@ from tests.patience import PATIENT
 from tests.serving.running import Service, wait_until
 from training_queue.worker_lock import WorkerLock
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
 WITHIN = PATIENT
 FEW = {"STOCKS_TICKERS": '["AAPL"]', "STOCKS_HORIZONS": "[1]", "STOCKS_TRAINING__TESTED": "250"}

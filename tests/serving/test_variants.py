@@ -72,7 +72,14 @@ def training(start_service: Callable[..., Service]) -> Service:
         STOCKS_TRAINING__ON_START="true",
         STOCKS_TRAINING__TESTED="130",
         STOCKS_TRAINING__REFIT_EVERY="130",
+        FORWARDED_ALLOW_IPS="*",
     )
+
+
+def test_the_environment_lets_no_stranger_claim_to_come_from_here(training: Service) -> None:
+    claimed = {"X-Forwarded-For": "127.0.0.1"}
+    asked = httpx.post(f"{training.url}/model/retrain/NOPE", headers=claimed, timeout=PATIENT)
+    assert asked.status_code == 403, "security.trusted_proxies counts, which is empty"
 
 
 def test_what_is_missing_is_trained_and_served_and_trained_again_on_request(training: Service) -> None:

@@ -17,6 +17,8 @@ from tests.serving.running import wait_until
 from training.mlflow_registry.runs import EXPERIMENT
 from training_queue.jobs import TrainingJobs
 
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
+
 TICKERS = "AAPL,GOOGL,MSFT,AMZN,TSLA,META"
 
 
@@ -54,7 +56,6 @@ def first_outcome(training: "subprocess.Popen[str]") -> list[psutil.Process]:
     return children
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_all_processes_keeps_what_is_done_and_says_how_to_go_on(
     training: "subprocess.Popen[str]", tmp_path: Path, number: int
@@ -83,7 +84,6 @@ def test_a_signal_ends_all_processes_keeps_what_is_done_and_says_how_to_go_on(
     assert "RUNNING" not in runs.values()
 
 
-@pytest.mark.slow
 def test_a_kill_ends_the_children_too(training: "subprocess.Popen[str]") -> None:
     children = first_outcome(training)
 
