@@ -117,4 +117,9 @@ def model_name(ticker: str, horizon: int) -> str:
 
 def challenger_name(experiment: str, ticker: str, horizon: int) -> str:
     """Name of an experiment's challenger in the BentoML store, apart from the champions' so that none serves as one."""
-    return f"challenger-{experiment}-{ticker}-{horizon}"
+    return renamed(model_name(ticker, horizon), experiment)
+
+
+def renamed(name: str, experiment: str) -> str:
+    """The same from the name of the registered model."""
+    return f"challenger-{experiment}-{name.removeprefix('forest-')}"

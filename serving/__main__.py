@@ -10,11 +10,13 @@ def main() -> None:
     """Group of the commands below."""
 
 
-@main.command(help="Bring every champion of the MLflow server into the model store here, for as long as it runs.")
+@main.command(
+    help="Bring champions, and what experiments test, from the MLflow server into the model store here while it runs."
+)
 def follow() -> None:
     """Where the service has a disk of its own and no trainer writes to it."""
     import logs  # noqa: PLC0415  # each command imports what it needs
-    from forecasting.card import model_name  # noqa: PLC0415
+    from forecasting.card import challenger_name, model_name  # noqa: PLC0415
     from forecasting.model_store import default_roots  # noqa: PLC0415
     from serving.following.follower import Follower  # noqa: PLC0415
     from serving.following.registry import ChampionRegistry  # noqa: PLC0415
@@ -29,6 +31,9 @@ def follow() -> None:
         raise click.ClickException("MLFLOW_TRACKING_URI: must be the http address of an MLflow server to follow")
     logs.configure(settings.serving.log_level)
     names = [model_name(ticker, horizon) for ticker in settings.tickers for horizon in settings.horizons]
+    for experiment in settings.serving.experiments:
+        keys = experiment.keys(settings.tickers, settings.horizons)
+        names += [challenger_name(experiment.name, *key) for key in sorted(keys)]
     with ChampionRegistry(uri) as registry:
         Follower(registry, default_roots(settings)[0], names).follow()
 

@@ -25,7 +25,7 @@ class Follower:
     """Brings each new champion into `root`; what fails is tried again, and is nobody else's trouble."""
 
     def __init__(self, registry: ChampionRegistry, root: Path, names: Collection[str]) -> None:
-        """Follow the registered models `names`, others are not served here."""
+        """Follow what is stored as one of `names`; nothing else is served here."""
         self._registry = registry
         self._root = root
         self._names = frozenset(names)
@@ -56,25 +56,28 @@ class Follower:
         unchanged = self._complete and changed_at == self._changed_at
         if began < self._next_look or (unchanged and began - self._looked_at < LOOK_SECONDS):
             return
-        brought = [self._bring(champion) for champion in self._registry.champions() if champion.name in self._names]
+        brought = [
+            self._bring(champion) for champion in self._registry.champions() if champion.stored_as in self._names
+        ]
         self._complete, self._changed_at, self._looked_at = all(brought), changed_at, began
         self._next_look = monotonic() + (monotonic() - began) * (1 / LOOK_SHARE - 1)
 
     def _bring(self, champion: Champion) -> bool:
         """Whether the store has it."""
-        if champion.name not in self._published:
-            self._published[champion.name] = store.published_version(self._root, champion.name)
-        if self._published[champion.name] == champion.version:
+        name = champion.stored_as
+        if name not in self._published:
+            self._published[name] = store.published_version(self._root, name)
+        if self._published[name] == champion.version:
             return True
         try:
             run_id = self._registry.run_of(champion)
             card = ModelCard.model_validate_json(self._registry.file(run_id, f"{ARTIFACTS}/{CARD_FILE}"))
             forest = self._registry.file(run_id, f"{ARTIFACTS}/{FOREST_FILE}")
-            store.put(self._root, champion.name, card.model_copy(update={"version": champion.version}), forest)
+            store.put(self._root, name, card.model_copy(update={"version": champion.version}), forest)
         except (RegistryUnreachable, UnreadableModel, OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
-            log.warning("champion.not_followed", model=champion.name, version=champion.version, problem=reason)
+            log.warning("champion.not_followed", model=name, version=champion.version, problem=reason)
             return False
-        self._published[champion.name] = champion.version
-        log.info("champion.followed", model=champion.name, version=champion.version)
+        self._published[name] = champion.version
+        log.info("champion.followed", model=name, version=champion.version)
         return True

@@ -10,7 +10,11 @@ from typing import Any, Self
 
 import httpx
 
+from forecasting.card import renamed
+
 CHAMPION = "champion"
+# Aliases of the versions that experiments test begin so.
+EXPERIMENT_ALIAS = "experiment-"
 EXPERIMENT = "stock-prediction"
 # Tag of the experiment that changes with every champion: one small answer tells whether there is anything to do.
 CHANGED_AT = "champions_changed_at"
@@ -24,10 +28,16 @@ class RegistryUnreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """A registered model's name and the version that its alias `champion` points at."""
+    """A registered model's name and the version that its alias `champion` points at, or that of an experiment."""
 
     name: str
     version: int
+    alias: str = CHAMPION
+
+    @property
+    def stored_as(self) -> str:
+        """Name in the model store, where what experiments test stands apart from the champions."""
+        return self.name if self.alias == CHAMPION else renamed(self.name, self.alias.removeprefix(EXPERIMENT_ALIAS))
 
 
 class ChampionRegistry:
@@ -56,7 +66,7 @@ class ChampionRegistry:
         return next((str(tag["value"]) for tag in tags if tag["key"] == CHANGED_AT), "")
 
     def champions(self) -> Iterator[Champion]:
-        """Every champion.
+        """Every champion, and every version that an experiment tests.
 
         Raises:
             RegistryUnreachable: MLflow does not answer.
@@ -66,8 +76,8 @@ class ChampionRegistry:
             page = self._ask("registered-models/search", {"max_results": str(PAGE), "page_token": token})
             for model in page.get("registered_models", []):
                 for alias in model.get("aliases", []):
-                    if alias["alias"] == CHAMPION:
-                        yield Champion(model["name"], int(alias["version"]))
+                    if alias["alias"] == CHAMPION or alias["alias"].startswith(EXPERIMENT_ALIAS):
+                        yield Champion(model["name"], int(alias["version"]), alias["alias"])
             token = page.get("next_page_token", "")
             if not token:
                 return

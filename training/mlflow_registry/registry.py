@@ -150,7 +150,7 @@ class Registry(Runs):
         name = model_name(ticker, horizon)
         with translated(name):
             self._point_champion(name, self.champion(ticker, horizon), version)
-            self._client.set_model_version_tag(name, str(version), CHAMPION_AT, _now())
+            self._client.set_model_version_tag(name, str(version), CHAMPION_AT, now())
             self._client.delete_model_version_tag(name, str(version), ROLLED_BACK_AT)
 
     def earlier_champion(self, ticker: str, horizon: int) -> int:
@@ -182,7 +182,7 @@ class Registry(Runs):
             raise RegistryError(f"{name}: there is no champion to roll back from")
         with translated(name):
             self._point_champion(name, current, version)
-            self._client.set_model_version_tag(name, str(current), ROLLED_BACK_AT, _now())
+            self._client.set_model_version_tag(name, str(current), ROLLED_BACK_AT, now())
         self.overrule(ticker, horizon, current, "rolled back", f"version {version} is champion again")
         self.overrule(ticker, horizon, version, "promoted", f"version {current} was rolled back")
 
@@ -315,7 +315,7 @@ class Registry(Runs):
             self._client.delete_registered_model_alias(name, CHALLENGER)
         self._set_alias(name, CHAMPION, str(version))
         self._client.delete_model_version_tag(name, str(version), REPLACED_BY)
-        self._client.set_experiment_tag(self._experiment_id, CHANGED_AT, _now())
+        self._client.set_experiment_tag(self._experiment_id, CHANGED_AT, now())
         if current is not None and current != version:
             self._client.set_model_version_tag(name, str(current), REPLACED_BY, str(version))
 
@@ -370,7 +370,8 @@ def _card(name: str, path: Path) -> ModelCard:
         raise RegistryError(f"{name}: its model card is damaged or of another release; train it again") from None
 
 
-def _now() -> str:
+def now() -> str:
+    """The time as tags have it, UTC."""
     return _text(datetime.now(UTC))
 
 

@@ -23,16 +23,6 @@ export async function get(path, parameters = {}) {
 /** The text at `path`; raises Refused. */
 export const getText = async (path) => (await ask(path)).text();
 
-/** The JSON at `path`, or null where this release has no such address. */
-export async function getIfThere(path, parameters = {}) {
-  try {
-    return await get(path, parameters);
-  } catch (error) {
-    if (error.status === 404) return null;
-    throw error;
-  }
-}
-
 /** Predictions and problems of all tickers, in requests of MOST_TICKERS each; `arrived` gets each answer's part. */
 export async function predictAll(tickers, horizon, arrived) {
   const parts = [];

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from configuration import Settings
-from forecasting.card import model_name
-from forecasting.model_store import newest_folder, read_published_model
+from forecasting.card import challenger_name, model_name
+from forecasting.model_store import newest_entry, newest_folder, read_published_model
 from market.calendar.sessions import Sessions
 from serving.following.follower import Follower
 from serving.following.registry import ChampionRegistry, RegistryUnreachable
 from tests.mlflow_servers import end_tree
 from training.learning.pipeline import Trained
+from training.mlflow_registry.challengers import Challengers
 from training.mlflow_registry.registry import Registry
 from training.publishing.operations import release, roll_back
 
@@ -35,7 +36,8 @@ def test_a_follower_takes_champions_and_rollbacks_and_outlives_the_server(
 ) -> None:
     url, process = server
     training = settings.training.model_copy(update={"tracking_uri": url})
-    registry = Registry(settings.model_copy(update={"training": training}), sessions)
+    registry_settings = settings.model_copy(update={"training": training})
+    registry = Registry(registry_settings, sessions)
     root = tmp_path / "elsewhere" / "models"
     root.mkdir(parents=True)
     with ChampionRegistry(url) as champions:
@@ -60,6 +62,14 @@ def test_a_follower_takes_champions_and_rollbacks_and_outlives_the_server(
 
         roll_back(registry, "TEST", 1)
         Follower(champions, root, [NAME]).look()
+        assert version_in(root) == 1
+
+        tested = challenger_name("tenth", "TEST", 1)
+        Challengers(registry_settings).mark("tenth", "TEST", 1, 2)
+        Follower(champions, root, [NAME, tested]).look()
+        folder = newest_entry([root], tested)
+        assert folder is not None
+        assert read_published_model(folder).card.version == 2
         assert version_in(root) == 1
 
         end_tree(process.pid)

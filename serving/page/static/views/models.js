@@ -10,7 +10,7 @@ const UNASKED = 60;
 
 export class DriftCard extends Card {
   constructor({ tickers, horizons }) {
-    super("Models that should be trained again", "By age, new sessions, strange inputs, and intervals that hold too rarely or too often.");
+    super("Models that should be trained again", "By age, new sessions, strange inputs, and intervals that drift: they hold too rarely or too often.");
     this.models = tickers.flatMap(({ ticker }) => horizons.map((horizon) => ({ ticker, horizon })));
   }
 
@@ -42,10 +42,17 @@ export class ExperimentsCard extends Card {
     super("Experiments");
   }
 
-  content(found) {
-    const experiments = Array.isArray(found) ? found : found?.experiments ?? [];
+  load() {
+    const details = ({ name }) => get(`/experiments/${encodeURIComponent(name)}`);
+    return this.show(async () => mapFew(await get("/experiments"), details), (found) => this.content(found));
+  }
+
+  content(experiments) {
     if (!experiments.length) return element("p", { class: "summary" }, "None is running.");
-    const rows = experiments.map((one) => [one.name, one.status ?? one.state ?? "", one.challenger ?? ""]);
-    return scrolled("Experiments", table("Challengers beside the champions", ["Name", "Status", "Challenger"], rows));
+    const rows = experiments.map((one) => [
+      one.name, one.kind, one.challenger, one.status,
+      element("span", { class: "reason" }, one.judgements?.map(({ horizon, told }) => `Horizon ${horizon}: ${told}`).join("; ") || one.reason),
+    ]);
+    return scrolled("Experiments", table("Challengers beside the champions", ["Name", "Kind", "Challenger", "Status", "Known by now"], rows));
   }
 }

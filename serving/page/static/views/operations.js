@@ -1,6 +1,6 @@
 /* How the service does: latency, load, caches, memory, quotas, trainings, models. */
 
-import { get, getIfThere, getText } from "../api.js";
+import { get, getText } from "../api.js";
 import { element, fill } from "../dom.js";
 import { Card, columns } from "./card.js";
 import { caches, latency, batches, providers, warmUp } from "./figures.js";
@@ -32,7 +32,7 @@ class Operations {
     this.draw(context.main);
     this.timer = setInterval(() => document.hidden || this.load(), EVERY);
     this.drift.load();
-    this.experiments.show(() => getIfThere("/experiments"), (found) => this.experiments.content(found));
+    this.experiments.load();
   }
 
   draw(main) {
