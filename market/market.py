@@ -141,6 +141,14 @@ class Market:
         """
         return await self._histories.history(ticker)
 
+    async def recent(self, ticker: str) -> History:
+        """The same as `history`, but perhaps the last 600 bars alone: what forecasts look back over.
+
+        Raises:
+            NoPrices: as `history`.
+        """
+        return await self._histories.recent(ticker)
+
     def held(self, ticker: str) -> History | None:
         """What memory holds of `ticker`, whatever its age; without input or output."""
         return self._histories.held(ticker)

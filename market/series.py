@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from market.bars import Bars, FloatArray
+from market.bars import COLUMNS, Bars, FloatArray
 from market.errors import InvalidBars
 
 Events = Mapping[np.datetime64, float]
@@ -70,6 +70,13 @@ class Series:
     def source(self) -> str:
         """Name of the provider."""
         return self.bars.source
+
+    def last(self, count: int) -> "Series":
+        """The last `count` sessions, copied, so that nothing holds the others."""
+        bars, adj_close = self.bars, self.adj_close
+        kept = {name: getattr(bars, name)[-count:].copy() for name in ("session", *COLUMNS)}
+        adj_close = None if adj_close is None else adj_close[-count:].copy()
+        return Series(Bars(bars.ticker, bars.source, **kept), self.adjustment, self.splits, self.dividends, adj_close)
 
     def until(self, last: np.datetime64) -> "Series":
         """The same without the bars after session `last`; events stay, they may be announced before they happen.

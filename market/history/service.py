@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TypeVar
 
@@ -23,8 +23,9 @@ from market.history.past import KnownBy, PastHistory, end_of, past_history
 from market.history.publication import is_due, is_preliminary, last_published
 from market.history.quality import inspect
 from market.history.sqlite_store import HistoryStore
+from market.history.windows import Window, Windows, last_of
 from market.providers.chain import Chain
-from market.providers.provider import Provider
+from market.providers.provider import Provider, VersionedProvider
 from market.series import Series
 from market.splits import split_adjusted
 
@@ -34,7 +35,7 @@ WAIT_SECONDS = 0.25  # for newer bars where older ones are known
 SERVED_ON_SECONDS = 1.0  # for which the older ones then serve without waiting
 CALENDAR_LOOK_SECONDS = 86400.0  # between two looks at the calendar's end
 OVERLAP_SESSIONS = 5  # of an update that are already stored
-MOST_IN_MEMORY = 1024  # histories; six years of one take about 150 kB
+MOST_IN_MEMORY = 256  # whole histories; six years of one take about 90 kB
 
 Answer = TypeVar("Answer")
 
@@ -91,6 +92,7 @@ class HistoryService:
         self._turns = turns
         self._clock = clock
         self._cached: dict[str, CachedHistory] = {}
+        self._windows = Windows()
         self._flights = SingleFlight[History]()
         self._calendar_seen_at = clock.elapsed()
 
@@ -116,8 +118,26 @@ class HistoryService:
 
     def held(self, ticker: str) -> History | None:
         """What memory holds, whatever its age."""
-        cached = self._cached.get(ticker)
-        return cached.history if cached is not None else None
+        held = self._cached.get(ticker) or self._windows.get(ticker)
+        return held.history if held is not None else None
+
+    async def recent(self, ticker: str) -> History:
+        """The same with the last WINDOW_SESSIONS bars at least, of which many more tickers are held.
+
+        Raises:
+            NoPrices: as `history`.
+        """
+        window = self._windows.get(ticker)
+        if window is None or ticker in self._cached:
+            return await self.history(ticker)
+        if self._clock.elapsed() < window.until:
+            return window.history
+        is_newest = window.sessions == self._current_sessions() and await asyncio.to_thread(self._is_newest, window)
+        if not is_newest:
+            return await self.history(ticker)
+        until = self._clock.elapsed() + self._usual_seconds(window.history.bars.source)
+        self._windows.put(ticker, replace(window, until=until))
+        return window.history
 
     async def fetch(self, ticker: str, *, real: bool) -> History:
         """From the chain, whatever the age of those that are stored; with `real`, never simulated ones.
@@ -183,7 +203,7 @@ class HistoryService:
 
     def stale_tickers(self) -> int:
         """How many of the histories in memory lack a session that should have been published."""
-        return sum(cached.history.stale for cached in self._cached.values())
+        return sum(cached.history.stale for cached in self._cached.values()) + self._windows.stale()
 
     async def _find(self, ticker: str) -> History:
         await self._renew_calendar()
@@ -298,8 +318,7 @@ class HistoryService:
         self, series: Series, fetched_at: datetime, asked_at: float, seconds: float | None = None
     ) -> CachedHistory:
         """Answer with `series` for a while; the history itself is made anew only when something has changed."""
-        usual = LOCAL_LOOK_SECONDS if self._chain.is_local(series.source) else LOOK_SECONDS
-        until = self._clock.elapsed() + (seconds or usual)
+        until = self._clock.elapsed() + (seconds or self._usual_seconds(series.source))
         cached = self._cached.get(series.ticker)
         if cached is not None and cached.series is series and cached.sessions == self._current_sessions():
             cached = CachedHistory(cached.history, series, asked_at, until, cached.sessions)
@@ -310,11 +329,36 @@ class HistoryService:
         return cached
 
     def _remember(self, ticker: str, cached: CachedHistory) -> None:
-        """Let go of what was looked at longest ago; the store has it."""
+        """Let go of what was looked at longest ago, but for its last bars; the store has the whole."""
         self._cached.pop(ticker, None)
         self._cached[ticker] = cached
+        self._windows.drop(ticker)
         if len(self._cached) > MOST_IN_MEMORY:
-            del self._cached[next(iter(self._cached))]
+            oldest = next(iter(self._cached))
+            self._windows.put(oldest, self._window_of(self._cached.pop(oldest)))
+
+    def _window_of(self, cached: CachedHistory) -> Window:
+        local = self._local(cached.series.source)
+        version = local.version_of(cached.series) if local is not None else None
+        return Window(last_of(cached.history), cached.asked_at, cached.until, cached.sessions, version)
+
+    def _is_newest(self, window: Window) -> bool:
+        """Whether nothing newer is known than a window; looks at the file of a local provider, else into the store."""
+        bars = window.history.bars
+        if self._chain.is_local(bars.source):
+            local = self._local(bars.source)
+            return local is not None and window.version is not None and local.is_version(bars.ticker, window.version)
+        if self._asks_again(bars.source, window.asked_at):
+            return False
+        return self._attempt(lambda: self._store.fetched_at(bars.ticker)) == window.history.fetched_at
+
+    def _local(self, source: str) -> VersionedProvider | None:
+        """The local provider of this name, if it tells versions."""
+        limited = self._chain.named(source)
+        return limited.provider if limited and isinstance(limited.provider, VersionedProvider) else None
+
+    def _usual_seconds(self, source: str) -> float:
+        return LOCAL_LOOK_SECONDS if self._chain.is_local(source) else LOOK_SECONDS
 
     def _made(self, series: Series, fetched_at: datetime, asked_at: float, until: float) -> CachedHistory:
         published, begun = current = self._current_sessions()
@@ -345,10 +389,13 @@ class HistoryService:
             log.error("calendar.ending", last=str(self._sessions.session[-1]), reason=str(error))  # noqa: TRY400
 
     def _is_due(self, cached: CachedHistory) -> bool:
-        limited = self._chain.named(cached.series.source)
+        return self._asks_again(cached.series.source, cached.asked_at)
+
+    def _asks_again(self, source: str, asked_at: float) -> bool:
+        limited = self._chain.named(source)
         if limited is None or limited.provider.is_local:
             return True
-        return is_due(cached.asked_at, self._clock.now(), self._ttl, self._sessions)
+        return is_due(asked_at, self._clock.now(), self._ttl, self._sessions)
 
 
 def _may_begin(provider: Provider, stored: Series | None, *, real: bool) -> bool:

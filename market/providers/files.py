@@ -1,6 +1,7 @@
 """Bars from a directory of `TICKER.csv` files."""
 
 import asyncio
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,12 @@ from market.series import Adjustment, Series
 
 HEADER = ("date", *COLUMNS)
 KNOWN = (*HEADER, "adj_close")
+# Whole series that are held; of every other ticker the last bars are, which its quote is read from.
+MOST_KNOWN, TAIL_SESSIONS = 512, 10
+
+# Of a file: when it was written, its size, and its place on the disk.
+Version = tuple[int, int, int]
+NOTHING: tuple[None, None] = (None, None)
 
 
 class Files:
@@ -28,7 +35,8 @@ class Files:
     def __init__(self, directory: Path, sessions: Sessions) -> None:
         self._directory = directory
         self._sessions = sessions
-        self._known: dict[str, tuple[tuple[int, int, int], Series]] = {}
+        self._known: OrderedDict[str, tuple[Version, Series]] = OrderedDict()
+        self._tails: dict[str, tuple[Version, Series]] = {}
 
     async def series(self, ticker: str, since: np.datetime64 | None = None) -> Series:  # noqa: ARG002  # always all
         """All bars of the ticker's file, the same object until the file changes.
@@ -42,26 +50,56 @@ class Files:
     async def quote(self, ticker: str) -> Quote:
         """The last close, at the time its session closed; of a running session in the file its price of now."""
         now = utc_now()
-        bars = (await self.series(ticker)).until(self._sessions.begun(now)).bars
+        bars = (await asyncio.to_thread(self._tail, ticker)).until(self._sessions.begun(now)).bars
         return Quote(ticker, float(bars.close[-1]), min(self._sessions.closes(bars.session[-1]), now), self.name)
+
+    def version_of(self, series: Series) -> Version | None:
+        """Which version of its file a series is, while it is known; without input or output."""
+        version, known = self._known.get(series.ticker, (None, None))
+        return version if known is series else None
+
+    def is_version(self, ticker: str, version: Version) -> bool:
+        """Whether the ticker's file is still that version."""
+        try:
+            return _version(self._path(ticker)) == version
+        except OSError:
+            return False
 
     async def close(self) -> None:
         """Do nothing: no file stays open."""
 
     def _read(self, ticker: str) -> Series:
-        path = self._directory / f"{ticker}.csv"
+        path = self._path(ticker)
         try:
-            status = path.stat()
-            version = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if ticker in self._known and self._known[ticker][0] == version:
-                return self._known[ticker][1]
+            version, (known, series) = _version(path), self._known.get(ticker, NOTHING)
+            if series is not None and known == version:
+                return series
             series = parse_csv(path.read_bytes(), ticker, str(path))
         except FileNotFoundError:
             raise UnknownTicker(f"{ticker}: no file {path}; put its bars there or leave the ticker out") from None
         except OSError as error:
             raise Unreachable(f"{ticker}: {path}: {error.strerror}") from None
         self._known[ticker] = (version, series)
+        self._known.move_to_end(ticker)
+        self._tails[ticker] = (version, series.last(TAIL_SESSIONS))
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
         return series
+
+    def _tail(self, ticker: str) -> Series:
+        """The last bars, which are held of every ticker, since the whole file takes long to read."""
+        version, tail = self._tails.get(ticker, NOTHING)
+        if tail is not None and version is not None and self.is_version(ticker, version):
+            return tail
+        return self._read(ticker)
+
+    def _path(self, ticker: str) -> Path:
+        return self._directory / f"{ticker}.csv"
+
+
+def _version(path: Path) -> Version:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def build(resources: Resources) -> LimitedProvider | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -36,6 +36,17 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Close the connections."""
+
+
+@runtime_checkable
+class VersionedProvider(Protocol):
+    """A local provider that tells cheaply whether something has changed."""
+
+    def version_of(self, series: Series) -> Any:
+        """What names the state that a series was read from; null when that is not known any more."""
+
+    def is_version(self, ticker: str, version: Any) -> bool:
+        """Whether the ticker's bars are still of that state."""
 
 
 @dataclass(frozen=True, slots=True)

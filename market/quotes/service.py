@@ -121,7 +121,7 @@ class Quotes:
         age = (moment - (newest.fetched_at or newest.at)).total_seconds()
         if age >= self._ttl or self._is_of_a_later_clock(newest):
             return None
-        history = await self._histories.history(newest.ticker)
+        history = await self._histories.recent(newest.ticker)
         if reason := rejection_reason(newest, history, self._sessions, []):
             if newest.ticker not in self._rejected:
                 log.warning("stream.price_held_back", ticker=newest.ticker, reason=reason)
@@ -135,7 +135,7 @@ class Quotes:
         return live
 
     async def _find(self, ticker: str) -> Quote:
-        history = await self._histories.history(ticker)
+        history = await self._histories.recent(ticker)
         shared = await self._read_shared(ticker, history)
         if shared is not None and (young := await self._young(shared, history)):
             return self._keep(young, self._memory_ttl)

@@ -28,7 +28,7 @@ TRIED_AT_ONCE = 8
 TRIED_IN_A_LOOK = 256
 # A request waits so long for a model to be tried before the baseline answers.
 FOUND_WITHIN_SECONDS = 0.5
-# New models beyond which trying them makes pauses.
+# New models that are tried without pauses; a service is ready when they are.
 MANY = 64
 # Share of the time that may be spent on looking at which models are newest.
 LOOKING_SHARE = 0.1
@@ -159,8 +159,10 @@ class Champions:
                 self._refuse(key, NO_FOLDER, found)
         due = {key: found for key, found in newest if isinstance(found, Path) and self._is_due(key, found)}
         self._untried = due
-        await self._try_in_turn([*due][:TRIED_IN_A_LOOK])
+        keys = [*due][:TRIED_IN_A_LOOK]
+        await self._try_in_turn(keys[:MANY])
         self.has_looked = True
+        await self._try_in_turn(keys[MANY:])
 
     async def recheck(self) -> None:
         """Try every model that serves, and withdraw those that no longer answer."""
@@ -184,7 +186,7 @@ class Champions:
         for start in range(0, len(keys), TRIED_AT_ONCE):
             began = self._now()
             await asyncio.gather(*(self._try(key) for key in keys[start : start + TRIED_AT_ONCE]))
-            if len(keys) > MANY:
+            if len(self._untried) > MANY:
                 await asyncio.sleep(self._now() - began)
 
     async def _try(self, key: Key) -> None:

@@ -224,7 +224,7 @@ async def _bars(market: Market, tickers: Iterable[str]) -> dict[str, Bars]:
     found = {}
     for ticker in tickers:
         try:
-            found[ticker] = (await market.history(ticker)).bars
+            found[ticker] = (await market.recent(ticker)).bars
         except MarketError:
             continue  # health says so
     return found

@@ -76,7 +76,7 @@ class KnownPrices:
             MarketError: there are none.
         """
         quote = await self._market.quote(ticker)
-        history = await self._market.history(ticker)
+        history = await self._market.recent(ticker)
         known = self._known.get(ticker)
         if known is None or known.quote is not quote or known.complete is not history.bars:
             known = self._keep(ticker, Prices.of(quote, history.bars, self._market.sessions))

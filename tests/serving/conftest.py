@@ -297,6 +297,9 @@ class FakeMarket:
             raise NoPrices(ticker, [])
         return History(self.bars[ticker], datetime.now(UTC), self.stale)
 
+    async def recent(self, ticker: str) -> History:
+        return await self.history(ticker)
+
     def held(self, ticker: str) -> History | None:
         return History(self.bars[ticker], datetime.now(UTC), self.stale) if ticker in self.bars else None
 

@@ -76,6 +76,64 @@ async def test_what_was_looked_at_longest_ago_leaves_the_memory_and_comes_back_f
     assert tiingo.count("bars") == 3
 
 
+@pytest.fixture
+def only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whole history is held at a time."""
+    monkeypatch.setattr("market.history.service.MOST_IN_MEMORY", 1)
+
+
+@pytest.mark.usefixtures("only_one")
+async def test_of_what_left_the_memory_the_last_bars_answer_until_newer_ones_are_known(
+    make_market: Any, provider: Any, make_series: Any, clock: Any
+) -> None:
+    tiingo = provider("tiingo", {ticker: make_series(ticker, count=900) for ticker in ("AAPL", "MSFT")})
+    market = make_market(tiingo)
+    whole = await market.history("AAPL")
+    assert await market.recent("AAPL") is whole
+    await market.history("MSFT")
+
+    recent = await market.recent("AAPL")
+
+    assert len(recent.bars) == 600
+    np.testing.assert_array_equal(recent.bars.close, whole.bars.close[-600:])
+    assert market.held("AAPL") is await market.recent("AAPL") is recent
+    clock.forward(61)
+    assert await market.recent("AAPL") is recent
+    assert tiingo.count("bars") == 2
+
+    await make_market(tiingo).fetch("AAPL")  # as another process does
+    clock.forward(61)
+    newer = await market.recent("AAPL")
+    assert newer.fetched_at > recent.fetched_at
+    assert len(newer.bars) == 900
+
+
+@pytest.mark.usefixtures("only_one")
+async def test_a_file_that_changes_is_noticed_though_only_its_last_bars_are_held(
+    make_market: Any, sessions: Sessions, tmp_path: Path, clock: Any
+) -> None:
+    folder = tmp_path / "bars"
+    folder.mkdir()
+    lines = [
+        f"{day},10,11,9,10,1000" for day in sessions.between(np.datetime64("2020-01-02"), np.datetime64("2024-03-11"))
+    ]
+    for ticker in ("AAPL", "MSFT"):
+        (folder / f"{ticker}.csv").write_text("\n".join(["date,open,high,low,close,volume", *lines[:-1]]) + "\n")
+    market = make_market(Files(folder, sessions))
+    for ticker in ("AAPL", "MSFT"):
+        await market.history(ticker)
+    recent = await market.recent("AAPL")
+    clock.forward(3)
+    assert await market.recent("AAPL") is recent
+    assert len(recent.bars) == 600
+
+    (folder / "AAPL.csv").write_text("\n".join(["date,open,high,low,close,volume", *lines]) + "\n")
+    clock.forward(3)
+
+    assert str((await market.recent("AAPL")).bars.session[-1]) == "2024-03-11"
+    assert (await market.quote("AAPL")).price == 10
+
+
 async def test_a_restart_reads_the_store(make_market: Any, provider: Any, make_series: Any) -> None:
     await make_market(provider("tiingo", {"AAPL": make_series()})).history("AAPL")
     again = provider("tiingo", {"AAPL": make_series()})
