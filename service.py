@@ -67,9 +67,11 @@ class ForestRunner:
     def __init__(self) -> None:
         import logs
         from serving.models.onnx_sessions import OnnxSessions
+        from serving.telemetry.metrics import MERGED_ROWS
 
         end_with_parent()
         logs.configure(settings.serving.log_level)
+        self._observe = MERGED_ROWS.observe
         self._forests = OnnxSessions(settings.serving.forest_memory_mb)
 
     # Each API worker gathers the rows of its requests into one call; BentoML merges the calls of several workers. Its
@@ -79,6 +81,7 @@ class ForestRunner:
     )
     async def predict(self, rows: list[tuple[str, bytes]]) -> list[tuple[bytes, str]]:
         """Answer each row of (folder of a published model, its inputs as float32 bytes)."""
+        self._observe(len(rows))
         return [*self._forests.predict(rows)]
 
 

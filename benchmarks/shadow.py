@@ -1,7 +1,8 @@
 """What a shadow of every ticker costs the answers: `python -m benchmarks.shadow`.
 
 Needs models in STOCKS_HOME, which stays as it is: two copies are served in turns, one with an experiment that has each
-champion's copy as its challenger. Printed are medians, and their ratio.
+champion's copy as its challenger. Printed are medians and ratios: of p50, and of the processor time of one answer, over
+all processes, which other work on the machine changes little.
 """
 
 import json
@@ -11,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import click
+import psutil
 
 import configuration
 from benchmarks import wrk
@@ -57,18 +59,27 @@ def _add_challengers(store: Path, tickers: tuple[str, ...]) -> None:
 
 def _compare(kind: str, servers: tuple[Server, Server], paths: list[str], seconds: int) -> None:
     connections, headers = KINDS[kind]
-    found: tuple[list[float], list[float]] = ([], [])
+    latency: tuple[list[float], list[float]] = ([], [])
+    processor: tuple[list[float], list[float]] = ([], [])
     for number in range(ROUNDS):
         order = (0, 1) if number % 2 else (1, 0)
         for place in order:
+            before = _processor_seconds(servers[place])
             load = wrk.run(servers[place].url, paths, connections=connections, seconds=seconds, headers=headers)
-            found[place].append(load.p50)
-    ratios = [with_it / without for without, with_it in zip(*found, strict=True)]
-    without, beside = (statistics.median(values) for values in found)
-    click.echo(
-        f"{kind}: p50 {without:.3f} ms without, {beside:.3f} ms with a shadow;"
-        f" median ratio {statistics.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f}"
-    )
+            latency[place].append(load.p50)
+            processor[place].append(1000 * (_processor_seconds(servers[place]) - before) / load.count)
+    for name, (without, beside) in {"p50": latency, "processor time": processor}.items():
+        ratios = [with_it / alone for alone, with_it in zip(without, beside, strict=True)]
+        click.echo(
+            f"{kind}: {name} {statistics.median(without):.3f} ms without, {statistics.median(beside):.3f} ms with a"
+            f" shadow; median ratio {statistics.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f}"
+        )
+
+
+def _processor_seconds(server: Server) -> float:
+    top = psutil.Process(server.process.pid)
+    spent = [process.cpu_times() for process in (top, *top.children(recursive=True))]
+    return sum(one.user + one.system for one in spent)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,9 @@ PREDICTIONS = Counter(
 )
 STAGES = Histogram("stocks_stage_seconds", "Time of one step of a computed prediction.", ["stage"], buckets=BUCKETS)
 BATCH_ROWS = Histogram("stocks_batch_rows", "Rows that travelled to the forests in one call.", buckets=SIZES)
+MERGED_ROWS = Histogram(
+    "stocks_forest_batch_rows", "Rows of one batch as the forests' process got it, of all API workers.", buckets=SIZES
+)
 QUEUE = Histogram("stocks_queue_seconds", "Wait of a call's first row for the call before it.", buckets=BUCKETS)
 LOST_LOG_LINES = Counter("stocks_log_lines_lost_total", "Log lines that could not be written.")
 logs.on_lost_line(LOST_LOG_LINES.inc)

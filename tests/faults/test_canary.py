@@ -61,6 +61,10 @@ def test_a_canary_answers_fails_stops_in_all_workers_and_stays_stopped_after_a_r
     wait_until(lambda: arm(client)[0] == 1, WITHIN, "the champion answers in its place")
     wait_until(lambda: all(arm(client) == (1, None) for _ in range(20)), WITHIN, "and in every worker")
 
+    figures = client.get("/metrics").text
+    assert "stocks_forest_batch_rows_count" in figures
+    assert 'stocks_arm_failures_total{arm="tenth/challenger"} ' in figures
+
     stopped = client.get("/experiments/tenth").json()
     assert (stopped["status"], stopped["answered"]) == ("stopped", [])
     assert "failed where the champion answers" in stopped["reason"]
