@@ -23,7 +23,7 @@ COMPILE := $(RUN) requirements/as_pip.py pip compile --quiet --universal --pytho
 	--no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup page serve test coverage test-faults test-page screenshots licences train ui bento image images fetch publish rollback push deploy undeploy up tools test-deploy test-image test-cluster bench yahoo scale search lock clean
+.PHONY: help setup page serve test coverage test-faults test-page screenshots licences train ui bento image images fetch publish rollback push deploy undeploy up tools test-deploy test-image test-cluster bench yahoo scale search lstm lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -103,6 +103,8 @@ bench: $(VENV)/.dev  ## this service beside others on this machine; results in b
 
 yahoo: $(VENV)/.yahoo  ## the package that asks Yahoo for prices
 
+lstm: $(VENV)/.lstm  ## the packages for the recipe `lstm`
+
 scale: $(VENV)/.scale  ## the packages for training on a Dask cluster
 
 search: $(VENV)/.search  ## the package that searches for hyperparameters
@@ -136,7 +138,8 @@ lock: $(VENV)/.dev  ## compile requirements/ anew from pyproject.toml
 	$(COMPILE) pyproject.toml --group training -c requirements/yahoo.txt -o requirements/training.txt
 	$(COMPILE) pyproject.toml --group scale -c requirements/training.txt -o requirements/scale.txt
 	$(COMPILE) pyproject.toml --group search -c requirements/training.txt -o requirements/search.txt
-	$(COMPILE) pyproject.toml --group dev -c requirements/bootstrap.txt -c requirements/scale.txt -c requirements/search.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --group lstm -c requirements/scale.txt -o requirements/lstm.txt
+	$(COMPILE) pyproject.toml --group dev -c requirements/bootstrap.txt -c requirements/scale.txt -c requirements/search.txt -c requirements/lstm.txt -o requirements/dev.txt
 	$(COMPILE) --group node -o requirements/node.txt
 
 licences: $(VENV)/.dev  ## docs/licences.md: the licence of every package that serves or trains

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features import NAMES, VERSION
 from features.matrix import FeatureMatrix
+from features.sequence import SESSIONS, width
 from forecasting.calibration import Calibration, Reading
 from forecasting.distribution import PROBABILITIES, Forecast
 from forecasting.formula import EXPECTED, Formula
@@ -32,6 +33,7 @@ class ModelCard(BaseModel):
         model_type: kind of model, as answers name it.
         features: names of the inputs, in their order.
         features_version: of the numbers behind those names; a model serves on its own version alone.
+        sessions: last ones whose moves the model takes after the inputs, as `features.sequence` has them.
         shrinkage: share of the expected return that past residuals support, 0 to 1.
         formula: of the width from the model's outputs.
         quantiles: shape (len(PROBABILITIES),), of past ordinary residuals in units of the forecast width.
@@ -51,6 +53,7 @@ class ModelCard(BaseModel):
     model_type: str
     features: tuple[str, ...]
     features_version: int
+    sessions: Annotated[int, Field(ge=0, le=SESSIONS)] = 0
     run_id: str
     version: int
     trained_at: datetime
@@ -63,6 +66,11 @@ class ModelCard(BaseModel):
     bars_sha256: str = ""
     forest_sha256: str = ""
     metrics: Metrics
+
+    @property
+    def width(self) -> int:
+        """Number of inputs of its ONNX file."""
+        return width(len(self.features), self.sessions)
 
     @property
     def has_current_features(self) -> bool:

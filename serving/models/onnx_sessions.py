@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -67,43 +67,33 @@ class OnnxSessions:
     def predict(self, rows: Sequence[tuple[str, bytes]]) -> list[Output]:
         """Answer each Row, rows of one file in one call of it; a broken model spoils only its own rows."""
         answers: dict[int, Output] = {}
-        by_file: dict[str, list[int]] = {}
+        by_file: dict[str, tuple[InferenceSession, list[int]]] = {}
         for index, (folder, _) in enumerate(rows):
             if folder == PROBE.folder:
                 answers[index] = Output(b"", "")
                 continue
             try:
-                by_file.setdefault(self._file_of(folder), []).append(index)
-            except UnreadableModel as error:
+                file, session = self._session(folder)
+            except Exception as error:  # noqa: BLE001  # it is told to whoever asked for this model
                 answers[index] = _failed(folder, error)
-        for file, indices in by_file.items():
-            answers.update(zip(indices, self._answer(file, [rows[index] for index in indices]), strict=True))
+            else:
+                by_file.setdefault(file, (session, []))[1].append(index)
+        for session, indices in by_file.values():
+            answers.update(zip(indices, _answers(session, [rows[index] for index in indices]), strict=True))
         return [answers[index] for index in range(len(rows))]
 
-    def _answer(self, file: str, rows: list[tuple[str, bytes]]) -> list[Output]:
-        folders = dict.fromkeys(folder for folder, _ in rows)
-        try:
-            inputs = np.frombuffer(b"".join(given for _, given in rows), dtype=np.float32).reshape(len(rows), -1)
-            (outputs,) = self._session(file, folders).run(None, {"X": inputs})
-        except Exception as error:  # noqa: BLE001  # whatever a model raises is the answer to its own rows alone
-            return [_failed(", ".join(folders), error)] * len(rows)
-        return [Output(row.tobytes(), "") for row in outputs]
-
-    def _file_of(self, folder: str) -> str:
-        """Hash of the ONNX file, as the card in the folder has it."""
+    def _session(self, folder: str) -> tuple[str, "InferenceSession"]:
+        """Hash of the folder's file, and the session of that file; every folder's own file is checked once."""
         file = self._files.get(folder)
-        if file is None:
-            file = self._files[folder] = read_published_model(Path(folder)).card.forest_sha256
-        return file
-
-    def _session(self, file: str, folders: Iterable[str]) -> "InferenceSession":
-        opened = self._open.get(file)
-        if opened is None:
-            opened = self._open[file] = _open_any(file, folders)
-            self._size += opened.size
-            self._make_room()
+        if file is None or file not in self._open:
+            content, file = _checked_file(Path(folder))
+            if file not in self._open:
+                opened = self._open[file] = _open(content)
+                self._size += opened.size
+                self._make_room()
+            self._files[folder] = file
         self._open.move_to_end(file)
-        return opened.session
+        return file, self._open[file].session
 
     def _make_room(self) -> None:
         while self._size > self._budget and len(self._open) > 1:
@@ -112,28 +102,33 @@ class OnnxSessions:
             self._files = {folder: one for folder, one in self._files.items() if one != file}
 
 
+def _answers(session: "InferenceSession", rows: Sequence[tuple[str, bytes]]) -> list[Output]:
+    try:
+        inputs = np.frombuffer(b"".join(given for _, given in rows), dtype=np.float32).reshape(len(rows), -1)
+        (outputs,) = session.run(None, {"X": inputs})
+    except Exception as error:  # noqa: BLE001  # likewise
+        return [_failed(", ".join({folder for folder, _ in rows}), error)] * len(rows)
+    return [Output(row.tobytes(), "") for row in outputs]
+
+
 def _failed(folder: str, error: Exception) -> Output:
     log.error("model.failed", folder=folder, exc_info=error)
     return Output(b"", f"{type(error).__name__}: {error}")
 
 
-def _open_any(file: str, folders: Iterable[str]) -> Opened:
-    """Open the file from the first of the folders that has it whole."""
-    problem: Exception = UnreadableModel(f"{file}: in no folder")
-    for folder in folders:
-        try:
-            return _open(Path(folder), file)
-        except Exception as error:  # noqa: BLE001  # another folder may have it
-            problem = error
-    raise problem
+def _checked_file(folder: Path) -> tuple[bytes, str]:
+    """The ONNX file of a published model, and its hash."""
+    published = read_published_model(folder)
+    content = (folder / FOREST_FILE).read_bytes()
+    file = hashlib.sha256(content).hexdigest()
+    if file != published.card.forest_sha256:
+        raise UnreadableModel(f"{folder / FOREST_FILE}: not the file its card belongs to; publish the model again")
+    return content, file
 
 
-def _open(folder: Path, file: str) -> Opened:
+def _open(content: bytes) -> Opened:
     import onnxruntime  # noqa: PLC0415  # it takes 20 MB, in processes too that never open a forest
 
-    content = (folder / FOREST_FILE).read_bytes()
-    if hashlib.sha256(content).hexdigest() != file:
-        raise UnreadableModel(f"{folder / FOREST_FILE}: not the file its card belongs to; publish the model again")
     options = onnxruntime.SessionOptions()
     # One row takes microseconds; more threads would only take the cores from the API workers.
     options.intra_op_num_threads = options.inter_op_num_threads = 1

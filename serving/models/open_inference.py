@@ -74,7 +74,7 @@ class Inference:
             "name": name,
             "versions": [str(published.card.version)],
             "platform": PLATFORM,
-            "inputs": [{"name": INPUT, "datatype": "FP32", "shape": [-1, len(NAMES)]}],
+            "inputs": [{"name": INPUT, "datatype": "FP32", "shape": [-1, published.card.width]}],
             "outputs": [{"name": OUTPUT, "datatype": "FP32", "shape": [-1, OUTPUTS]}],
             "parameters": {"inputs": list(NAMES), "outputs": list(OUTPUT_NAMES)},
         }
@@ -112,7 +112,7 @@ class Inference:
             request = from_json(body)
         except ValueError as error:
             raise unprocessable(f"the body is not JSON: {error}") from None
-        inputs = read_inputs(request)
+        inputs = read_inputs(request, published.card.width)
         folder = str(published.folder)
         try:
             outputs = await self._outputs([Row(folder, row.tobytes()) for row in inputs])
@@ -135,8 +135,8 @@ class Inference:
         return await asyncio.gather(*map(self._ask, rows))
 
 
-def read_inputs(request: Any) -> FeatureMatrix:
-    """Return the one input tensor of a request, shape (rows, len(NAMES)).
+def read_inputs(request: Any, width: int = len(NAMES)) -> FeatureMatrix:
+    """Return the one input tensor of a request, shape (rows, width).
 
     Raises:
         Problem: 422, saying what is wrong with it.
@@ -151,9 +151,9 @@ def read_inputs(request: Any) -> FeatureMatrix:
         data = np.array(tensor.get("data"), dtype=np.float32)
     except (ValueError, TypeError, OverflowError):
         raise unprocessable(f"{INPUT}: data must be numbers") from None
-    rows = data.size // len(NAMES)
-    if not 1 <= rows <= MOST_ROWS or tensor.get("shape") != [rows, len(NAMES)] or data.size != rows * len(NAMES):
-        raise unprocessable(f"{INPUT}: shape must be [rows, {len(NAMES)}] with 1 to {MOST_ROWS} rows, and fit its data")
+    rows = data.size // width
+    if not 1 <= rows <= MOST_ROWS or tensor.get("shape") != [rows, width] or data.size != rows * width:
+        raise unprocessable(f"{INPUT}: shape must be [rows, {width}] with 1 to {MOST_ROWS} rows, and fit its data")
     if not np.isfinite(data).all():
         raise unprocessable(f"{INPUT}: every number must be finite")
-    return data.reshape(rows, len(NAMES))
+    return data.reshape(rows, width)

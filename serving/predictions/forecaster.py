@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from concurrency.micro_batcher import MicroBatcher
-from features import NAMES, WINDOW, latest
+from features import NAMES, WINDOW, Moves, latest
 from features.matrix import FeatureMatrix
+from features.sequence import model_inputs, sequences
 from forecasting.distribution import Forecast
 from forecasting.formula import OUTPUTS
 from forecasting.many_forecasts import Question, forecast_all
@@ -62,9 +63,7 @@ class Forecaster:
     async def _forecast_all(self, requests: Sequence[ForecastRequest]) -> Sequence[TimedForecast | Exception]:
         began = perf_counter()
         inputs, levels = _features(requests)
-        rows = [
-            Row(str(request.published.folder), row.tobytes()) for request, row in zip(requests, inputs, strict=True)
-        ]
+        rows = [_row(request, row, float(level)) for request, row, level in zip(requests, inputs, levels, strict=True)]
         computed = perf_counter()
         outputs = await self._call(rows)
         stages = (TimedStage("features", began, computed), TimedStage("model", computed, perf_counter()))
@@ -82,6 +81,14 @@ def _features(requests: Sequence[ForecastRequest]) -> tuple[FeatureMatrix, Float
     for horizon, indices in by_horizon.items():
         inputs[indices], levels[indices] = latest([requests[index].bars for index in indices], horizon)
     return inputs, levels
+
+
+def _row(request: ForecastRequest, inputs: FeatureMatrix, level: float) -> Row:
+    sessions = request.published.card.sessions
+    if sessions:
+        sequence = sequences(Moves(request.bars), np.array([level]))
+        inputs = model_inputs(inputs[np.newaxis], sequence, sessions)
+    return Row(str(request.published.folder), inputs.tobytes())
 
 
 def _read_all(

@@ -10,7 +10,7 @@ import numpy as np
 import structlog
 
 from configuration import Settings
-from features import NAMES, WARM_UP
+from features import WARM_UP
 from forecasting.baseline import FEWEST_BARS, baseline_forecast
 from forecasting.distribution import Forecast
 from forecasting.model_store import PublishedModel, UnreadableModel
@@ -201,7 +201,7 @@ async def try_model(published: PublishedModel, ask: Ask) -> None:
     """
     if not published.card.has_current_features:
         raise UnreadableModel(f"{published.folder}: made for other inputs than this release computes; train it again")
-    output = await ask(Row(str(published.folder), np.zeros(len(NAMES), dtype=np.float32).tobytes()))
+    output = await ask(Row(str(published.folder), np.zeros(published.card.width, dtype=np.float32).tobytes()))
     if output.problem:
         raise UnreadableModel(output.problem)
 

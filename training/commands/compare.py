@@ -13,13 +13,15 @@ from training.commands.options import chosen_horizons, chosen_tickers, horizons_
 
 
 @click.command(help="Score recipes on the same folds, side by side; the first is what the others are compared with.")
-@click.option("--recipes", help="Comma separated; all of `training.recipes` without it.")
+@click.option("--recipes", help="Comma separated; all of `training.recipes` whose packages are installed without it.")
 @tickers_option
 @horizons_option
 def compare(recipes: str | None, tickers: list[str], horizons: list[str]) -> None:
     """Exit status 0 only when every recipe was scored on every ticker."""
     settings = prepare()
-    names = [name.strip() for name in recipes.split(",")] if recipes else list(settings.training.recipes)
+    from training.recipes import installed
+
+    names = [name.strip() for name in recipes.split(",")] if recipes else installed(settings)
     chosen, sessions = chosen_tickers(tickers, settings), chosen_horizons(horizons, settings)
     from training.comparison.compare import compare as compare_recipes
     from training.report import print_comparison, standard_console

@@ -6,6 +6,7 @@ import numpy as np
 
 from features import WARM_UP, Moves, features_and_level
 from features.matrix import FeatureMatrix
+from features.sequence import model_inputs, sequences
 from features.windows import trailing_mean
 from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars, FloatArray, SessionArray
@@ -27,6 +28,7 @@ class Dataset:
         session: shape (n,), made-on sessions.
         close: shape (n,).
         inputs: shape (n, k), float32, without gaps.
+        sequence: shape (n, SESSIONS * len(NAMES) of `features.sequence`), float32, for models that read one.
         unit: shape (n,), volatility level times the square root of the horizon: one return of usual size.
         actual: shape (n,), simple return over the next `horizon` sessions; NaN for the last `horizon` rows.
         log_ratio: shape (n,), log of the root mean squared true range of those sessions over the level; NaN likewise.
@@ -42,6 +44,7 @@ class Dataset:
     session: SessionArray
     close: FloatArray
     inputs: FeatureMatrix
+    sequence: FeatureMatrix
     unit: FloatArray
     actual: FloatArray
     log_ratio: FloatArray
@@ -50,6 +53,10 @@ class Dataset:
 
     def __len__(self) -> int:
         return int(self.session.size)
+
+    def model_inputs(self, rows: "slice | np.ndarray[tuple[int], np.dtype[np.int64]]", sessions: int) -> FeatureMatrix:
+        """What a model takes that reads the moves of the last `sessions` sessions, at these rows."""
+        return model_inputs(self.inputs[rows], self.sequence[rows], sessions)
 
     @property
     def known(self) -> int:
@@ -87,6 +94,7 @@ def make_dataset(bars: Bars, horizon: int, schedule: ReportSchedule | None = Non
         session=bars.session[complete],
         close=bars.close[complete],
         inputs=inputs[complete],
+        sequence=sequences(Moves(bars), level)[complete],
         unit=level[complete] * np.sqrt(horizon),
         actual=actual[complete],
         log_ratio=np.log(np.maximum(ranged[complete] / level[complete], SMALLEST_RATIO)),

@@ -94,7 +94,7 @@ def train(bars: Bars, horizon: int, config: TrainingConfig, schedule: ReportSche
         baselines=baselines,
         metrics=Metrics.model_validate(summary(evaluation) | duration),
         comparison=scores,
-        plots=plots(data, fitted, evaluation, baselines),
+        plots=plots(data, fitted, evaluation, baselines, config.recipe.sessions),
         deviation=deviation,
         trained_at=datetime.now(UTC),
     )
@@ -106,8 +106,9 @@ def export_onnx(recipe: Recipe, fitted: FittedModel, data: Dataset) -> bytes:
     Raises:
         Deviation: they differ.
     """
-    inputs = data.inputs[: data.known]
-    return checked_onnx(recipe.to_onnx(fitted, inputs), inputs, fitted.model.predict(inputs), data.ticker)
+    inputs = data.model_inputs(slice(data.known), recipe.sessions)
+    graph, outputs = recipe.to_onnx(fitted, inputs), fitted.model.predict(inputs)
+    return checked_onnx(graph, inputs, outputs, data.ticker, recipe.rounding)
 
 
 def attempt(bars: Bars, horizon: int, config: TrainingConfig, schedule: ReportSchedule | None = None) -> Trained | str:

@@ -1,15 +1,14 @@
 """Pictures that a person looks at in the MLflow UI, as PNG files."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from sklearn.inspection import permutation_importance
 
-from features import NAMES, WIDTH_INPUTS
+from features import NAMES, WIDTH_INPUTS, sequence
 from forecasting.distribution import INTERVAL_LEVEL
 from forecasting.formula import FOREST_RATIO
 from forecasting.interval_score import interval_scores
@@ -26,13 +25,17 @@ TICKS = 5
 
 
 def plots(
-    data: Dataset, fitted: FittedModel, evaluation: Evaluation, baselines: Mapping[str, Evaluation]
+    data: Dataset, fitted: FittedModel, evaluation: Evaluation, baselines: Mapping[str, Evaluation], sessions: int = 0
 ) -> dict[str, bytes]:
-    """The pictures of one model by file name; everything in them is out of sample but the importances."""
+    """The pictures of one model by file name; everything in them is out of sample but the importances.
+
+    Args:
+        sessions: whose moves the model reads.
+    """
     known = evaluation.known()
     return {
         "forecasts.png": _forecasts(data, known),
-        "quality.png": _quality(data, fitted, known, {name: one.known() for name, one in baselines.items()}),
+        "quality.png": _quality(data, fitted, known, {name: one.known() for name, one in baselines.items()}, sessions),
     }
 
 
@@ -58,14 +61,16 @@ def _forecasts(data: Dataset, known: Evaluation) -> bytes:
     return _png(figure)
 
 
-def _quality(data: Dataset, fitted: FittedModel, known: Evaluation, baselines: Mapping[str, Evaluation]) -> bytes:
+def _quality(
+    data: Dataset, fitted: FittedModel, known: Evaluation, baselines: Mapping[str, Evaluation], sessions: int
+) -> bytes:
     figure = Figure(figsize=(11, 8), layout="constrained")
     figure.suptitle(f"{data.ticker}, {data.horizon} session(s) ahead, {known.row.size} sessions out of sample")
     panels = figure.subplots(2, 2)
     _predicted_against_actual(panels[0, 0], known)
     _calibration(panels[0, 1], known)
     _score_by_year(panels[1, 0], data, known, baselines)
-    _importance(panels[1, 1], data, fitted)
+    _importance(panels[1, 1], data, fitted, sessions)
     return _png(figure)
 
 
@@ -102,17 +107,29 @@ def _score_by_year(axes: Axes, data: Dataset, known: Evaluation, baselines: Mapp
     axes.legend(fontsize="small")
 
 
-def _importance(axes: Axes, data: Dataset, fitted: FittedModel) -> None:
+def _importance(axes: Axes, data: Dataset, fitted: FittedModel, sessions: int) -> None:
     recent = slice(max(data.known - IMPORTANCE_ROWS, 0), data.known)
-    found = permutation_importance(
-        fitted.model.estimators_[FOREST_RATIO],
-        data.inputs[recent],
-        data.log_ratio[recent],
-        n_repeats=IMPORTANCE_REPEATS,
-        random_state=0,
-    ).importances_mean
-    order = [index for index in np.argsort(found) if index in WIDTH_INPUTS][-INPUTS_SHOWN:]
-    axes.barh([NAMES[index] for index in order], found[order])
+    given, target = data.model_inputs(recent, sessions), data.log_ratio[recent]
+    estimator, generator = fitted.model.estimators_[FOREST_RATIO], np.random.default_rng(0)
+
+    def score(columns: Sequence[int]) -> float:
+        shuffled = given.copy()
+        shuffled[:, columns] = given[generator.permutation(len(given))][:, columns]
+        return float(estimator.score(shuffled, target))
+
+    whole, first = float(estimator.score(given, target)), data.inputs.shape[1]
+    groups = {NAMES[index]: [index] for index in WIDTH_INPUTS}
+    if sessions:
+        groups |= {
+            f"{name}, {sessions} sessions": list(range(first + place, given.shape[1], len(sequence.NAMES)))
+            for place, name in enumerate(sequence.NAMES)
+        }
+    losses = {
+        name: float(np.mean([whole - score(columns) for _ in range(IMPORTANCE_REPEATS)]))
+        for name, columns in groups.items()
+    }
+    shown = sorted(losses, key=losses.__getitem__)[-INPUTS_SHOWN:]
+    axes.barh(shown, [losses[name] for name in shown])
     axes.set(title="Inputs of the width: loss of R² when permuted")
 
 

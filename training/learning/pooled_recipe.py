@@ -71,8 +71,12 @@ def known_rows(data: Dataset, known_on: np.datetime64) -> int:
     return max(int(np.searchsorted(data.session, known_on, side="right")) - data.horizon, 0)
 
 
-def pooled(pool: Sequence[Dataset], known_on: np.datetime64) -> Examples:
-    """The rows of all tickers whose return was known on that session, ticker by ticker."""
-    parts = [Examples.of(data, rows) for data in pool if (rows := known_rows(data, known_on))]
+def pooled(pool: Sequence[Dataset], known_on: np.datetime64, sessions: int = 0) -> Examples:
+    """The rows of all tickers whose return was known on that session, ticker by ticker.
+
+    Args:
+        sessions: whose moves follow the inputs.
+    """
+    parts = [Examples.of(data, rows, sessions) for data in pool if (rows := known_rows(data, known_on))]
     columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("inputs", "units", "log_ratio"))
     return Examples(pool[0].horizon, *columns)

@@ -15,6 +15,7 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from configuration import HORIZONS
+from features import NAMES
 from features.matrix import FeatureMatrix
 from forecasting.formula import Formula, training_inputs
 from market.bars import FloatArray, SessionArray
@@ -65,10 +66,17 @@ class Recipe(BaseModel, ABC):
 
     Attributes:
         model_type: kind of model, as answers name it.
+        sessions: last ones whose moves the model reads beside the inputs, at most `features.sequence.SESSIONS`.
+        library, group: package that it needs of an optional group, which `make GROUP` installs; empty for none.
+        rounding: how much more than usual the ONNX file may differ from the model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     model_type: ClassVar[str]
+    sessions: ClassVar[int] = 0
+    library: ClassVar[str] = ""
+    group: ClassVar[str] = ""
+    rounding: ClassVar[float] = 1.0
 
     @classmethod
     def configured(cls, section: Mapping[str, Any], other: "Callable[[str], Recipe]") -> Self:  # noqa: ARG003
@@ -121,7 +129,7 @@ class Examples:
     """What is learnt from: n rows of one ticker or of several.
 
     Attributes:
-        inputs: shape (n, k).
+        inputs: shape (n, k), which the moves of the last sessions may follow.
         units: shape (n,), the returns in units, within LARGEST_UNITS.
         log_ratio: shape (n,), of the width.
     """
@@ -132,10 +140,14 @@ class Examples:
     log_ratio: FloatArray
 
     @classmethod
-    def of(cls, data: Dataset, rows: int) -> "Examples":
-        """The first `rows` rows of one ticker, all of whose returns are known."""
+    def of(cls, data: Dataset, rows: int, sessions: int = 0) -> "Examples":
+        """The first `rows` rows of one ticker, all of whose returns are known.
+
+        Args:
+            sessions: whose moves follow the inputs.
+        """
         units = np.clip(data.actual[:rows] / data.unit[:rows], -LARGEST_UNITS, LARGEST_UNITS)
-        return cls(data.horizon, data.inputs[:rows], units, data.log_ratio[:rows])
+        return cls(data.horizon, data.model_inputs(slice(rows), sessions), units, data.log_ratio[:rows])
 
     def formula(self) -> Formula:
         """What reads the outputs of a model that has learnt from them."""
@@ -146,7 +158,7 @@ class Examples:
             highest=float(highest),
             trust=HORIZONS[self.horizon].correction_trust,
             echo_weight=HORIZONS[self.horizon].echo_weight,
-            training_inputs=training_inputs(self.inputs),
+            training_inputs=training_inputs(self.inputs[:, : len(NAMES)]),
         )
 
 

@@ -92,8 +92,9 @@ def _block(data: Dataset, config: TrainingConfig, start: int) -> tuple[FloatArra
     rows = np.arange(start, start + config.refit_every)
     # Always as many rows, the last one repeated where the history ends: linear algebra rounds by the shape it is
     # given, and a row must not change when bars are added after it.
-    inputs = data.inputs[np.minimum(rows, len(data) - 1)]
-    outputs = fitted.model.predict(inputs)
+    rows = np.minimum(rows, len(data) - 1)
+    inputs = data.inputs[rows]
+    outputs = fitted.model.predict(data.model_inputs(rows, config.recipe.sessions))
     made = slice(None, len(data) - start)
     log_ratio, echo = fitted.formula.log_ratio(outputs, inputs), fitted.formula.echo(inputs)
     return outputs[made, EXPECTED], log_ratio[made], echo[made]

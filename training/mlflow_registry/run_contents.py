@@ -72,7 +72,7 @@ def log_model(trained: Trained) -> Any:
 
     Whoever loads it runs no code of whoever wrote it, unlike a pickle.
     """
-    example = trained.data.inputs[:2]
+    example = trained.data.model_inputs(slice(2), trained.config.recipe.sessions)
     outputs = np.zeros((len(example), OUTPUTS), dtype=np.float32)
     return mlflow.onnx.log_model(
         onnx.load_model_from_string(trained.onnx),
@@ -103,6 +103,7 @@ def card_of(trained: Trained, run_id: str, version: int) -> ModelCard:
         model_type=trained.config.recipe.model_type,
         features=NAMES,
         features_version=VERSION,
+        sessions=trained.config.recipe.sessions,
         run_id=run_id,
         version=version,
         trained_at=trained.trained_at,

@@ -12,7 +12,9 @@ from training.onnx_conversion.compact import compact
 TOLERANCE = 1e-6
 
 
-def checked_onnx(graph: ModelProto, inputs: FeatureMatrix, outputs: FloatArray, ticker: str) -> bytes:
+def checked_onnx(
+    graph: ModelProto, inputs: FeatureMatrix, outputs: FloatArray, ticker: str, rounding: float = 1.0
+) -> bytes:
     """The bytes of an ONNX file in its compact form; the same graph gives the same bytes.
 
     Args:
@@ -20,15 +22,16 @@ def checked_onnx(graph: ModelProto, inputs: FeatureMatrix, outputs: FloatArray, 
         inputs: shape (n, k), those that the model was fitted on.
         outputs: shape (n, 3), of the training library for them.
         ticker: for errors.
+        rounding: as many times TOLERANCE may an output differ.
 
     Raises:
-        Deviation: an output differs by more than TOLERANCE.
+        Deviation: an output differs by more than that.
     """
     checker.check_model(compact(graph))
     content: bytes = graph.SerializeToString(deterministic=True)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {session.get_inputs()[0].name: inputs})
     difference = float(np.max(np.abs(found - outputs)))
-    if not difference <= TOLERANCE:
+    if not difference <= TOLERANCE * rounding:
         raise Deviation(f"{ticker}: the ONNX file differs from its model by {difference:.2e}; train it again")
     return content

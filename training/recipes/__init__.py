@@ -3,6 +3,7 @@
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from typing import TypeGuard
 
 from pydantic import ValidationError
 
@@ -14,13 +15,18 @@ def make_recipe(settings: Settings, name: str) -> Recipe:
     """The recipe of this name with its configured hyperparameters.
 
     Raises:
-        ConfigurationError: there is no such recipe, or a hyperparameter is unknown or out of its bounds.
+        ConfigurationError: there is no such recipe, its packages are not installed, or a hyperparameter is unknown or
+            out of its bounds.
     """
     module = f"{__name__}.{name}"
     if name not in settings.training.recipes or not name.isidentifier() or find_spec(module) is None:
         known = ", ".join(settings.training.recipes)
         raise ConfigurationError(f"recipe {name}: not among the configured `training.recipes` {known}")
-    (recipe,) = [kind for kind in vars(import_module(module)).values() if _is_recipe(kind, module)]
+    recipe = _kind(name)
+    if not _is_installed(recipe):
+        raise ConfigurationError(
+            f"recipe {name} needs the packages of the group `{recipe.group}`; run `make {recipe.group}`"
+        )
     try:
         made: Recipe = recipe.configured(settings.training.recipes[name], partial(make_recipe, settings))
     except ValidationError as error:
@@ -31,5 +37,20 @@ def make_recipe(settings: Settings, name: str) -> Recipe:
     return made
 
 
-def _is_recipe(kind: object, module: str) -> bool:
+def installed(settings: Settings) -> list[str]:
+    """Names of the configured recipes whose packages are there."""
+    return [name for name in settings.training.recipes if _is_installed(_kind(name))]
+
+
+def _kind(name: str) -> type[Recipe]:
+    module = f"{__name__}.{name}"
+    (recipe,) = [kind for kind in vars(import_module(module)).values() if _is_recipe(kind, module)]
+    return recipe
+
+
+def _is_installed(recipe: type[Recipe]) -> bool:
+    return not recipe.library or find_spec(recipe.library) is not None
+
+
+def _is_recipe(kind: object, module: str) -> TypeGuard[type[Recipe]]:
     return isinstance(kind, type) and issubclass(kind, Recipe) and kind.__module__ == module

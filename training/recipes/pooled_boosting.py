@@ -51,11 +51,12 @@ class PooledBoosting(PooledRecipe):
         return fit_examples(
             pooled(pool, known_on),
             expected=on(PRICE_INPUTS, StandardScaler(), Ridge(alpha=self.expected_alpha)),
-            log_ratio=on(WIDTH_INPUTS, self._boosted(seed)),
+            log_ratio=on(WIDTH_INPUTS, self.trees(seed)),
             bounded_log_ratio=on(WIDTH_INPUTS, StandardScaler(), Ridge(alpha=self.ridge_alpha)),
         )
 
-    def _boosted(self, seed: int) -> "SinglePrecisionTrees":
+    def trees(self, seed: int) -> "SinglePrecisionTrees":
+        """Those of the width, not fitted yet."""
         chosen = self.model_dump(exclude={"ridge_alpha", "expected_alpha", "refit_every", "refit_every_far"})
         fixed: dict[str, Any] = {
             "subsample_freq": 1,

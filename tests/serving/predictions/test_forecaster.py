@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features import WINDOW, features_and_level
+from features import WINDOW, Moves, features_and_level
+from features.sequence import model_inputs, sequences
 from forecasting.model_store import UnreadableModel
 from serving.models.onnx_sessions import OnnxSessions, Output, Row
 from serving.predictions.forecaster import Forecaster
@@ -96,3 +97,18 @@ async def test_each_request_knows_how_long_the_shared_steps_took(runner: Runner,
     assert first == second
     assert set(first) == {"features", "model"}
     assert min(first.values()) > 0
+
+
+async def test_a_model_that_reads_a_sequence_is_given_it_after_its_inputs(
+    runner: Runner, publish: Any, make_bars: Any
+) -> None:
+    plain, reading = publish("AAPL"), publish("MSFT", sessions=60)
+    forecaster, bars = Forecaster(runner), make_bars("MSFT", count=400)
+
+    await asyncio.gather(forecaster.forecast(plain, bars), forecaster.forecast(reading, bars), return_exceptions=True)
+
+    inputs, level = features_and_level(bars, 1)
+    whole = model_inputs(inputs, sequences(Moves(bars), level), 60)
+    (call,) = runner.calls
+    assert [row.inputs for row in call] == [inputs[-1].tobytes(), whole[-1].tobytes()]
+    assert len(whole[-1]) == reading.card.width

@@ -1,0 +1,1 @@
+"""The recurrent network: the only packages that need JAX."""
