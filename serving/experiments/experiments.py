@@ -1,7 +1,7 @@
 """The experiments of this worker: which model answers, and what starts, stops and promotes them."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -11,7 +11,7 @@ from forecasting.card import challenger_name
 from forecasting.model_store import PublishedModel
 from serving.contract.problems import not_found
 from serving.experiments.assignment import answered_tickers
-from serving.experiments.states import ExperimentStates, Status, moved
+from serving.experiments.states import ExperimentStates, State, Status, moved
 from serving.experiments.trial import Arm, Trial
 from serving.models.champions import Champions, OnSwap, TryModel
 
@@ -52,7 +52,7 @@ class Experiments:
             challengers.on_swap(self._tell)
             answered = answered_tickers(one, {ticker for ticker, _ in keys})
             self.trials.append(Trial(one, frozenset(keys), answered, challengers))
-        self.read_states()
+        self.take_over(states.read())
 
     def get(self, ticker: str, horizon: int) -> PublishedModel | None:
         """The model that answers, if there is one."""
@@ -121,9 +121,8 @@ class Experiments:
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 
-    def read_states(self) -> None:
-        """Take over what any worker has written."""
-        known = self._states.read()
+    def take_over(self, known: Mapping[str, State]) -> None:
+        """Take over what any worker has written, where it is newer."""
         for trial in self.trials:
             state = known.get(trial.name, trial.state)
             if state.changed_at > trial.state.changed_at:
@@ -141,7 +140,7 @@ class Experiments:
         while True:
             if self._changed_at != (changed_at := self._states.changed_at()):
                 self._changed_at = changed_at
-                self.read_states()
+                self.take_over(await asyncio.to_thread(self._states.read))
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     def _tell(self, ticker: str, horizon: int) -> None:

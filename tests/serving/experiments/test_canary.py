@@ -134,7 +134,7 @@ async def test_what_was_stopped_stays_stopped_in_other_workers_and_after_a_resta
     assert await answered(second) == (2, "tenth/challenger")
 
     ExperimentStates(tmp_path).write("tenth", (await _stopped(first)).state)
-    second.experiments.read_states()
+    second.experiments.take_over(ExperimentStates(tmp_path).read())
 
     assert await answered(second) == (1, "")
     assert not laboratory(EVERYTHING).trial.runs
