@@ -24,6 +24,10 @@ class Experiments:
     """Stands before the champions: a canary's challenger answers where it may, the champion behind it everywhere else.
 
     A challenger that fails on what it is asked ends its experiment at once; the champion gives that very answer.
+
+    Attributes:
+        trials: the configured experiments.
+        changes: how often any of them, or a challenger, has changed.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Experiments:
         self._on_change: list[OnSwap] = []
         self._writing: set[asyncio.Task[None]] = set()
         self._changed_at = 0
+        self.changes = 0
         self.trials: list[Trial] = []
         for one in settings.serving.experiments:
             keys = sorted(one.keys(settings.tickers, settings.horizons))
@@ -52,15 +57,17 @@ class Experiments:
             challengers.on_swap(self._tell)
             answered = answered_tickers(one, {ticker for ticker, _ in keys})
             self.trials.append(Trial(one, frozenset(keys), answered, challengers))
+        # No two canaries share a ticker and horizon.
+        self._canaries = {key: trial for trial in self.trials if trial.experiment.is_canary for key in trial.keys}
         self.take_over(states.read())
 
     def get(self, ticker: str, horizon: int) -> PublishedModel | None:
         """The model that answers, if there is one."""
         champion = self._champions.get(ticker, horizon)
-        for trial in self.trials:
-            challenger = trial.answers(ticker, horizon)
-            if challenger and (champion is None or challenger.card.simulated == champion.card.simulated):
-                return challenger
+        trial = self._canaries.get((ticker, horizon))
+        challenger = trial.answers(ticker, horizon) if trial else None
+        if challenger and (champion is None or challenger.card.simulated == champion.card.simulated):
+            return challenger
         return champion
 
     async def find(self, ticker: str, horizon: int) -> PublishedModel | None:
@@ -90,12 +97,12 @@ class Experiments:
 
     def arm(self, ticker: str, horizon: int, tag: str) -> str:
         """Experiment and arm of the model `tag` that answered; empty where no canary runs."""
-        for trial in self.trials:
-            if trial.runs and trial.experiment.is_canary and (ticker, horizon) in trial.keys:
-                is_challenger = tag.startswith(challenger_name(trial.name, ticker, horizon).lower())
-                arm: Arm = "challenger" if is_challenger else "champion"
-                return f"{trial.name}/{arm}"
-        return ""
+        trial = self._canaries.get((ticker, horizon))
+        if trial is None or not trial.runs:
+            return ""
+        is_challenger = tag.startswith(challenger_name(trial.name, ticker, horizon).lower())
+        arm: Arm = "challenger" if is_challenger else "champion"
+        return f"{trial.name}/{arm}"
 
     def named(self, name: str) -> Trial:
         """The experiment of this name.
@@ -144,10 +151,12 @@ class Experiments:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     def _tell(self, ticker: str, horizon: int) -> None:
+        self.changes += 1
         for tell in self._on_change:
             tell(ticker, horizon)
 
     def _tell_all(self, trial: Trial) -> None:
+        self.changes += 1
         for key in trial.keys if trial.experiment.is_canary else ():
             self._tell(*key)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import structlog
@@ -14,6 +15,7 @@ from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market
 from serving.contract.schemas import Prediction
+from serving.experiments.experiments import Experiments
 from serving.experiments.trial import Arm, Trial
 from serving.models.champions import Key
 from serving.models.forest_client import ForestsUnavailable
@@ -43,7 +45,7 @@ class Shadows:
 
     def __init__(
         self,
-        trials: list[Trial],
+        experiments: Experiments,
         champions: Models,
         forecaster: Forecaster,
         *,
@@ -52,13 +54,14 @@ class Shadows:
         record: TrackRecord,
     ) -> None:
         """Wire the parts; `forecaster` is that of the answers, so that rows travel together."""
-        self._trials = trials
+        self._experiments = experiments
         self._champions = champions
         self._forecaster = forecaster
         self._market = market
         self._filings = filings
         self._record = record
-        self._made_on: dict[tuple[str, str, int], str] = {}
+        self._made_on: dict[tuple[str, str, int], date] = {}
+        self._noted: dict[Key, tuple[date, int]] = {}
         self._waiting: dict[tuple[str, str, int], Trial] = {}
         self._wakes = asyncio.Event()
 
@@ -66,8 +69,14 @@ class Shadows:
         """Remember what was answered, the first time in a session; a provisional answer is not its last word."""
         if prediction.data.provisional:
             return
-        key, made_on = (prediction.ticker, prediction.prediction.horizon), prediction.prediction.made_on.isoformat()
-        for trial in self._trials:
+        made_on, changes = prediction.prediction.made_on, self._experiments.changes
+        key = prediction.ticker, prediction.prediction.horizon
+        if self._noted.get(key) != (made_on, changes):
+            self._noted[key] = made_on, changes
+            self._add(key, made_on)
+
+    def _add(self, key: Key, made_on: date) -> None:
+        for trial in self._experiments.trials:
             mark = (trial.label("challenger"), *key)
             if trial.runs and key in trial.keys and self._made_on.get(mark) != made_on and trial.challengers.get(*key):
                 self._made_on[mark] = made_on
@@ -91,6 +100,7 @@ class Shadows:
         for (mark, trial), outcome in zip(waiting.items(), outcomes, strict=True):
             if isinstance(outcome, Exception):
                 del self._made_on[mark]
+                self._noted.pop(mark[1:], None)
                 if not isinstance(outcome, MarketError | ForestsUnavailable):
                     log.warning(
                         "shadow.failed", experiment=trial.name, ticker=mark[1], horizon=mark[2], problem=f"{outcome}"

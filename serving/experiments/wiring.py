@@ -48,7 +48,7 @@ def open_experiments(
         settings, champions, ExperimentStates(settings.home), roots=default_roots(settings), attempt=attempt
     )
     filings = KnownFilings(market.reports_of, market.sessions, settings.market.reports.announced_before)
-    shadows = Shadows(experiments.trials, champions, forecaster, market=market, filings=filings, record=record)
+    shadows = Shadows(experiments, champions, forecaster, market=market, filings=filings, record=record)
     desk = ExperimentDesk(
         settings,
         experiments,

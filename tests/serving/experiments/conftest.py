@@ -84,7 +84,7 @@ def laboratory(make_settings: Callable[..., Settings], market: Any, store: Path,
         forecaster, redis = Forecaster(call), RedisCache(None, "test")
         computing = Predictor(settings, market, tested, ArmForecaster(forecaster, tested), ForecastCache(redis, 60.0))
         filings = KnownFilings(market.reports_of, market.sessions, 10)
-        shadows = Shadows(tested.trials, champions, forecaster, market=market, filings=filings, record=record)
+        shadows = Shadows(tested, champions, forecaster, market=market, filings=filings, record=record)
         predictor = CachedPredictor(
             settings,
             computing,
