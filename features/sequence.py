@@ -5,8 +5,8 @@ import numpy as np
 from features.matrix import FeatureMatrix
 from features.moves import SMALLEST_VOLATILITY, Moves
 from features.volatility import LARGEST_MOVE
-from features.windows import trailing
-from market.bars import FloatArray
+from features.windows import WINDOW, trailing
+from market.bars import Bars, FloatArray
 
 # Sessions that a row reaches back over at most; a model may take fewer.
 SESSIONS = 60
@@ -49,6 +49,20 @@ def model_inputs(inputs: FeatureMatrix, sequence: FeatureMatrix, sessions: int) 
     if not sessions:
         return inputs
     return np.concatenate((inputs, sequence[:, -sessions * len(NAMES) :]), axis=1)
+
+
+def latest_model_inputs(bars: Bars, inputs: FeatureMatrix, level: float, sessions: int) -> FeatureMatrix:
+    """What a model takes for the last session of `bars`, shape (width(k, sessions),).
+
+    Args:
+        inputs: shape (k,), of that session.
+        level: volatility level of that session.
+        sessions: that the model reads.
+    """
+    if not sessions:
+        return inputs
+    sequence = sequences(Moves(bars[-WINDOW:]), np.array([level]))
+    return np.asarray(model_inputs(inputs[np.newaxis], sequence, sessions)[0])
 
 
 def width(inputs: int, sessions: int) -> int:

@@ -10,6 +10,7 @@ import structlog
 
 from configuration import Settings
 from features import WINDOW, latest
+from features.sequence import latest_model_inputs
 from forecasting.card import ModelCard
 from forecasting.distribution import Forecast
 from forecasting.report_schedule import ReportSchedule
@@ -94,7 +95,8 @@ def _champion(settings: Settings, known: Known, horizon: int) -> tuple[ModelCard
 def _forecast(card: ModelCard, onnx: bytes, known: Known) -> Forecast:
     bars = known.history.bars
     inputs, level = latest([bars[-WINDOW:]], card.horizon)
+    given = latest_model_inputs(bars, inputs[0], float(level[0]), card.sessions)
     session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
-    (outputs,) = session.run(None, {"X": inputs})
+    (outputs,) = session.run(None, {"X": given[np.newaxis]})
     chances = known.schedule.chances(bars.session[-1:])
     return card.forecast(np.asarray(outputs, dtype=np.float64), inputs, float(level[0]), chances)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from concurrency.micro_batcher import MicroBatcher
-from features import NAMES, WINDOW, Moves, latest
+from features import NAMES, WINDOW, latest
 from features.matrix import FeatureMatrix
-from features.sequence import model_inputs, sequences
+from features.sequence import latest_model_inputs
 from forecasting.distribution import Forecast
 from forecasting.formula import OUTPUTS
 from forecasting.many_forecasts import Question, forecast_all
@@ -84,11 +84,8 @@ def _features(requests: Sequence[ForecastRequest]) -> tuple[FeatureMatrix, Float
 
 
 def _row(request: ForecastRequest, inputs: FeatureMatrix, level: float) -> Row:
-    sessions = request.published.card.sessions
-    if sessions:
-        sequence = sequences(Moves(request.bars), np.array([level]))
-        inputs = model_inputs(inputs[np.newaxis], sequence, sessions)
-    return Row(str(request.published.folder), inputs.tobytes())
+    given = latest_model_inputs(request.bars, inputs, level, request.published.card.sessions)
+    return Row(str(request.published.folder), given.tobytes())
 
 
 def _read_all(
