@@ -86,6 +86,7 @@ class Champions:
         self._serving: dict[Key, PublishedModel] = {}
         self._refused: dict[Key, Refusal] = {}
         self._untried: dict[Key, Path] = {}
+        self._published: set[Key] = set()
         self._trials = SingleFlight[None]()
         self._looked_for = 0.0
         self.has_looked = False
@@ -103,8 +104,9 @@ class Champions:
         return self._serving.get(key)
 
     def is_untried(self, ticker: str, horizon: int) -> bool:
-        """Whether a newer model was published that was not tried yet."""
-        return (ticker, horizon) in self._untried
+        """Whether one was published that neither answers nor was refused: nothing has tried it to the end yet."""
+        key = ticker, horizon
+        return key in self._published and key not in self._serving and key not in self._refused
 
     def refusal(self, ticker: str, horizon: int) -> str | None:
         """Why the newest published model does not serve, when it does not."""
@@ -157,6 +159,7 @@ class Champions:
         for key, found in newest:
             if isinstance(found, str):
                 self._refuse(key, NO_FOLDER, found)
+        self._published = {key for key, found in newest if isinstance(found, Path)}
         due = {key: found for key, found in newest if isinstance(found, Path) and self._is_due(key, found)}
         self._untried = due
         keys = [*due][:TRIED_IN_A_LOOK]
