@@ -9,11 +9,12 @@ import httpx
 import pytest
 
 from configuration import ROOT
+from tests.patience import PATIENT
 from tests.serving.running import Service, environment, is_warm, wait_until
 
 pytestmark = pytest.mark.slow
 
-TIMEOUT = 240
+TIMEOUT = PATIENT
 TICKER = '["META"]'
 
 

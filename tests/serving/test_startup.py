@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from configuration import ROOT
+from tests.patience import PATIENT
 from tests.redis_servers import free_port
 from tests.serving.running import command, environment
 
-TIMEOUT = 120
+TIMEOUT = PATIENT
 
 
 def failed(words: list[str], home: Path, **variables: str) -> str:

@@ -17,9 +17,10 @@ from configuration import ROOT
 from market.bars import COLUMNS, Bars
 from market.calendar.sessions import Sessions
 from market.providers.simulated import FIRST, simulate
+from tests.patience import PATIENT
 from training_queue.jobs import TrainingJobs
 
-TIMEOUT = 240
+TIMEOUT = PATIENT
 TICKERS = '["FINE", "ALSO", "SHORT", "BROKEN", "FLAT"]'
 
 
