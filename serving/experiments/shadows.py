@@ -10,7 +10,7 @@ import structlog
 from features import WARM_UP
 from forecasting.baseline import baseline_forecast
 from forecasting.distribution import Forecast
-from forecasting.model_store import PublishedModel
+from forecasting.model_store import PublishedModel, UnreadableModel
 from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market
@@ -91,7 +91,10 @@ class Shadows:
             await self.make_waiting()
 
     async def make_waiting(self) -> None:
-        """Make what waits; what fails is tried again with the next answer of its ticker."""
+        """Make what waits; what fails is tried again with a later answer of its ticker.
+
+        A challenger that cannot answer is withdrawn, so that it is not asked again with every answer.
+        """
         waiting, self._waiting = self._waiting, {}
         outcomes = await asyncio.gather(
             *(self._make(trial, (ticker, horizon)) for (_, ticker, horizon), trial in waiting.items()),
@@ -112,7 +115,11 @@ class Shadows:
         if challenger is None or not _fits(challenger, bars):
             return
         baseline = baseline_forecast(bars, key[1])
-        made: dict[Arm, Made] = {"challenger": await self._by(challenger, bars)}
+        try:
+            made: dict[Arm, Made] = {"challenger": await self._by(challenger, bars)}
+        except UnreadableModel as error:
+            trial.challengers.withdraw(challenger, str(error))
+            raise
         is_served = champion is not None and _fits(champion, bars)
         made["champion"] = await self._by(champion, bars) if champion and is_served else Made(baseline, BASELINE, None)
         target_on = self._market.sessions.after(bars.session[-1], key[1])

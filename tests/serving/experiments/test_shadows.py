@@ -83,6 +83,11 @@ async def test_a_shadow_that_fails_harms_no_answer_and_is_tried_again_with_the_n
     await parts.shadows.make_waiting()
     parts.record.write()
     assert lines(tmp_path) == []
+    assert "ONNXRuntimeError" in ((await parts.desk.of("beside")).challengers[0].problem or "")
+    asked = len(parts.calls)
+    await answer_all(parts)
+    await parts.shadows.make_waiting()
+    assert sum(parts.calls[asked:]) == 1, "the champion alone is asked"
 
     publish("AAPL", version=3, experiment="beside")
     await parts.look()
