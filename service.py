@@ -9,6 +9,10 @@ import configuration
 
 configuration.anchor()
 
+from compat import structlog_alone
+
+structlog_alone.import_structlog()
+
 import functools
 import os
 import sys
@@ -17,10 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import bentoml
 
-from compat import bentoml_entrance, bentoml_supervisor
+from compat import bentoml_entrance, bentoml_proxy, bentoml_supervisor
 from concurrency.parent_death import end_with_parent
 from serving.contract.schemas import Predictions, PredictionsRequest, Tickers
-from serving.http.prediction import predict_many
 from serving.runtime_folder import metrics_folder, runtime_folder
 from serving.startup import explain_busy_port
 from serving.training_requests.trainer_process import can_train, keep_trainer_running
@@ -39,6 +42,7 @@ except configuration.ConfigurationError as error:
 explain_busy_port()
 
 bentoml_supervisor.keep_metrics_in(metrics_folder)
+bentoml_proxy.load_when_called()
 
 # The proxies whose word on a client's address the server believes, whatever the environment says; by default none.
 os.environ["FORWARDED_ALLOW_IPS"] = ",".join(settings.security.trusted_proxies)
@@ -146,6 +150,8 @@ class StockPrediction:
     @bentoml.api(route="/predict", input_spec=PredictionsRequest, output_spec=Predictions)
     async def predict(self, tickers: Tickers, horizon: int = 1) -> "Response":
         """Predictions for several tickers; one that fails spoils no other."""
+        from serving.http.prediction import predict_many
+
         return await predict_many(self.container.predictor, tickers, horizon)
 
 

@@ -4,6 +4,11 @@ While there is nothing to train it is a small Python process that looks at a fil
 when the first step waits, stay warm while more may come, and leave with their memory when none did for a while.
 """
 
+# ruff: noqa: E402  # structlog is imported first
+from compat import structlog_alone
+
+structlog_alone.import_structlog()
+
 import contextlib
 import os
 import sys
