@@ -94,12 +94,13 @@ def answers(url: str) -> bool:
         return False
 
 
-def ours(home: Path, **settings: str) -> AbstractContextManager[Server]:
-    """This service, warm."""
+def ours(home: Path, source: Path = ROOT, /, **settings: str) -> AbstractContextManager[Server]:
+    """This service, or that of another checkout in `source`."""
     port = free_port()
     command = [sys.executable, "-m", "bentoml", "serve", "service:StockPrediction", "--port", str(port)]
     variables = {"STOCKS_HOME": str(home), "BENTOML_HOME": str(home / "bentoml"), "STOCKS_TRAINING__ON_START": "false"}
-    return running(command, "/readyz", port, cwd=ROOT, **variables | settings)
+    variables["PYTHONPATH"] = str(source)
+    return running(command, "/readyz", port, cwd=source, **variables | settings)
 
 
 class RedisServer:

@@ -34,32 +34,34 @@ WORKERS = (1, 2, 4)
 # Prices are rounded to a hundredth of a cent; an input that is rounded otherwise may fall to the other side of a split.
 AGREEMENT = 1e-3
 OPEN_RATE, EVEN_RATE = 1000.0, 200.0
-REQUESTS_BEFORE_MEMORY = 100_000
+REQUESTS_BEFORE_MEMORY = 200_000
 
 Section = Callable[[Path, configuration.Settings, int], list[dict[str, Any]]]
 console = Console(stderr=True)
 
 
-def cached(home: Path, settings: configuration.Settings, seconds: int) -> list[dict[str, Any]]:
+def cached(home: Path, _settings: configuration.Settings, seconds: int) -> list[dict[str, Any]]:
     """The same ticker again and again, this service and the plain one in turns."""
-    return _in_turns(home, ["/predict/AAPL"], seconds, {}, settings)
+    return _in_turns(home, ["/predict/AAPL"], seconds, {}, {})
 
 
 def uncached(home: Path, settings: configuration.Settings, seconds: int) -> list[dict[str, Any]]:
     """`Cache-Control: no-cache`, all tickers in turn: features and model every time."""
-    return _in_turns(home, [f"/predict/{ticker}" for ticker in settings.tickers], seconds, FRESH, settings)
+    paths = [f"/predict/{ticker}" for ticker in settings.tickers]
+    with ours(home, STOCKS_SERVING__RUNNER="embedded") as embedded:
+        wait_warm(embedded)
+        return _in_turns(home, paths, seconds, FRESH, {"embedded": embedded})
 
 
 def _in_turns(
-    home: Path, paths: Sequence[str], seconds: int, headers: dict[str, str], _settings: configuration.Settings
+    home: Path, paths: Sequence[str], seconds: int, headers: dict[str, str], others: dict[str, Server]
 ) -> list[dict[str, Any]]:
     with ours(home) as first, plain(home) as second:
         wait_warm(first)
         _check_agreement(first, second, paths)
         with bare(first, paths[0]) as limit:
-            return _alternate(
-                {"this service": first, "bare uvicorn": limit, "plain FastAPI": second}, paths, seconds, headers
-            )
+            servers = {"this service": first, **others, "bare uvicorn": limit, "plain FastAPI": second}
+            return _alternate(servers, paths, seconds, headers)
 
 
 def _alternate(
@@ -72,10 +74,14 @@ def _alternate(
         for _ in range(ROUNDS):
             for name, server in servers.items():
                 found[name].append(wrk.run(server.url, paths, connections=number, seconds=seconds, headers=headers))
-        medians = {name: _median(loads) for name, loads in found.items()}
-        limit = medians["bare uvicorn"].rate
-        rows += [{"server": name, **asdict(one), "of_limit": one.rate / limit} for name, one in medians.items()]
+        medians = {name: median(loads) for name, loads in found.items()}
+        limit, usual = medians["bare uvicorn"], medians["plain FastAPI"]
+        rows += [{"server": name, **asdict(one), **_compared(one, limit, usual)} for name, one in medians.items()]
     return rows
+
+
+def _compared(one: wrk.Load, limit: wrk.Load, usual: wrk.Load) -> dict[str, float]:
+    return {"of limit": one.rate / limit.rate, "p99 of limit": one.p99 / limit.p99, "of plain": one.rate / usual.rate}
 
 
 def _check_agreement(first: Server, second: Server, paths: Sequence[str]) -> None:
@@ -87,7 +93,8 @@ def _check_agreement(first: Server, second: Server, paths: Sequence[str]) -> Non
                 raise click.ClickException(f"{path}: {name} is {expected} here and {plain_said[name]} there")
 
 
-def _median(loads: Sequence[wrk.Load]) -> wrk.Load:
+def median(loads: Sequence[wrk.Load]) -> wrk.Load:
+    """The middle of several loads, in each figure; errors and answers of all."""
     middle = {name: statistics.median(getattr(one, name) for one in loads) for name in ("rate", "p50", "p95", "p99")}
     return replace(loads[0], **middle, errors=sum(one.errors for one in loads), count=sum(one.count for one in loads))
 
@@ -132,8 +139,29 @@ def batching(home: Path, settings: configuration.Settings, seconds: int) -> list
                     for name, server in servers.items():
                         one = wrk.run(server.url, paths, connections=number, seconds=seconds, headers=FRESH)
                         found[name].append(one)
-                medians = {name: _median(loads) for name, loads in found.items()}
+                medians = {name: median(loads) for name, loads in found.items()}
                 rows += [{"server": f"{workers} workers, {name}", **asdict(one)} for name, one in medians.items()]
+    return rows
+
+
+def workers(home: Path, settings: configuration.Settings, seconds: int) -> list[dict[str, Any]]:
+    """One, two and four API workers that share a Redis: hits, computed predictions, and the memory that each adds."""
+    paths = [f"/predict/{ticker}" for ticker in settings.tickers]
+    rows: list[dict[str, Any]] = []
+    with redis_server() as redis:
+        for number in WORKERS:
+            with ours(home, REDIS_URL=redis.url, STOCKS_SERVING__WORKERS=str(number)) as server:
+                wait_warm(server)
+                for kind, headers in (("hits", {}), ("computed", FRESH)):
+                    loads = [
+                        wrk.run(server.url, paths, connections=32 * number, seconds=seconds, headers=headers)
+                        for _ in range(ROUNDS)
+                    ]
+                    rows.append({"workers": number, "": kind, **asdict(median(loads))})
+                memory = sum(server.memory_mb().values())
+                first = rows[0].get("memory MiB", memory)
+                added = {"memory MiB": memory, "each adds": (memory - first) / (number - 1) if number > 1 else None}
+                rows[-2:] = [row | added for row in rows[-2:]]
     return rows
 
 
@@ -157,13 +185,14 @@ def one_row(home: Path, _settings: configuration.Settings, seconds: int) -> list
     return [{"server": name, **asdict(one)} for name, loads in found.items() for one in loads]
 
 
-def start_and_memory(home: Path, _settings: configuration.Settings, _seconds: int) -> list[dict[str, Any]]:
-    """Starts, median of three, and memory of all processes after 100,000 requests, an empty BentoML service beside."""
+def start_and_memory(home: Path, settings: configuration.Settings, _seconds: int) -> list[dict[str, Any]]:
+    """Starts, median of three, and memory of all processes after 200,000 requests; an empty BentoML service beside."""
     kinds: dict[str, Callable[[], AbstractContextManager[Server]]] = {
         "empty BentoML service": _empty,
         "this service": lambda: ours(home),
         "embedded": lambda: ours(home, STOCKS_SERVING__RUNNER="embedded"),
     }
+    paths = [f"/predict/{ticker}" for ticker in settings.tickers]
     started: dict[str, list[tuple[float, float]]] = {name: [] for name in kinds}
     footprints = {}
     for turn in range(ROUNDS):
@@ -172,7 +201,7 @@ def start_and_memory(home: Path, _settings: configuration.Settings, _seconds: in
                 warm = wait_warm(server) if name != "empty BentoML service" else server.started
                 started[name].append((server.started, warm))
                 if turn == ROUNDS - 1:
-                    footprints[name] = _footprint(server, loaded=name != "empty BentoML service")
+                    footprints[name] = _footprint(server, paths if name != "empty BentoML service" else ())
     rows = []
     for name, times in started.items():
         ready, warm = (statistics.median(column) for column in zip(*times, strict=True))
@@ -188,10 +217,11 @@ def _empty() -> Iterator[Server]:
         yield server
 
 
-def _footprint(server: Server, *, loaded: bool) -> dict[str, Any]:
+def _footprint(server: Server, paths: Sequence[str] = ()) -> dict[str, Any]:
+    """Memory after requests for `paths` in turn, if any."""
     answered = 0
-    while loaded and answered < REQUESTS_BEFORE_MEMORY:
-        answered += wrk.run(server.url, ["/predict/AAPL"], connections=32, seconds=5).count
+    while paths and answered < REQUESTS_BEFORE_MEMORY:
+        answered += wrk.run(server.url, paths, connections=32, seconds=5).count
     memory = server.memory_mb()
     return {"memory MiB": sum(memory.values()), "of which": _parts(memory)}
 
@@ -206,14 +236,14 @@ def endurance(home: Path, settings: configuration.Settings, seconds: int) -> lis
     rows = []
     with ours(home) as server:
         wait_warm(server)
-        rows.append({"minute": 0, **_footprint(server, loaded=False), "answers": 0, "errors": 0})
+        rows.append({"minute": 0, **_footprint(server), "answers": 0, "errors": 0})
         for minute in range(1, 11):
             loads = [
                 wrk.run(server.url, paths, connections=32, seconds=11 * seconds),
                 wrk.run(server.url, paths, connections=32, seconds=seconds, headers=FRESH),
             ]
             counts = {"answers": sum(one.count for one in loads), "errors": sum(one.errors for one in loads)}
-            rows.append({"minute": minute, **_footprint(server, loaded=False), **counts})
+            rows.append({"minute": minute, **_footprint(server), **counts})
     return rows
 
 
@@ -276,6 +306,7 @@ SECTIONS: dict[str, Section] = {
     "uncached": uncached,
     "designs": designs,
     "batching": batching,
+    "workers": workers,
     "steady": steady,
     "one_row": one_row,
     "start_and_memory": start_and_memory,
