@@ -9,10 +9,11 @@ from market.streams.live_prices import OnPrice
 from market.streams.price_stream import Tick
 
 SHOWN_EVERY_SECONDS = 1.0
+EARLY_SECONDS = 0.5  # by which a price may come sooner after one that came late, or all after it would wait for it
 
 
 class LatestPrices:
-    """Keeps the prices that streams deliver, and shows each ticker's newest one at most once a second.
+    """Keeps the prices that streams deliver, and shows each ticker's newest one about once a second, no more often.
 
     A stream that is interrupted has a gap: what it delivered before is shown no longer, until the ticker's next price.
 
@@ -27,7 +28,7 @@ class LatestPrices:
         self._on_price = on_price
         self._last_at: dict[tuple[str, str], datetime] = {}
         self._shown: dict[str, Quote] = {}
-        self._shown_at: dict[str, float] = {}
+        self._due_at: dict[str, float] = {}
         self._waiting: set[str] = set()
         self.dropped = 0
         self.gaps = 0
@@ -58,7 +59,7 @@ class LatestPrices:
         self._newest[source] = {}
         self.gaps += 1
         for ticker in lost:
-            self._shown_at.pop(ticker, None)
+            self._due_at.pop(ticker, None)
             self._show(ticker)
 
     def sweep(self) -> None:
@@ -68,7 +69,8 @@ class LatestPrices:
 
     def _show(self, ticker: str) -> None:
         now = self._clock.elapsed()
-        if now - self._shown_at.get(ticker, float("-inf")) < SHOWN_EVERY_SECONDS:
+        due_at = self._due_at.get(ticker, now)
+        if now < due_at - EARLY_SECONDS:
             self._waiting.add(ticker)
             return
         self._waiting.discard(ticker)
@@ -77,5 +79,6 @@ class LatestPrices:
             self._shown.pop(ticker, None)
             return
         if self._shown.get(ticker) != newest:
-            self._shown[ticker], self._shown_at[ticker] = newest, now
+            self._due_at[ticker] = max(due_at, now) + SHOWN_EVERY_SECONDS
+            self._shown[ticker] = newest
             self._on_price(ticker)

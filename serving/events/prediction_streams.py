@@ -17,9 +17,9 @@ from serving.contract.schemas import TickerProblem
 from serving.predictions.rendered import Rendered
 
 RETRY_AFTER = 30
-LOOK_SECONDS = 0.1  # between two looks at what has changed, so that what changes together is sent together
-COMPUTED_EVERY_SECONDS = 1.0  # at most, for one ticker and horizon
-# At least, also where a stream says nothing new: what is not a price may have changed.
+LOOK_SECONDS = 0.05  # between two looks at what has changed, so that what changes together is sent together
+POLLED_EVERY_SECONDS = 1.0  # where prices are asked for
+# Where a stream says nothing new, which of each ticker it does once a second at most: the rest may have changed.
 LOOKED_AT_EVERY_SECONDS = 10.0
 
 Key = tuple[str, int]
@@ -164,8 +164,7 @@ class PredictionStreams:
         for key in self._wanted.keys() - self._under_way:
             age = now - self._computed_at.get(key, float("-inf"))
             is_followed = self._streamed(key[0]) is not None and key in self._sent
-            wait = LOOKED_AT_EVERY_SECONDS if is_followed and key not in self._changed else COMPUTED_EVERY_SECONDS
-            if age >= wait:
+            if key in self._changed or age >= (LOOKED_AT_EVERY_SECONDS if is_followed else POLLED_EVERY_SECONDS):
                 due.append(key)
                 self._computed_at[key] = now
         self._changed.difference_update(due)

@@ -39,16 +39,35 @@ def showing(clock: Any) -> Showing:
 def test_the_first_is_shown_at_once_and_then_the_newest_of_each_second(showing: Showing) -> None:
     showing.take(100, 101, 102)
     assert showing.told == [("AAPL", 100)]
-    showing.clock.forward(0.9)
+    showing.clock.forward(0.4)
     showing.prices.sweep()
     showing.take(103)
     assert showing.told == [("AAPL", 100)]
-    showing.clock.forward(0.1)
+    showing.clock.forward(0.6)
     showing.prices.sweep()
     assert showing.told == [("AAPL", 100), ("AAPL", 103)]
     showing.clock.forward(5)
     showing.prices.sweep()
     assert len(showing.told) == 2
+
+
+def test_of_many_prices_no_more_are_shown_than_seconds_go_by(showing: Showing) -> None:
+    for price in range(1000):
+        showing.take(100 + price)
+        showing.clock.forward(0.01)
+        showing.prices.sweep()
+    assert len(showing.told) in {10, 11}
+
+
+def test_a_price_that_came_late_makes_those_after_it_no_later(showing: Showing) -> None:
+    showing.take(100)
+    showing.clock.forward(1.4)
+    showing.take(101)
+    for price in (102, 103, 104):
+        showing.clock.forward(0.9 if price > 102 else 0.6)
+        showing.take(price)
+        assert showing.prices.shown["AAPL"].price == price
+        showing.clock.forward(0.1 if price > 102 else 0.0)
 
 
 def test_each_ticker_has_a_second_of_its_own(showing: Showing) -> None:

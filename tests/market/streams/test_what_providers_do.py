@@ -151,7 +151,7 @@ async def hear(provider: str, case: Case) -> Heard:
 
     def take(ticks: Any) -> None:
         prices.take(provider, ticks)
-        prices._shown_at.clear()  # noqa: SLF001  # a second is over
+        prices._due_at.clear()  # noqa: SLF001  # a second is over
         prices.sweep()
         if "AAPL" in prices.shown:
             last.append(prices.shown["AAPL"].price)

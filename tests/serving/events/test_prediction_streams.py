@@ -42,7 +42,7 @@ class Followed:
 
 @pytest.fixture
 def followed(parts: Any, monkeypatch: pytest.MonkeyPatch) -> Followed:
-    monkeypatch.setattr(prediction_streams, "COMPUTED_EVERY_SECONDS", 0.02)
+    monkeypatch.setattr(prediction_streams, "POLLED_EVERY_SECONDS", 0.02)
     monkeypatch.setattr(prediction_streams, "LOOK_SECONDS", 0.005)
     return Followed(parts)
 
@@ -104,6 +104,8 @@ async def test_nothing_is_computed_where_nobody_listens(followed: Followed) -> N
         listener = streams.subscribe([AAPL])
         await events(listener, 1)
         streams.unsubscribe(listener)
+        while streams._under_way:  # noqa: SLF001, ASYNC110  # what had begun
+            await asyncio.sleep(0.005)
         asked = followed.parts.market.asked
         followed.price("AAPL", 123.25)
         await asyncio.sleep(0.1)
