@@ -85,6 +85,7 @@ async def cut_message(server: Playing) -> None:
     await success(server)
     server.connection.transport.write(b"\x81\x7e\x10\x00[{")  # a frame that announces 4096 bytes, and two of them
     server.connection.transport.close()
+    await server.rest()
 
 
 async def duplicates(server: Playing) -> None:
