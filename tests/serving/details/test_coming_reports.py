@@ -8,6 +8,12 @@ from market.reports.dates import Report, ReportDates, Timing
 from serving.details.coming_reports import coming_reports
 
 
+def test_of_many_tickers_without_dates_the_first_are_named(make_settings: Any, market: Any) -> None:
+    settings = make_settings(tickers=[f"T{number}" for number in range(30)])
+
+    assert coming_reports(settings, market, 14).unknown == [*settings.tickers[:20], "and 10 more"]
+
+
 def test_reports_of_the_coming_days_are_listed_by_date_and_who_has_none_is_named(
     settings: Settings, market: Any
 ) -> None:

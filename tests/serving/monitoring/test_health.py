@@ -61,6 +61,18 @@ async def test_old_or_missing_prices_degrade(make_check: MakeCheck, parts: Any) 
     assert any("no prices: MSFT" in reason for reason in health.reasons)
 
 
+async def test_of_many_tickers_those_are_looked_at_that_memory_holds(
+    make_settings: Any, make_check: MakeCheck, parts: Any
+) -> None:
+    check = make_check()
+    check._settings = make_settings(tickers=[f"T{number}" for number in range(21)] + ["AAPL"])  # noqa: SLF001
+
+    (reason,) = [reason for reason in (await check.check()).reasons if reason.startswith("no prices")]
+
+    assert reason.endswith("T19")
+    assert parts.market.held("AAPL") is not None
+
+
 async def test_a_redis_that_is_configured_and_gone_degrades(make_check: MakeCheck) -> None:
     shared = RedisCache(connect_async("redis://127.0.0.1:1", 0.05), "test")
 
