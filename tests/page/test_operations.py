@@ -19,6 +19,9 @@ def test_figures_of_the_service_accessibly(stale: Service, visit: Open) -> None:
     expect(page.get_by_text("MiB", exact=False).first).to_be_visible()
     expect(page.get_by_text("No provider over a network is configured.")).to_be_visible()
     expect(page.locator(".spark").first).to_be_visible()
+    experiments = page.get_by_role("table", name="Challengers beside the champions")
+    expect(experiments).to_contain_text("boosted")
+    expect(experiments).to_contain_text("Horizon 1: no session has scored both yet")
     check_accessibility(page)
 
 
