@@ -5,6 +5,7 @@ Reading that file costs microseconds, so a running service can look every second
 """
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from configuration import Settings, bento_folder, bento_store
 from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard, model_name
 
 LATEST_FILE = "latest"
+# After which a file that is written again has another time, whatever the file system counts in.
+SETTLED_SECONDS = 2.0
 
 
 class UnreadableModel(Exception):
@@ -54,6 +57,39 @@ def newest_entry(roots: Sequence[Path], name: str) -> Path | None:
         if version:
             return root / name.lower() / version
     return None
+
+
+class Pointers:
+    """The same for who asks again and again: a pointer is read anew when its file is another, or was written just now.
+
+    With thousands of models that is the larger part of a look.
+    """
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self._roots = [str(root) for root in roots]
+        self._read: dict[str, tuple[tuple[int, int, int], Path | None]] = {}
+
+    def newest(self, name: str) -> Path | None:
+        """The folder of the model `name` that was published last.
+
+        Raises:
+            ValueError: the pointer is no text.
+        """
+        for root in self._roots:
+            path = f"{root}/{name.lower()}/{LATEST_FILE}"
+            try:
+                status = os.stat(path)  # noqa: PTH116  # a path object costs more than the call
+            except OSError:
+                continue
+            mark = (status.st_mtime_ns, status.st_size, status.st_ino)
+            known = self._read.get(path)
+            if known is None or known[0] != mark:
+                known = (mark, newest_entry([Path(root)], name))
+                if time.time() - status.st_mtime > SETTLED_SECONDS:
+                    self._read[path] = known
+            if known[1] is not None:
+                return known[1]
+        return None
 
 
 def read_published_model(folder: Path) -> PublishedModel:

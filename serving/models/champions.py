@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 
 from concurrency.single_flight import SingleFlight
 from forecasting.card import model_name
-from forecasting.model_store import PublishedModel, UnreadableModel, newest_entry, read_published_model
+from forecasting.model_store import Pointers, PublishedModel, UnreadableModel, read_published_model
 from serving.models.forest_client import ForestsUnavailable
 from serving.telemetry import metrics
 
@@ -75,11 +75,11 @@ class Champions:
             name_of: gives the name in the store of the model for a ticker and horizon.
             experiment: whose challengers these are; empty for the champions.
         """
-        self._roots = roots
         self._keys = keys
         self._attempt = attempt
         self._now = now
         self._name_of = name_of
+        self._pointers = Pointers(roots)
         self._log = log.bind(experiment=experiment) if experiment else log
         self._on_swap: list[OnSwap] = []
         self._on_refusal: list[OnSwap] = []
@@ -206,7 +206,7 @@ class Champions:
     def _newest(self, key: Key) -> Path | str | None:
         """The folder of the newest model, or why it is not known."""
         try:
-            return newest_entry(self._roots, self._name_of(*key))
+            return self._pointers.newest(self._name_of(*key))
         except (OSError, ValueError) as error:
             return f"{self._name_of(*key)}: the store's pointer to the newest model cannot be read: {error}"
 

@@ -1,0 +1,34 @@
+"""Where published models are found."""
+
+import os
+from pathlib import Path
+
+from forecasting.model_store import LATEST_FILE, Pointers
+
+
+def test_pointers_follow_what_is_published_and_read_a_settled_one_once(tmp_path: Path) -> None:
+    home, bento = tmp_path / "home", tmp_path / "bento"
+    pointers = Pointers([home, bento])
+    assert pointers.newest("forest-AAPL-1") is None
+    pointer = bento / "forest-aapl-1" / LATEST_FILE
+    pointer.parent.mkdir(parents=True)
+    for version in ("v1", "v2"):
+        pointer.write_text(version, encoding="utf-8")
+        assert pointers.newest("forest-AAPL-1") == bento / "forest-aapl-1" / version
+    long_ago = (1_700_000_000, 1_700_000_000)
+    os.utime(pointer, long_ago)
+    assert pointers.newest("forest-AAPL-1") == bento / "forest-aapl-1" / "v2"
+    pointer.write_text("v3", encoding="utf-8")
+    os.utime(pointer, long_ago)
+    assert pointers.newest("forest-AAPL-1") == bento / "forest-aapl-1" / "v2", "it is not read again"
+
+    replaced = pointer.with_name("new")
+    replaced.write_text("v4", encoding="utf-8")
+    os.utime(replaced, long_ago)
+    replaced.replace(pointer)
+    assert pointers.newest("forest-AAPL-1") == bento / "forest-aapl-1" / "v4"
+
+    ours = home / "forest-aapl-1" / LATEST_FILE
+    ours.parent.mkdir(parents=True)
+    ours.write_text("v5", encoding="utf-8")
+    assert pointers.newest("forest-AAPL-1") == home / "forest-aapl-1" / "v5"
