@@ -9,7 +9,6 @@ Redis away, and the provider.
 
 import asyncio
 import json
-import re
 import shutil
 import statistics
 import tempfile
@@ -17,10 +16,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 import numpy as np
@@ -28,124 +24,18 @@ import psutil
 import uvloop
 from rich.console import Console
 from rich.table import Table
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
 
 from benchmarks import wrk
+from benchmarks.listeners import listeners, read_all, seen, until_streamed
 from benchmarks.servers import RedisServer, Server, ours, redis_server, wait_warm
-from market.bars import Bars
+from benchmarks.stand_in import TICKERS, Provider, minute_prices, write_bars
 from market.calendar.sessions import Sessions
-from market.providers.simulated import simulate
 from serving.monitoring.process_memory import MIB
 
-TICKERS = ("AAPL", "GOOGL", "MSFT", "AMZN", "TSLA", "META", "NVDA", "NFLX", "ORCL", "CRM")
 EXCHANGE = "24/7"
 REPLAY_SPEED = 100
 MINUTE = 60.0
-EVENT = re.compile(
-    rb'"ticker":"([A-Z]+)","current_price":([0-9.]+),.*?"source":"([a-z_]+)".*?"as_of":"([^"]+)".*?"stale":(true|false)'
-)
-HEALTHY_WITHIN = 60.0
-MOST_KEPT = 1000  # prices of one ticker and listener
-TTL, FRESH, AFTERWARDS, GONE = 3.0, 2.0, 12.0, 8.0  # seconds
-
-
-class Provider:
-    """Stands for Tiingo: sends what it is given to everybody who is subscribed."""
-
-    def __init__(self, closes: dict[str, float]) -> None:
-        self.closes = closes
-        self.sent: dict[str, list[float]] = {ticker: [] for ticker in closes}
-        self._clients: set[ServerConnection] = set()
-
-    async def __call__(self, connection: ServerConnection) -> None:
-        """Confirm the subscription, then hold the connection."""
-        await connection.recv()
-        await connection.send(json.dumps({"messageType": "I", "response": {"code": 200}, "data": {}}))
-        self._clients.add(connection)
-        with suppress(ConnectionClosed):
-            await connection.wait_closed()
-        self._clients.discard(connection)
-
-    async def send(self, ticker: str, price: float) -> None:
-        """One price of this moment."""
-        self.sent[ticker].append(price)
-        data = [datetime.now(UTC).isoformat(), ticker.lower(), price]
-        message = json.dumps({"messageType": "A", "service": "iex", "data": data})
-        for client in list(self._clients):
-            with suppress(ConnectionClosed):
-                await client.send(message)
-
-    async def tick(self) -> None:
-        """A price a second of each ticker, until cancelled."""
-        for number in range(10**9):
-            began = time.monotonic()
-            for ticker, close in self.closes.items():
-                await self.send(ticker, round(close * (1 + 0.0001 * (number % 50 + 1)), 4))
-            await asyncio.sleep(max(0.0, 1.0 - (time.monotonic() - began)))
-
-    @asynccontextmanager
-    async def listening(self, port: int = 0) -> AsyncIterator[int]:
-        """The port on which it listens while the block runs."""
-        async with serve(self, "127.0.0.1", port, close_timeout=0.1) as server:
-            yield int(next(iter(server.sockets)).getsockname()[1])
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A price in an event; moments in Unix seconds."""
-
-    price: float
-    moment: float
-    as_of: float
-    streamed: bool
-    stale: bool
-
-
-class Listener(asyncio.Protocol):
-    """One client: notes what arrives and when, and reads it later, so that reading makes nothing late.
-
-    Attributes:
-        lags: seconds from a price to the event that holds it, of what was read.
-        prices: of each ticker, in the order of arrival, likewise.
-        ended: whether the server has closed the connection.
-    """
-
-    def __init__(self) -> None:
-        self.lags: list[float] = []
-        self.prices: dict[str, list[Arrived]] = {}
-        self.ended = False
-        self._unread: list[tuple[float, bytes]] = []
-        self._rest = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for all predictions."""
-        self.transport = transport
-        request = b"GET /stream/predictions HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
-        transport.write(request)  # type: ignore[attr-defined]  # of a connection that is written to
-
-    def data_received(self, data: bytes) -> None:
-        """Note it."""
-        self._unread.append((time.time(), data))
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # whatever the reason
-        """Note it."""
-        self.ended = True
-
-    def read(self) -> None:
-        """Read what was noted."""
-        for moment, data in self._unread:
-            *lines, self._rest = (self._rest + data).split(b"\n")
-            for line in lines:
-                if found := EVENT.search(line):
-                    self._take(found, moment)
-        self._unread.clear()
-
-    def _take(self, found: re.Match[bytes], moment: float) -> None:
-        as_of = datetime.fromisoformat(found[4].decode()).timestamp()
-        self.lags.append(moment - as_of)
-        arrived = Arrived(float(found[2]), moment, as_of, found[3] == b"tiingo", found[5] == b"true")
-        self.prices.setdefault(found[1].decode(), []).append(arrived)
+TTL, AFTERWARDS, GONE = 3.0, 12.0, 8.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -170,40 +60,6 @@ class Scene:
             if any(each.raddr and each.raddr.port in here for each in worker.net_connections("tcp")):
                 return worker
         return None
-
-
-def write_bars(folder: Path, sessions: Sessions) -> dict[str, float]:
-    """Bars up to yesterday, as files; gives the last closes."""
-    last = sessions.last_complete(datetime.now(UTC))
-    closes = {}
-    for ticker in TICKERS:
-        bars: Bars = simulate(ticker, sessions.between(np.datetime64("2018-01-02"), last))[-1200:]
-        columns = zip(bars.session, bars.open, bars.high, bars.low, bars.close, bars.volume, strict=True)
-        lines = ["date,open,high,low,close,volume", *(",".join(map(str, row)) for row in columns)]
-        (folder / f"{ticker}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        closes[ticker] = float(bars.close[-1])
-    return closes
-
-
-@asynccontextmanager
-async def listeners(url: str, count: int) -> AsyncIterator[list[Listener]]:
-    """So many clients, until the block ends."""
-    parts, loop = urlsplit(url), asyncio.get_running_loop()
-    host, port = parts.hostname or "", parts.port or 0
-    made = [(await loop.create_connection(Listener, host, port))[1] for _ in range(count)]
-    try:
-        yield made
-    finally:
-        for listener in made:
-            listener.transport.close()
-
-
-async def until_streamed(listener: Listener) -> None:
-    """Until prices of the stream arrive."""
-    async with asyncio.timeout(HEALTHY_WITHIN):
-        while not listener.lags or listener.lags[-1] > 1:  # the event loop receives meanwhile
-            await asyncio.sleep(0.1)
-            listener.read()
 
 
 async def load(scene: Scene, count: int, seconds: int, *, beside: bool) -> None:
@@ -249,14 +105,6 @@ async def load(scene: Scene, count: int, seconds: int, *, beside: bool) -> None:
     scene.console.print(table)
     for name, rate in together.items():
         scene.console.print(f"{name} predictions beside it: {rate:,.0f}/s, {rate / alone[name]:.0%} of those alone")
-
-
-async def read_all(made: Sequence[Listener]) -> None:
-    """Read what they have noted, and let others run in between."""
-    for listener in made:
-        listener.read()
-        listener.prices = {ticker: its[-MOST_KEPT:] for ticker, its in listener.prices.items()}
-        await asyncio.sleep(0)
 
 
 async def own_delays() -> float:
@@ -305,12 +153,6 @@ async def replay(scene: Scene, minutes: int) -> None:
     )
 
 
-def minute_prices(close: float, minutes: int, generator: np.random.Generator) -> list[float]:
-    """A path of so many minutes from a daily close to one about 1 % off."""
-    steps = np.cumsum(generator.normal(0, 0.01 / np.sqrt(minutes), minutes))
-    return [round(float(price), 4) for price in close * np.exp(steps)]
-
-
 def is_part_of(part: Sequence[float], whole: Sequence[float]) -> bool:
     """Whether `part` is left when some of `whole` is taken away."""
     rest = iter(whole)
@@ -331,7 +173,7 @@ async def faults(scene: Scene, redis: RedisServer, listening: AsyncExitStack, po
             yield
             await asyncio.sleep(AFTERWARDS)
             await read_all(made)
-            table.add_row(name, *seen([listener for listener in made if not listener.ended], began))
+            table.add_row(name, *seen([listener for listener in made if not listener.ended], began, TTL))
 
     async with watched("the worker that owns the streams is killed"):
         if owner := scene.owner():
@@ -345,19 +187,6 @@ async def faults(scene: Scene, redis: RedisServer, listening: AsyncExitStack, po
         await asyncio.sleep(GONE)
         await listening.enter_async_context(scene.provider.listening(port))
     scene.console.print(table)
-
-
-def seen(made: Sequence[Listener], began: float) -> list[str]:
-    """The longest pause of any listener and ticker since `began`, and its events: all, stale, and old but unmarked."""
-    pauses, events = [0.0], list[Arrived]()
-    for its in (its for listener in made for its in listener.prices.values()):
-        since = [each for each in its if each.moment >= began]
-        events += since
-        moments = [began, *(each.moment for each in since if each.moment - each.as_of < FRESH)]
-        pauses += [later - earlier for earlier, later in pairwise(moments)]
-    streamed = [each for each in events if each.streamed]
-    unmarked = [each for each in streamed if each.moment - each.as_of > TTL + FRESH and not each.stale]
-    return [f"{max(pauses):.1f} s", str(len(streamed)), str(len(events) - len(streamed)), str(len(unmarked))]
 
 
 async def measure(count: int, seconds: int, minutes: int, *, with_faults: bool, beside: bool) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.lock import Lock
 
-EXPIRY_SECONDS = 3.0  # of the lock in Redis, after the last word of its holder
+EXPIRY_SECONDS = 2.5  # of the lock in Redis, after the last word of its holder
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +32,8 @@ class SharedLock(Protocol):
 class Ownership:
     """The locks of one process.
 
-    The system lets go of a file lock however its process ends, Redis of its own after three seconds; so another process
-    that tries each second has the streams within five.
+    The system lets go of a file lock however its process ends, Redis of its own after 2.5 seconds; so another process
+    that tries twice a second has the streams within five.
 
     Args:
         path: of the lock file; in memory where that cannot be written.

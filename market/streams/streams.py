@@ -21,7 +21,7 @@ from market.streams.ownership import Ownership
 from market.streams.price_stream import PriceStream
 
 TURN_SECONDS = 0.1  # between two looks at the board, or at what its owner has to show
-HOLD_SECONDS = 1.0  # between two tries to become, or to stay, the owner
+HOLD_SECONDS = 0.5  # between two tries to become, or to stay, the owner
 BEAT_SECONDS = 1.0  # at most between two words of the owner
 LIVE_SECONDS = 3.0  # without a word, after which the owner is taken for dead
 RESTART_SECONDS = 10.0  # after an error that nothing expects
