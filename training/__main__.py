@@ -14,6 +14,7 @@ from concurrency.parent_death import end_with_parent
 from configuration import Settings
 from market.errors import MarketError
 from training.commands.as_of import as_of
+from training.commands.backtest import backtest
 from training.commands.compare import compare
 from training.commands.options import (
     chosen_horizons,
@@ -50,6 +51,7 @@ def main() -> None:
 
 
 main.add_command(compare)
+main.add_command(backtest)
 main.add_command(as_of)
 main.add_command(search)
 

@@ -7,6 +7,7 @@ TrainingError
   RegistryError    MLflow could not do what was asked
   NotPublished     the model store could not be written
   NoSearch         hyperparameters cannot be searched for
+  NoBacktest       a ticker that was asked for has no forecasts
 """
 
 
@@ -36,3 +37,7 @@ class NotPublished(TrainingError):
 
 class NoSearch(TrainingError):
     """Hyperparameters cannot be searched for: optuna, its database, or a history that is long enough is missing."""
+
+
+class NoBacktest(TrainingError):
+    """A ticker that was asked for has no forecasts, and a portfolio without it would be another."""

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from market.history.past import KnownBy
+from training.backtest.backtest import Backtest
 from training.comparison.lines import Line
 from training.mlflow_registry.registry import Standing
 from training.out_of_sample import Evaluated
@@ -135,6 +136,25 @@ def print_comparison(lines: Sequence[Line], reference: str, console: Console) ->
         scores = (f"{means['interval_score']:.5f}", _gain(line), f"{means['coverage']:.1%}", f"{means['crps']:.5f}")
         size = (f"{means['seconds']:.1f}", f"{means['onnx_bytes'] / 1000:.0f}")
         table.add_row(line.recipe, str(line.horizon), str(line.tickers), *scores, *size)
+    console.print(table)
+
+
+def print_backtest(found: Backtest, console: Console) -> None:
+    """One row for each strategy and cost; gains are in the Sharpe ratio over equal weight."""
+    headings = ("strategy", "cost", "a year", "volatility", "Sharpe ratio", "gain over equal weight", "turnover")
+    title = f"Backtest on {'simulated' if found.simulated else 'real'} prices, {found.first} to {found.last}"
+    chances = ", ".join(f"{chance:.0%} at {cost} bp" for cost, chance in found.overfitting.items())
+    caption = (
+        f"deflated: probability that the true ratio is above the luckiest of {found.trials} trials;"
+        f" probability of overfitting: {chances}"
+    )
+    table = Table(*headings, "drawdown", "deflated", title=title, caption=caption)
+    for one in found.results:
+        sharpe = f"{one.sharpe:.2f} ({one.sharpe_lower:.2f} to {one.sharpe_upper:.2f})"
+        gain = f"{one.gain:+.2f} ({one.gain_lower:+.2f} to {one.gain_upper:+.2f})" if one.gain else ""
+        money = (f"{one.cost_basis_points} bp", f"{one.annual_return:+.1%}", f"{one.annual_volatility:.1%}")
+        risk = (f"{one.turnover:.1f}", f"{one.drawdown:.1%}", f"{one.deflated_sharpe:.2f}")
+        table.add_row(one.strategy, *money, sharpe, gain, *risk)
     console.print(table)
 
 

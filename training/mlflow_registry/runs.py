@@ -24,6 +24,10 @@ from training.mlflow_registry.tracking import check_answers, translated
 EXPERIMENT = "stock-prediction"
 # Characters that MLflow keeps of a tag.
 LONGEST_TAG = 5000
+# Tag with the hash of everything but the bars that decided what was learnt.
+RECIPE_TAG = "recipe_sha256"
+# Runs that are asked for at once.
+PAGE = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -185,6 +189,24 @@ class Runs:
         with translated("MLflow"):
             self._client.set_experiment_tag(self._experiment_id, f"{views.TAG}{view}", state)
         return views.page_of(self._experiment_id, view)
+
+    def recipes_tried(self) -> int:
+        """How many different recipes, hyperparameters and ways to score them the runs of the experiment have tried.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        found: set[str] = set()
+        token = None
+        with translated("MLflow"):
+            while True:
+                page = self._client.search_runs(
+                    [self._experiment_id], f"tags.{RECIPE_TAG} != ''", max_results=PAGE, page_token=token
+                )
+                found |= {str(run.data.tags[RECIPE_TAG]) for run in page}
+                token = page.token
+                if not token:
+                    return len(found)
 
     def fail(self, reasons: Sequence[str]) -> None:
         """End the open run as FAILED, because none of its models came to be.

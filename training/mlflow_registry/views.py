@@ -10,8 +10,8 @@ from typing import Any
 
 TAG = "mlflow.sharedViewState."
 # All runs, with the scores as columns; the recipes of the last comparison beside one another; the trials of the last
-# search.
-SCORES, COMPARISON, SEARCH = "scores", "comparison", "search"
+# search; the strategies of the last backtest.
+SCORES, COMPARISON, SEARCH, BACKTEST = "scores", "comparison", "search", "backtest"
 SCORE_COLUMNS = ("interval_score", "skill_over_last_252", "coverage", "mae_ratio")
 TAG_COLUMNS = ("decision", "source")
 # Charts of the comparison, one bar for each recipe and horizon: scores, then what they cost.
@@ -39,6 +39,19 @@ def comparison_view(run_id: str, horizons: Sequence[int]) -> str:
         useGroupedValuesInCharts=True,
         compareRunSections=_sections("Recipes"),
         compareRunCharts=[_bars(name) for name in CHARTS],
+    )
+
+
+def backtest_view(run_id: str, figures: Sequence[str]) -> str:
+    """The runs below the backtest `run_id`, grouped by strategy and cost."""
+    keys = [{"mode": "param", "groupByData": name} for name in ("strategy", "cost_basis_points")]
+    return _view(
+        _below(run_id),
+        [f"metrics.`{name}`" for name in figures],
+        groupBy={"aggregateFunction": "average", "groupByKeys": keys},
+        useGroupedValuesInCharts=True,
+        compareRunSections=_sections("Strategies"),
+        compareRunCharts=[_bars(name) for name in figures],
     )
 
 
@@ -75,6 +88,7 @@ def _view(search: str, columns: Sequence[str], **more: Any) -> str:
         "modelVersionFilter": "All Runs",
         "datasetsFilter": [],
         "selectedColumns": list(columns),
+        "runsHiddenMode": "SHOWALL",  # not the first ten alone
     }
     return json.dumps(state | more)
 

@@ -1,0 +1,1 @@
+"""What forecasts of the width are worth in a portfolio, after costs and after all that was tried."""
