@@ -108,7 +108,7 @@ class Container:
         retraining = Retraining(settings, jobs, worker, expects_trainer=can_train())
 
         def want(ticker: str, horizon: int) -> None:
-            if champions.has_looked and not champions.is_untried(ticker, horizon):
+            if champions.is_missing(ticker, horizon):
                 wanted.ask(ticker, horizon)
 
         def note(prediction: Prediction, forecast: Forecast) -> None:

@@ -103,10 +103,10 @@ class Champions:
                 await asyncio.wait_for(self._try(key), FOUND_WITHIN_SECONDS)
         return self._serving.get(key)
 
-    def is_untried(self, ticker: str, horizon: int) -> bool:
-        """Whether one was published that neither answers nor was refused: nothing has tried it to the end yet."""
+    def is_missing(self, ticker: str, horizon: int) -> bool:
+        """Whether none was published by the last look, or what was published cannot serve."""
         key = ticker, horizon
-        return key in self._published and key not in self._serving and key not in self._refused
+        return self.has_looked and (key not in self._published or key in self._refused)
 
     def refusal(self, ticker: str, horizon: int) -> str | None:
         """Why the newest published model does not serve, when it does not."""

@@ -185,12 +185,13 @@ async def test_of_many_new_models_those_that_are_asked_for_are_tried_first(
     published = [publish(ticker) for ticker in tickers]
     await champions.look()
     assert champions.has_looked
-    assert (attempts, champions.is_untried("TSLA", 1)) == (["AAPL"], True)
+    assert (attempts, champions.get("TSLA", 1)) == (["AAPL"], None)
+    assert [champions.is_missing(ticker, 1) for ticker in ("AAPL", "TSLA", "IBM")] == [False, False, True]
 
     found = await asyncio.gather(*(champions.find("TSLA", 1) for _ in range(3)))
 
     assert found == [published[3]] * 3
-    assert (attempts, champions.is_untried("TSLA", 1)) == (["AAPL", "TSLA"], False)
+    assert attempts == ["AAPL", "TSLA"]
     for _ in range(2):
         await champions.look()
     assert sorted(attempts) == tickers
