@@ -31,7 +31,7 @@ def rows(home: Path, work: Path, seconds: int) -> dict[str, list[wrk.Load]]:
     """Loads by server; each is started alone."""
     tensor = {"name": "X", "shape": [1, len(NAMES)], "datatype": "FP32", "data": [0.1] * len(NAMES)}
     infer = json.dumps({"inputs": [tensor]})
-    model = _fitted().model
+    model = fitted("AAPL").model
     found = {}
     with ours(home) as server:
         wait_warm(server)
@@ -44,13 +44,13 @@ def rows(home: Path, work: Path, seconds: int) -> dict[str, list[wrk.Load]]:
     return found
 
 
-def _fitted() -> FittedModel:
-    """The model that this service has published, fitted again: the same bars, recipe and seed give the same forest."""
+def fitted(ticker: str) -> FittedModel:
+    """The published model of one session, fitted again: the same bars, recipe and seed give the same forest."""
     settings = configuration.load()
-    bars, failures = load(settings, ["AAPL"])
+    bars, failures = load(settings, [ticker])
     if failures:
-        raise RuntimeError(failures["AAPL"])
-    data = make_dataset(bars["AAPL"], 1, report_schedules(settings, ["AAPL"])["AAPL"])
+        raise RuntimeError(failures[ticker])
+    data = make_dataset(bars[ticker], 1, report_schedules(settings, [ticker])[ticker])
     return training_configs(settings)[0].fit(data, data.known)
 
 

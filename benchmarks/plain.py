@@ -13,16 +13,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import mlflow
 import pandas as pd
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
 from pydantic import BaseModel
 
 import configuration
+from benchmarks.peers import fitted
 from benchmarks.plain_inputs import inputs_and_level
 from features import WINDOW
-from forecasting.card import ModelCard, model_name
+from forecasting.card import ModelCard
 from forecasting.model_store import default_roots, newest_folder, read_published_model
 from market.bars import COLUMNS
 from market.market import Market
@@ -81,7 +81,6 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     """Load everything before the first request."""
     configuration.anchor()
     settings = configuration.load()
-    mlflow.set_tracking_uri(settings.tracking_uri)
     market = Market.open(settings)
     for ticker in settings.tickers:
         bars = (await market.history(ticker)).bars[-WINDOW:]
@@ -91,7 +90,7 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if folder is None:
             raise RuntimeError(f"{ticker}: there is no model; train it first")
         CARDS[ticker] = read_published_model(folder).card
-        MODELS[ticker] = mlflow.sklearn.load_model(f"models:/{model_name(ticker, 1)}/{CARDS[ticker].version}")
+        MODELS[ticker] = (await asyncio.to_thread(fitted, ticker)).model
     await market.close()
     yield
 
