@@ -70,8 +70,9 @@ class Listener(asyncio.Protocol):
 
     def _take(self, found: re.Match[bytes], moment: float) -> None:
         as_of = datetime.fromisoformat(found[4].decode()).timestamp()
-        self.lags.append(moment - as_of)
         arrived = Arrived(float(found[2]), moment, as_of, found[3] == b"tiingo", found[5] == b"true")
+        if arrived.streamed:
+            self.lags.append(moment - as_of)
         self.prices.setdefault(found[1].decode(), []).append(arrived)
 
 

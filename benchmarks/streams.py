@@ -75,7 +75,7 @@ async def load(scene: Scene, count: int, seconds: int, *, beside: bool) -> None:
         began = time.monotonic()
         together = await answers(scene.server.url) if beside else {}
         while (left := seconds - (time.monotonic() - began)) > 0:
-            await asyncio.sleep(min(left, 60))
+            await asyncio.sleep(min(left, 5))
             await read_all(made)
         spent = time.monotonic() - began
         share, grown = (sum(worker.cpu_times()[:2]) - cpu) / spent, worker.memory_info().rss - memory
