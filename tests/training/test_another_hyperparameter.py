@@ -26,7 +26,7 @@ def test_it_differs_visibly_and_is_decided_on(client: MlflowClient, monkeypatch:
 
     assert (first.version, second.version) == (1, 2)
     versions = [client.get_model_version("forest-AAPL-1", number) for number in ("1", "2")]
-    before, after = (client.get_run(version.run_id).data for version in versions)
+    before, after = (client.get_run(str(version.run_id)).data for version in versions)
     estimated = {"shrinkage"}
     changed = {name for name in before.params if before.params[name] != after.params[name]} - estimated
     assert changed == {"width_alpha"}
