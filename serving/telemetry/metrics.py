@@ -25,7 +25,7 @@ if values.ValueClass is not values.MutexValue:
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 # Seconds. Half a millisecond is a cached answer, ten seconds the deadline. Each bound is a series of each route.
-BUCKETS = (0.0005, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 1.0, 10.0)
+BUCKETS = (0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 1.0, 10.0)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 PREDICT = "/predict/{ticker}"
