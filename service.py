@@ -163,8 +163,8 @@ def _container() -> "Container":
 
 def _entrance(app: "ASGIApp") -> "ASGIApp":
     from compat import uvicorn_limits
-    from serving.http.entrance import make_entrance
-    from serving.http.refusal import refusal
+    from serving.http.middleware.entrance import make_entrance
+    from serving.http.middleware.refusal import refusal
 
     serving = settings.serving
     limits = uvicorn_limits.Limits(serving.max_header_bytes, serving.max_body_bytes, serving.receive_timeout)

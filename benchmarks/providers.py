@@ -36,7 +36,7 @@ from market.market import Market
 from market.providers.alpha_vantage import AlphaVantage
 from market.providers.circuit_breaker import ProviderCircuitBreaker
 from market.providers.provider import LimitedProvider
-from market.providers.quota import LocalCounters, Quota
+from market.providers.quotas.quota import LocalCounters, Quota
 from market.providers.simulated import FIRST, Simulated, simulate
 from market.providers.tiingo import Tiingo, parse_daily
 

@@ -15,7 +15,7 @@ from market.news.article import LONGEST_NAME, LONGEST_TITLE, MOST_TOPICS, Articl
 from market.providers import parsing
 from market.providers.alpha_vantage import NAME, refusal
 from market.providers.http import HttpSource, signed
-from market.providers.quota import Quota
+from market.providers.quotas.quota import Quota
 
 TIME_FORM = "%Y%m%dT%H%M%S"
 LIMIT = 50

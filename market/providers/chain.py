@@ -7,7 +7,7 @@ import structlog
 
 from market.errors import InvalidBars, KeptForQuotes, NoPrices, Paused, ProviderError
 from market.providers.provider import LimitedProvider, Provider
-from market.providers.quota import Usage
+from market.providers.quotas.quota import Usage
 
 Prices = TypeVar("Prices")
 

@@ -9,7 +9,7 @@ from configuration import Settings
 from market.calendar.sessions import Sessions
 from market.providers.circuit_breaker import ProviderCircuitBreaker
 from market.providers.provider import LimitedProvider, Provider
-from market.providers.quota import Counters, LocalCounters, MemoryCounters, Quota
+from market.providers.quotas.quota import Counters, LocalCounters, MemoryCounters, Quota
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -36,7 +36,7 @@ class Resources:
         here: list[Counters] = [LocalCounters(self.home), MemoryCounters()]
         if self.redis is None:
             return here
-        from market.providers.redis_quota import RedisCounters
+        from market.providers.quotas.redis_quota import RedisCounters
 
         return [RedisCounters(self.redis), *here]
 

@@ -22,7 +22,7 @@ from market.errors import (
     UnknownTicker,
     Unreachable,
 )
-from market.providers.quota import Quota
+from market.providers.quotas.quota import Quota
 
 ATTEMPTS = 3
 TOO_FAST_PAUSE_SECONDS = 2.0  # before the one retry of a request that came too fast

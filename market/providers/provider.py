@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from market.providers.circuit_breaker import ProviderCircuitBreaker
-from market.providers.quota import Quota
+from market.providers.quotas.quota import Quota
 from market.quotes.quote import Quote
 from market.series import Series
 

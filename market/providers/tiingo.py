@@ -14,7 +14,7 @@ from market.providers import parsing
 from market.providers.configured import Resources
 from market.providers.http import TOO_FAST_PAUSE_SECONDS, HttpSource, signed
 from market.providers.provider import LimitedProvider
-from market.providers.quota import Quota
+from market.providers.quotas.quota import Quota
 from market.quotes.quote import Quote
 from market.series import Adjustment, Series
 

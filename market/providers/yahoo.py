@@ -21,7 +21,7 @@ from market.errors import Malformed, NoData, ProviderError, TooFast, UnknownTick
 from market.providers import parsing
 from market.providers.configured import Resources
 from market.providers.provider import LimitedProvider
-from market.providers.quota import Quota
+from market.providers.quotas.quota import Quota
 from market.quotes.quote import Quote
 from market.series import Adjustment, Series
 

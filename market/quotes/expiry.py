@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from configuration import quota_window
 from market.calendar.sessions import Sessions
-from market.providers.quota import DAY_SECONDS, Usage
+from market.providers.quotas.quota import DAY_SECONDS, Usage
 from market.quotes.quote import Quote
 
 

@@ -13,7 +13,7 @@ import structlog
 from configuration import Settings
 from market.errors import MarketError
 from market.history.sqlite_store import HistoryStore
-from market.providers.quota import DAY_SECONDS
+from market.providers.quotas.quota import DAY_SECONDS
 from market.quotes.quote import Quote
 from market.quotes.quote_json import quote_from_json, quote_to_json
 from redis_client.failures import RedisFailures, RedisUnavailable

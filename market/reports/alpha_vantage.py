@@ -13,7 +13,7 @@ from market.errors import InvalidFile, Malformed, NoData, ProviderError, Unknown
 from market.providers import parsing
 from market.providers.alpha_vantage import NAME, refusal
 from market.providers.http import HttpSource, signed
-from market.providers.quota import Quota
+from market.providers.quotas.quota import Quota
 from market.reports.answer import ReportAnswer, ReportDate
 from market.reports.dates import Timing
 

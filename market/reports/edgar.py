@@ -18,7 +18,7 @@ from market.calendar.sessions import Sessions
 from market.errors import BadKey, Malformed, ProviderError, QuotaSpent, UnknownTicker
 from market.providers import parsing
 from market.providers.http import HttpSource, signed
-from market.providers.quota import Quota
+from market.providers.quotas.quota import Quota
 from market.reports.answer import ReportAnswer, ReportDate
 from market.reports.dates import Timing
 

@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from configuration import Settings
 from serving.container import Container
 from serving.contract.validation import check_json_body, check_parameters
-from serving.http.plain_requests import INFERENCE_TYPES
+from serving.http.middleware.plain_requests import INFERENCE_TYPES
 
 
 async def _container(request: Request) -> Container:

@@ -11,8 +11,8 @@ TAKER = """
 import asyncio, sys
 from pathlib import Path
 from market.errors import ProviderError
-from market.providers.quota import LocalCounters, Quota
-from market.providers.redis_quota import RedisCounters
+from market.providers.quotas.quota import LocalCounters, Quota
+from market.providers.quotas.redis_quota import RedisCounters
 from redis_client import connect
 
 async def main():

@@ -15,9 +15,9 @@ from market.errors import NoPrices
 from market.history.sqlite_store import HistoryStore
 from market.market import Market
 from market.providers.circuit_breaker import ProviderCircuitBreaker
-from market.providers.counters import LocalCounters
 from market.providers.provider import LimitedProvider
-from market.providers.quota import Quota
+from market.providers.quotas.counters import LocalCounters
+from market.providers.quotas.quota import Quota
 from market.providers.simulated import Simulated
 from market.quotes.quote import Quote
 

@@ -15,7 +15,7 @@ from configuration import AlphaVantage as Settings
 from market.errors import BadKey, KeptForQuotes, Malformed, ProviderError, QuotaSpent
 from market.news.alpha_vantage import AlphaVantageNews, parse_news
 from market.news.article import LONGEST_TITLE, LONGEST_URL, plain, web_address
-from market.providers.quota import LocalCounters, Quota
+from market.providers.quotas.quota import LocalCounters, Quota
 
 KEY = "THEKEYOFTHISTEST"
 ARTICLE: dict[str, Any] = {

@@ -33,7 +33,7 @@ from market.providers.alpha_vantage import AlphaVantage, parse_daily, parse_quot
 from market.providers.chain import Chain
 from market.providers.circuit_breaker import ProviderCircuitBreaker
 from market.providers.provider import LimitedProvider
-from market.providers.quota import LocalCounters, Quota, Usage
+from market.providers.quotas.quota import LocalCounters, Quota, Usage
 from market.quotes.quote import Quote
 from market.series import Adjustment
 from tests.market.breakers import state_of

@@ -18,7 +18,7 @@ from market.errors import BadKey, Malformed, NoData, ProviderError, QuotaSpent, 
 from market.providers.chain import Chain
 from market.providers.circuit_breaker import ProviderCircuitBreaker
 from market.providers.provider import LimitedProvider
-from market.providers.quota import LocalCounters, Quota
+from market.providers.quotas.quota import LocalCounters, Quota
 from market.providers.tiingo import Tiingo, parse_daily, parse_quote, refusal
 from market.series import Series
 from market.splits import split_adjusted

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from market.calendar.sessions import Sessions
 from market.errors import Malformed, NoData, ProviderError, TooFast, UnknownTicker, Unreachable
 from market.providers import yahoo_worker
-from market.providers.quota import LocalCounters, Quota
+from market.providers.quotas.quota import LocalCounters, Quota
 from market.providers.yahoo import Yahoo, parse_quote, parse_series
 from market.series import Adjustment
 from tests.patience import PATIENT

@@ -8,8 +8,8 @@ import pytest
 
 from market.errors import QuotaSpent
 from market.history.sqlite_store import HistoryStore
-from market.providers.quota import LocalCounters, Quota, Usage
-from market.providers.redis_quota import RedisCounters
+from market.providers.quotas.quota import LocalCounters, Quota, Usage
+from market.providers.quotas.redis_quota import RedisCounters
 from market.quotes.quote import Quote
 from market.quotes.shared import SharedQuotes
 from redis_client import connect

@@ -14,7 +14,7 @@ from market.history.sqlite_store import HistoryStore
 from market.market import Market
 from market.providers.circuit_breaker import ProviderCircuitBreaker
 from market.providers.provider import LimitedProvider
-from market.providers.quota import LocalCounters, Quota, Usage
+from market.providers.quotas.quota import LocalCounters, Quota, Usage
 from market.quotes.expiry import next_request
 from market.quotes.quote import Quote
 from market.quotes.shared import SharedQuotes, quotes_namespace

@@ -19,8 +19,8 @@ from market.errors import (
     QuotaSpent,
     UnknownTicker,
 )
-from market.providers.counters import LocalCounters
-from market.providers.quota import Quota
+from market.providers.quotas.counters import LocalCounters
+from market.providers.quotas.quota import Quota
 from market.reports.alpha_vantage import AlphaVantageReports, parse_calendar, parse_earnings
 from market.reports.answer import ReportDate
 from market.reports.dates import Timing

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from configuration import Edgar as Settings
 from market.calendar.sessions import Sessions
 from market.errors import BadKey, Malformed, ProviderError, QuotaSpent, UnknownTicker, Unreachable
-from market.providers.counters import LocalCounters
-from market.providers.quota import Quota
+from market.providers.quotas.counters import LocalCounters
+from market.providers.quotas.quota import Quota
 from market.reports.answer import ReportDate
 from market.reports.dates import Timing
 from market.reports.edgar import Edgar, parse_filings, parse_tickers

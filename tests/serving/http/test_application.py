@@ -16,9 +16,9 @@ import pytest
 from configuration import Settings
 from market.calendar.sessions import Sessions
 from serving.container import Container, embedded_forests
-from serving.http.entrance import make_entrance
-from serving.http.native import NATIVE_PATHS
-from serving.http.plain_requests import SMALL_BODY_BYTES
+from serving.http.middleware.entrance import make_entrance
+from serving.http.middleware.native import NATIVE_PATHS
+from serving.http.middleware.plain_requests import SMALL_BODY_BYTES
 from serving.telemetry import tracing
 from training_queue.worker_lock import WorkerLock
 

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from serving.contract.problems import MEDIA_TYPE, Problem
-from serving.http.request_ids import new_request_id
+from serving.http.middleware.request_ids import new_request_id
 from serving.telemetry import metrics
 
 

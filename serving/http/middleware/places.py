@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from configuration import Settings
 from serving.contract.problems import unavailable
-from serving.http.native import PROBES
+from serving.http.middleware.native import PROBES
 from serving.telemetry import metrics
 
 OBSERVERS = PROBES | {"/health", "/metrics"}

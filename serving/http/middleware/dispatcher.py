@@ -8,11 +8,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from configuration import Settings
 from serving.container import Container
-from serving.http.native import NATIVE_PATHS, check_native
-from serving.http.plain_requests import INFER_ROUTE, plain_horizon, plain_horizons, plain_inference, read_body
+from serving.http.middleware.native import NATIVE_PATHS, check_native
+from serving.http.middleware.plain_requests import (
+    INFER_ROUTE,
+    plain_horizon,
+    plain_horizons,
+    plain_inference,
+    read_body,
+)
+from serving.http.middleware.time_limit import TimeLimit
 from serving.http.prediction import predict
 from serving.http.responses import json_response
-from serving.http.time_limit import TimeLimit
 from serving.telemetry import metrics
 
 STATIC = "/static_content/"

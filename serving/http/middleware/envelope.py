@@ -11,9 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from configuration import Settings
 from logs import request_id
 from serving.contract.problems import MEDIA_TYPE, Problem, translate
-from serving.http.native import NATIVE_PATHS
-from serving.http.places import Places
-from serving.http.request_ids import REQUEST_ID, request_id_of
+from serving.http.middleware.native import NATIVE_PATHS
+from serving.http.middleware.places import Places
+from serving.http.middleware.request_ids import REQUEST_ID, request_id_of
 from serving.telemetry import metrics, tracing
 from serving.telemetry.batches import histogram
 from serving.telemetry.timing import server_timing, stages

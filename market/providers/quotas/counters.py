@@ -1,6 +1,6 @@
 """Where the requests to a provider are counted: on this machine, and as the last resort in memory.
 
-Counting in Redis is apart, in `market.providers.redis_quota`, which is imported only where Redis is configured.
+Counting in Redis is apart, in `market.providers.quotas.redis_quota`, which is imported only where Redis is configured.
 """
 
 import sqlite3

@@ -19,7 +19,7 @@ from pyrate_limiter.abstracts import AbstractBucket
 from concurrency.circuit_breaker import CircuitBreaker, CircuitOpen
 from configuration import quota_window
 from market.errors import KeptForQuotes, QuotaSpent, TooFast
-from market.providers.counters import Counters, LocalCounters, MemoryCounters
+from market.providers.quotas.counters import Counters, LocalCounters, MemoryCounters
 
 __all__ = ["DAY_SECONDS", "Counters", "LocalCounters", "MemoryCounters", "Quota", "Usage"]
 

@@ -31,7 +31,7 @@ for kind in (TimeoutMiddleware, OpenTelemetryMiddleware, ServerErrorMiddleware):
     watch(kind)
 
 import service
-from serving.http.envelope import Envelope
+from serving.http.middleware.envelope import Envelope
 
 watch(Envelope)
 application = service.StockPrediction.to_asgi()

@@ -9,8 +9,8 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from configuration import Settings
-from serving.http.envelope import Envelope
-from serving.http.time_limit import TimeLimit
+from serving.http.middleware.envelope import Envelope
+from serving.http.middleware.time_limit import TimeLimit
 from serving.telemetry import metrics
 from serving.telemetry.batches import write_all
 

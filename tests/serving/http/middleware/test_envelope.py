@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from configuration import Settings
 from serving.contract.problems import MEDIA_TYPE, Problem
-from serving.http.envelope import Envelope
+from serving.http.middleware.envelope import Envelope
 from serving.telemetry.timing import stage
 
 

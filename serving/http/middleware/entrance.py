@@ -6,9 +6,9 @@ from starlette.types import ASGIApp
 
 from configuration import Settings
 from serving.container import Container
-from serving.http.cache_hits import CacheHits
-from serving.http.dispatcher import Dispatcher
-from serving.http.envelope import Envelope
+from serving.http.middleware.cache_hits import CacheHits
+from serving.http.middleware.dispatcher import Dispatcher
+from serving.http.middleware.envelope import Envelope
 
 
 def make_entrance(native: ASGIApp, settings: Settings, container: Callable[[], Container]) -> ASGIApp:

@@ -9,9 +9,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from configuration import Settings
 from serving.container import Container
-from serving.http.plain_requests import plain_horizon, plain_horizons
+from serving.http.middleware.plain_requests import plain_horizon, plain_horizons
+from serving.http.middleware.request_ids import REQUEST_ID, is_plain, new_request_id
 from serving.http.prediction import BYPASS, CACHE_CONTROL, IF_NONE_MATCH, Headers
-from serving.http.request_ids import REQUEST_ID, is_plain, new_request_id
 from serving.predictions.rendered import Rendered
 from serving.telemetry import metrics
 from serving.telemetry.batches import histogram

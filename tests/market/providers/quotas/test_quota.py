@@ -7,9 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from market.errors import KeptForQuotes, QuotaSpent, TooFast
-from market.providers.counters import Counters, LocalCounters, MemoryCounters
-from market.providers.quota import Quota, Usage
-from market.providers.redis_quota import RedisCounters
+from market.providers.quotas.counters import Counters, LocalCounters, MemoryCounters
+from market.providers.quotas.quota import Quota, Usage
+from market.providers.quotas.redis_quota import RedisCounters
 from redis_client import connect
 from tests.market.takers import taken_by_processes
 

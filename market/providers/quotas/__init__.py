@@ -1,0 +1,1 @@
+"""How often a provider may be asked, counted over all processes."""
