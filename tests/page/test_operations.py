@@ -1,7 +1,7 @@
 """Operations, live events, and a service that ends and comes back."""
 
 import httpx
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.page.conftest import Open, check_accessibility
 from tests.redis_servers import free_port
@@ -22,6 +22,55 @@ def test_figures_of_the_service_accessibly(stale: Service, visit: Open) -> None:
     experiments = page.get_by_role("table", name="Challengers beside the champions")
     expect(experiments).to_contain_text("boosted")
     expect(experiments).to_contain_text("Horizon 1: no session has scored both yet")
+    check_accessibility(page)
+
+
+def test_where_nothing_happened_yet_it_says_so(stale: Service, visit: Open) -> None:
+    page = visit(stale).go("#/operations")
+
+    expect(page.get_by_text("Nothing was trained in the last week.")).to_be_visible()
+    expect(page.get_by_text("None is running.")).to_be_visible()
+
+
+def test_while_figures_are_awaited_the_cards_say_so(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+    held: list[Route] = []
+    visiting.page.route("**/performance/metrics", lambda route: held.append(route))  # noqa: PLW0108  # playwright marks what it calls
+
+    page = visiting.go("#/operations")
+
+    expect(page.locator("section", has_text="Latency by route").locator(".loading")).to_be_visible()
+    check_accessibility(page)
+    visiting.page.unroute("**/performance/metrics")
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("table", name="Time to answer")).to_be_visible()
+
+
+def test_figures_that_fail_are_told_and_come_back(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+    visiting.watched.refusals_expected = True
+    problem = {"detail": "too many requests at once"}
+    visiting.page.route("**/performance/metrics", lambda route: route.fulfill(status=503, json=problem))
+
+    page = visiting.go("#/operations")
+
+    expect(page.get_by_role("alert")).to_contain_text("No newer figures: too many requests at once")
+    check_accessibility(page)
+    visiting.page.unroute("**/performance/metrics")
+    expect(page.get_by_role("table", name="Time to answer")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_stale_answers_are_marked_and_found(stale: Service, visit: Open) -> None:
+    page = visit(stale).go()
+    expect(page.locator(".overview td.range svg")).to_have_count(2)
+
+    page.get_by_label("Filter by kind").select_option("stale")
+
+    expect(page.locator(".overview tr.stale td .badge.stale")).to_have_count(2)
+    expect(page.locator("#state")).to_contain_text("Prices are stale")
+    expect(page.locator(".badge.simulated")).to_have_count(0)
     check_accessibility(page)
 
 

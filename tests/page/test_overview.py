@@ -1,36 +1,26 @@
-"""The overview, with ten and with 500 tickers of simulated prices."""
+"""The overview, with the ten default tickers and simulated prices."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.page.conftest import Open, check_accessibility
-from tests.page.services import tickers
+from tests.page.conftest import DEADLINE, Open, check_accessibility
 from tests.redis_servers import free_port
 from tests.serving.running import Service, start
-
-MANY = 500
 
 
 @pytest.fixture(scope="module")
 def ten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The default tickers."""
-    service = start(tmp_path_factory.mktemp("home"), free_port(), STOCKS_TRAINING__ON_START="false")
-    yield service
-    service.end()
-
-
-@pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The default tickers, whose page asks for newer answers when a test has it do so."""
     service = start(
         tmp_path_factory.mktemp("home"),
         free_port(),
-        STOCKS_TICKERS=json.dumps(tickers(MANY)),
-        STOCKS_HORIZONS="[1, 5]",
         STOCKS_TRAINING__ON_START="false",
+        STOCKS_SERVING__DEADLINE=DEADLINE,
+        STOCKS_CACHE__MEMORY_TTL="3600",
     )
     yield service
     service.end()
@@ -46,6 +36,11 @@ def filled(page: Page) -> Any:
 
 def names(page: Page) -> list[str]:
     return page.locator(".overview tbody th a").all_inner_texts()
+
+
+def asked_tickers(route: Route) -> list[str]:
+    asked: list[str] = (route.request.post_data_json or {})["tickers"]
+    return asked
 
 
 def test_ten_tickers_each_with_its_forecast(ten: Service, visit: Open) -> None:
@@ -82,32 +77,21 @@ def test_a_simulated_answer_is_marked_wherever_one_looks(ten: Service, visit: Op
     assert "Simulated prices" in banner
 
 
-def test_500_tickers_are_shown_sorted_and_filtered(many: Service, visit: Open) -> None:
-    page = visit(many).go()
+@pytest.mark.parametrize(
+    ("heading", "first"), [("90 % interval", "descending"), ("Target", "ascending"), ("Rise", "descending")]
+)
+def test_each_click_on_a_heading_turns_the_order(ten: Service, visit: Open, heading: str, first: str) -> None:
+    page = visit(ten).go()
+    expect(filled(page)).to_have_count(10)
+    button = page.get_by_role("button", name=heading)
 
-    expect(filled(page)).to_have_count(MANY)
-    page.get_by_role("button", name="Price").click()
-    prices = [float(text.replace(",", "")) for text in page.locator(".overview td:nth-child(2)").all_inner_texts()]
-    assert prices == sorted(prices)
-    page.get_by_role("button", name="Price").click()
-    expect(page.locator("th[data-column=price]")).to_have_attribute("aria-sort", "descending")
-    page.get_by_label("Filter by ticker").fill("aab")
-    expect(rows(page)).to_have_count(1)
-    page.get_by_label("Filter by ticker").fill("zzz")
-    expect(page.locator(".empty")).to_be_visible()
-    page.get_by_label("Filter by ticker").fill("")
-    page.get_by_label("Filter by kind").select_option("model")
-    expect(page.locator(".summary")).to_contain_text(f"0 of {MANY} tickers")
-    page.get_by_label("Filter by kind").select_option("baseline")
-    expect(rows(page)).to_have_count(MANY)
+    button.click()
+    once = names(page)
+    expect(page.locator(f"th[aria-sort={first}]")).to_contain_text(heading)
+    button.click()
 
-
-def test_500_tickers_are_accessible(many: Service, visit: Open) -> None:
-    page = visit(many).go()
-
-    expect(filled(page)).to_have_count(MANY)
-    page.get_by_label("Filter by ticker").fill("AA")
-    check_accessibility(page)
+    assert names(page) == once[::-1]
+    assert sorted(once) == sorted(names(page))
 
 
 def test_another_horizon_has_wider_intervals_and_stays_in_the_address(ten: Service, visit: Open) -> None:
@@ -147,13 +131,14 @@ def test_the_keyboard_alone_reaches_everything(ten: Service, visit: Open) -> Non
 
 def test_while_answers_are_awaited_the_rows_say_so(ten: Service, visit: Open) -> None:
     opened = visit(ten)
+    opened.hush()
     held: list[Route] = []
     opened.page.route("**/predict", lambda route: held.append(route))  # noqa: PLW0108  # playwright marks what it calls
 
     page = opened.go()
 
     expect(page.locator(".overview td.waiting").first).to_be_visible()
-    expect(page.locator(".summary")).to_contain_text("waiting for answers")
+    expect(page.locator(".summary")).to_contain_text("waiting for 10")
     check_accessibility(page)
     for route in held:
         route.continue_()
@@ -162,7 +147,7 @@ def test_while_answers_are_awaited_the_rows_say_so(ten: Service, visit: Open) ->
 
 def test_a_failure_is_told_and_tried_again(ten: Service, visit: Open) -> None:
     opened = visit(ten)
-    opened.watched.refusals_expected = True
+    opened.hush()
     problem = {"title": "Service Unavailable", "status": 503, "detail": "nothing is known of any price"}
     opened.page.route("**/predict", lambda route: route.fulfill(status=503, json=problem))
 
@@ -176,8 +161,62 @@ def test_a_failure_is_told_and_tried_again(ten: Service, visit: Open) -> None:
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_a_busy_service_is_asked_again_for_less(ten: Service, visit: Open) -> None:
+    opened = visit(ten)
+    opened.hush()
+    asked: list[int] = []
+
+    def too_late(route: Route) -> None:
+        asked.append(len(asked_tickers(route)))
+        if len(asked) > 1:
+            route.continue_()
+        else:
+            route.fulfill(status=504, headers={"Retry-After": "1"}, json={"detail": "no answer within 10 s"})
+
+    opened.page.route("**/predict", too_late)
+    page = opened.go()
+
+    expect(filled(page)).to_have_count(10)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    assert asked[:3] == [10, 5, 5]
+
+
+def test_rows_that_stay_without_an_answer_say_why(ten: Service, visit: Open) -> None:
+    opened = visit(ten)
+    opened.hush()
+
+    def only_others(route: Route) -> None:
+        if "AAPL" in asked_tickers(route):
+            route.fulfill(status=504, json={"detail": "no answer within 10 s"})
+        else:
+            route.continue_()
+
+    opened.page.route("**/predict", only_others)
+    page = opened.go()
+
+    expect(filled(page)).to_have_count(7)
+    expect(page.get_by_role("alert")).to_contain_text("of 3 tickers: no answer within 10 s")
+    expect(rows(page).filter(has_text="no answer within 10 s").filter(has_text="AAPL")).to_have_count(1)
+    expect(page.locator(".summary")).to_contain_text("3 without an answer")
+    expect(rows(page)).to_have_count(10)
+    check_accessibility(page)
+
+
+def test_focus_stays_where_it_is_when_answers_change(ten: Service, visit: Open) -> None:
+    page = visit(ten).go()
+    expect(filled(page)).to_have_count(10)
+    page.get_by_role("link", name="MSFT").focus()
+    page.evaluate("for (const row of document.querySelectorAll('.overview tbody tr')) row.dataset.before = 'yes'")
+
+    httpx.get(f"{ten.url}/predict/MSFT", headers={"Cache-Control": "no-cache"}, timeout=120)
+
+    expect(page.locator(".overview tr[data-before]", has_text="MSFT")).to_have_count(0)
+    expect(page.get_by_role("link", name="MSFT")).to_be_focused()
+
+
 def test_a_ticker_without_an_answer_spoils_no_other(ten: Service, visit: Open) -> None:
     opened = visit(ten)
+    opened.hush()
 
     def without_aapl(route: Route) -> None:
         answer = route.fetch()

@@ -1,12 +1,12 @@
 """One ticker: charts with their tables, past forecasts, model, retraining; on old bars from files."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.page.conftest import KEY, Open, check_accessibility
 from tests.serving.running import Service
 
-TRAINED_WITHIN_MS = 200_000
+TRAINED_WITHIN_MS = 600_000
 
 
 def opened(stale: Service, visit: Open, place: str = "#/ticker/AAPL", **given: int) -> Page:
@@ -44,10 +44,14 @@ def test_each_chart_has_its_table(stale: Service, visit: Open) -> None:
 
     page.get_by_text("Bars as a table").click()
     expect(page.get_by_role("region", name="Bars as a table").locator("tbody tr")).to_have_count(250)
-    page.locator("summary", has_text="Forecasts as a table").first.click()
-    expect(page.get_by_role("table", name="Forecast closes").locator("tbody tr")).to_have_count(2)
-    page.locator("summary", has_text="Forecasts as a table").last.click()
-    past = page.get_by_role("region", name="Forecasts as a table").last.locator("tbody tr")
+    page.get_by_text("Forecasts as a table", exact=True).click()
+    closes = page.get_by_role("table", name="Forecast closes")
+    expect(closes.locator("tbody tr")).to_have_count(2)
+    prices = [float(text) for text in closes.locator("tbody tr").first.locator("td.number").all_inner_texts()]
+    assert len(prices) == 7
+    assert prices == sorted(prices)
+    page.get_by_text("Past forecasts as a table").click()
+    past = page.get_by_role("region", name="Past forecasts as a table").locator("tbody tr")
     expect(past.nth(10)).to_contain_text("side")
     check_accessibility(page)
 
@@ -74,6 +78,75 @@ def test_without_the_chart_library_the_tables_stand(stale: Service, visit: Open)
     expect(page.get_by_role("region", name="Bars as a table").locator("tbody tr")).to_have_count(250)
 
 
+def test_a_service_that_passes_no_prices_on_shows_forecasts_alone(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+
+    def without_prices(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "raw_prices": False})
+
+    visiting.page.route("**/page/settings", without_prices)
+    page = visiting.go("#/ticker/AAPL")
+
+    expect(page.get_by_role("table", name="Forecast closes").locator("tbody tr")).to_have_count(2)
+    expect(page.locator(".price-chart")).to_have_count(0)
+    assert not [url for url in visiting.watched.urls if "/bars/" in url]
+
+
+def test_while_prices_are_awaited_or_fail_the_card_says_so(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+    visiting.watched.refusals_expected = True
+    held: list[Route] = []
+    visiting.page.route("**/bars/*", lambda route: held.append(route))  # noqa: PLW0108  # playwright marks what it calls
+
+    page = visiting.go("#/ticker/AAPL")
+    card = page.locator("section", has_text="Prices and forecasts")
+
+    expect(page.get_by_role("table", name="Of 100 intervals 90 should hold")).to_be_visible()
+    expect(card.locator(".loading")).to_be_visible()
+    check_accessibility(page)
+    for route in held:
+        route.fulfill(status=503, json={"detail": "AAPL: no bars from anywhere"})
+    expect(card).to_contain_text("AAPL: no bars from anywhere")
+    expect(page.locator(".headline")).to_contain_text("with 90 % probability between")
+    check_accessibility(page)
+
+
+def test_outcomes_are_held_against_the_whole_distribution(stale: Service, visit: Open) -> None:
+    page = opened(stale, visit)
+
+    parts = page.get_by_role("table", name="Where outcomes fell").locator("tbody tr")
+    expect(parts).to_have_count(4)
+    counts = [int(text) for text in parts.locator("td:nth-child(2)").all_inner_texts()]
+    due = page.get_by_role("row", name="All sessions").locator("td").first
+    expect(due).to_have_text(str(sum(counts)))
+
+
+def test_the_keyboard_alone_opens_tables_and_trains(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+    visiting.watched.refusals_expected = True
+    page = visiting.go("#/ticker/AAPL")
+    expect(page.locator(".price-chart canvas").first).to_be_visible()
+    reach(page, "Bars as a table")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Bars as a table")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("region", name="Bars as a table")).to_be_focused()
+    page.get_by_label("Key").focus()
+    page.keyboard.type("wrong")
+    page.keyboard.press("Enter")
+    expect(page.locator(".outcome")).to_contain_text("The service refused this key")
+
+
+def reach(page: Page, text: str) -> None:
+    """Press Tab until what has `text` is focused."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == text:
+            return
+    pytest.fail(f"Tab never reaches {text}")
+
+
 def test_an_unknown_ticker_is_told_in_the_services_words(stale: Service, visit: Open) -> None:
     visiting = visit(stale)
     visiting.watched.refusals_expected = True
@@ -86,21 +159,23 @@ def test_an_unknown_ticker_is_told_in_the_services_words(stale: Service, visit: 
 def test_retraining_needs_the_key_and_is_followed_until_it_ends(stale: Service, visit: Open) -> None:
     visiting = visit(stale)
     visiting.watched.refusals_expected = True
-    page = visiting.go("#/ticker/AAPL")
+    page = visiting.go("#/ticker/MSFT")
 
     page.get_by_label("Key").fill("wrong")
-    page.get_by_role("button", name="Train AAPL").click()
-    expect(page.locator(".outcome")).to_contain_text("security.api_keys")
+    page.get_by_role("button", name="Train MSFT").click()
+    expect(page.locator(".outcome")).to_contain_text("The service refused this key")
     expect(page.get_by_label("Key")).to_have_value("")
 
     page.get_by_label("Key").fill(KEY)
-    page.get_by_role("button", name="Train AAPL").click()
+    page.get_by_role("button", name="Train MSFT").click()
     status = page.locator(".outcome [data-status]")
     expect(status).to_have_attribute("data-status", "promoted", timeout=TRAINED_WITHIN_MS)
     expect(page.get_by_role("table", name="Published versions")).to_contain_text("v1")
     expect(page.locator(".title .badge.model")).to_contain_text("v1")
     link = page.get_by_role("link", name="v1")
-    expect(link).to_have_attribute("href", "http://127.0.0.1:5000/#/models/forest-AAPL-1/versions/1")
+    expect(link).to_have_attribute(
+        "href", "http://127.0.0.1:5000/#/models/forest-MSFT-1/versions/1?workflowType=machine_learning"
+    )
     assert KEY not in page.content()
     assert KEY not in stale.log
     check_accessibility(page)

@@ -5,12 +5,20 @@ const TIMEOUT = 60000;
 const MOST_TICKERS = 50;
 const PARTS_AT_ONCE = 2;
 const QUESTIONS_AT_ONCE = 6;
+// A service that has too much to do is asked again for less, a little later.
+const BUSY = [429, 502, 503, 504];
+const TRIES = 3;
+const LONGEST_PAUSE = 5;
 
-/** A question that got no answer, or an answer that says no; `status` is 0 when the service was not reached. */
+/**
+ * A question that got no answer, or an answer that says no; `status` is 0 when the service was not reached, `after` the
+ * seconds after which to ask again.
+ */
 export class Refused extends Error {
-  constructor(status, detail) {
+  constructor(status, detail, after = 1) {
     super(detail);
     this.status = status;
+    this.after = after;
   }
 }
 
@@ -23,12 +31,33 @@ export async function get(path, parameters = {}) {
 /** The text at `path`; raises Refused. */
 export const getText = async (path) => (await ask(path)).text();
 
-/** Predictions and problems of all tickers, in requests of MOST_TICKERS each; `arrived` gets each answer's part. */
-export async function predictAll(tickers, horizon, arrived) {
+/**
+ * Predictions and problems of all tickers, in requests of MOST_TICKERS each. `arrived` gets each answer as it comes,
+ * `failed` the tickers that stay without one, and why. Nothing is told any more once `signal` is aborted.
+ */
+export async function predictAll(tickers, horizon, { arrived, failed, signal }) {
   const parts = [];
   for (let start = 0; start < tickers.length; start += MOST_TICKERS) parts.push(tickers.slice(start, start + MOST_TICKERS));
-  const predict = async (part) => arrived(await (await ask("/predict", { method: "POST", body: { tickers: part, horizon } })).json());
-  await mapFew(parts, predict, PARTS_AT_ONCE);
+  await mapFew(parts, (part) => predictPart(part, TRIES), PARTS_AT_ONCE);
+
+  async function predictPart(part, tries) {
+    if (signal.aborted) return;
+    try {
+      const response = await ask("/predict", { method: "POST", body: { tickers: part, horizon }, signal });
+      const answer = await response.json();
+      if (!signal.aborted) arrived(answer);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (tries > 1 && BUSY.includes(error.status)) await predictHalves(part, tries - 1, error.after);
+      else failed(part, error);
+    }
+  }
+
+  async function predictHalves(part, tries, after) {
+    await new Promise((resolve) => setTimeout(resolve, 1000 * after));
+    const middle = Math.ceil(part.length / 2);
+    for (const half of [part.slice(0, middle), part.slice(middle)]) if (half.length) await predictPart(half, tries);
+  }
 }
 
 /** Queue a training; with `key` when one is needed. */
@@ -49,8 +78,9 @@ export async function mapFew(items, work, lanes = QUESTIONS_AT_ONCE) {
   return results;
 }
 
-async function ask(path, { method = "GET", body = null, headers = {} } = {}) {
-  const request = { method, headers: { ...headers }, signal: AbortSignal.timeout(TIMEOUT) };
+async function ask(path, { method = "GET", body = null, headers = {}, signal = null } = {}) {
+  const ends = [AbortSignal.timeout(TIMEOUT), signal].filter(Boolean);
+  const request = { method, headers: { ...headers }, signal: AbortSignal.any(ends) };
   if (body) {
     request.body = JSON.stringify(body);
     request.headers["Content-Type"] = "application/json";
@@ -61,8 +91,13 @@ async function ask(path, { method = "GET", body = null, headers = {} } = {}) {
   } catch {
     throw new Refused(0, "The service does not answer.");
   }
-  if (!response.ok) throw new Refused(response.status, await detail(response));
+  if (!response.ok) throw new Refused(response.status, await detail(response), pause(response));
   return response;
+}
+
+function pause(response) {
+  const asked = Number(response.headers.get("Retry-After"));
+  return Math.min(LONGEST_PAUSE, asked > 0 ? asked : 1);
 }
 
 async function detail(response) {

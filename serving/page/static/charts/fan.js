@@ -1,7 +1,17 @@
 /* The cone of forecasts, drawn by the chart library as a primitive of a series: bands around a median, from the last
    close to the farthest horizon. */
 
-const OPACITY = 0.2;
+// Of each band; where they lie over one another the colour deepens towards the median.
+const OPACITY = 0.16;
+
+/** The bands around the median between symmetric quantiles of a prediction, the narrowest first. */
+export function bands({ prediction: { quantiles } }) {
+  const found = quantiles.filter(({ probability }) => probability < 0.5).map((lower, index) => {
+    const upper = quantiles[quantiles.length - 1 - index];
+    return { level: upper.probability - lower.probability, lower: lower.price, upper: upper.price };
+  });
+  return found.reverse();
+}
 
 /** Steps of the cone, one a session: between two horizons ends move with the square root of time, as widths do. */
 export function coneSteps(from, horizons) {
@@ -78,7 +88,7 @@ export class Fan {
     context.globalAlpha = OPACITY;
     trace(context, [...upper, ...lower]);
     context.fill();
-    context.globalAlpha = 0.7;
+    context.globalAlpha = band === points[0].bands.length - 1 ? 0.7 : 0.3;
     context.lineWidth = 1;
     for (const edge of [upper, lower]) {
       trace(context, edge);

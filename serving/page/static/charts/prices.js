@@ -1,7 +1,7 @@
 /* Candlesticks with volume, reports, and the cone ahead. */
 
 import { colour } from "../theme.js";
-import { Fan, coneSteps } from "./fan.js";
+import { Fan, bands, coneSteps } from "./fan.js";
 
 const DAY = 86400000;
 const VOLUME_SHARE = 0.18;
@@ -76,10 +76,10 @@ const candle = ({ session, open, high, low, close }) => ({ time: session, open, 
 
 /** The cone from the current price on; its horizons are those of `predictions`. */
 function steps(predictions) {
-  const horizons = predictions.map(({ prediction }) => ({
-    ahead: prediction.horizon,
-    median: prediction.price_target,
-    bands: [prediction.interval],
+  const horizons = predictions.map((one) => ({
+    ahead: one.prediction.horizon,
+    median: one.prediction.price_target,
+    bands: bands(one),
   }));
   return coneSteps(predictions[0].current_price, horizons);
 }

@@ -23,7 +23,8 @@ export function caches({ by_layer: byLayer }) {
   const parts = Object.entries(LAYERS).filter(([layer]) => byLayer[layer]).map(([layer, label]) => ({ label, value: byLayer[layer] }));
   if (!parts.length) return [element("p", { class: "empty" }, "Nobody asked for a prediction in the last quarter of an hour.")];
   const whole = parts.reduce((sum, { value }) => sum + value, 0);
-  const rows = parts.map(({ label, value }) => [label, count(value), percent(value / whole)]);
+  const named = (label, index) => element("span", {}, element("span", { class: `swatch layer-${index}`, "aria-hidden": "true" }), label);
+  const rows = parts.map(({ label, value }, index) => [named(label, index), count(value), percent(value / whole)]);
   const found = table("Predictions of the last quarter of an hour", ["Layer", "Answers", "Share"], rows, [1, 2]);
   return [shares(parts, "Shares of the layers"), scrolled("Layers", found)];
 }

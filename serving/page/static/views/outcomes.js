@@ -23,7 +23,8 @@ export class OutcomesCard extends Card {
       outcomesChart(outcomes, Math.max(300, this.card.clientWidth - 42)),
       legend(due),
       coverage(due, level),
-      chartTable("Forecasts as a table", () => outcomesTable(outcomes)),
+      calibration(due, level),
+      chartTable("Past forecasts as a table", () => outcomesTable(outcomes)),
     ];
   }
 }
@@ -46,6 +47,20 @@ function coverage(due, level) {
     share(group, ({ actual, median }) => (median >= 0) === (actual > 0)),
   ]);
   return scrolled("Coverage", table(`Of 100 intervals ${Math.round(100 * level)} should hold`, ["Sessions", "Came due", "Interval held", "Direction right"], rows, [1, 2, 3]));
+}
+
+/** Where outcomes fell in the forecasts' distributions, beside where they should. */
+function calibration(due, level) {
+  if (!due.length) return null;
+  const tail = (1 - level) / 2;
+  const parts = [
+    ["Below the interval", tail, ({ actual, lower }) => actual < lower],
+    ["Inside, below the median", level / 2, ({ actual, lower, median }) => actual >= lower && actual < median],
+    ["Inside, above the median", level / 2, ({ actual, median, upper }) => actual >= median && actual <= upper],
+    ["Above the interval", tail, ({ actual, upper }) => actual > upper],
+  ];
+  const rows = parts.map(([name, expected, holds]) => [name, String(due.filter(holds).length), share(due, holds), percent(expected)]);
+  return scrolled("Calibration", table("Where outcomes fell", ["Outcome", "Sessions", "Share", "Should be"], rows, [1, 2, 3]));
 }
 
 const share = (group, holds) => (group.length ? percent(group.filter(holds).length / group.length) : "–");

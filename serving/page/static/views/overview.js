@@ -32,14 +32,14 @@ class Overview {
     this.rows = new Map(context.tickers.map(({ ticker }) => [ticker, new Row(ticker)]));
     this.sorted = { column: "ticker", descending: false };
     this.filter = { text: "", kind: "all" };
-    this.turn = 0;
+    this.round = null;
     this.ends = this.follow(context.live);
     this.listen();
     this.draw();
   }
 
   leave() {
-    this.turn++;
+    this.cancel();
     for (const end of this.ends) end();
     this.unlisten();
   }
@@ -92,17 +92,27 @@ class Overview {
     return element("div", { class: "filters" }, text, kind);
   }
 
+  /** Ask for every answer; a round that takes long is ended, not overtaken, before the next begins. */
   async load() {
-    const turn = ++this.turn;
-    const tickers = [...this.rows.keys()];
-    try {
-      await predictAll(tickers, this.horizon, ({ predictions, problems }) => {
-        if (turn === this.turn) this.take(predictions, problems);
-      });
-      this.alert.hidden = true;
-    } catch (error) {
-      if (turn === this.turn) this.fail(error);
+    if (this.round) {
+      this.round.again = true;
+      return;
     }
+    const round = (this.round = { ends: new AbortController(), without: [], again: false });
+    await predictAll([...this.rows.keys()], this.horizon, {
+      arrived: ({ predictions, problems }) => this.take(predictions, problems),
+      failed: (tickers, error) => this.fail(round, tickers, error),
+      signal: round.ends.signal,
+    });
+    if (round !== this.round) return;
+    this.round = null;
+    if (!round.without.length) this.alert.hidden = true;
+    if (round.again) await this.load();
+  }
+
+  cancel() {
+    this.round?.ends.abort();
+    this.round = null;
   }
 
   take(predictions, problems = []) {
@@ -111,9 +121,14 @@ class Overview {
     this.later("arrange");
   }
 
-  fail(error) {
+  /** Earlier answers stay; where there is none the row says why. */
+  fail(round, tickers, error) {
+    round.without.push(...tickers);
+    for (const row of tickers.map((ticker) => this.rows.get(ticker))) if (!row.answer) row.fail(error.message);
+    this.later("arrange");
+    const [count, all] = [round.without.length, this.rows.size];
     this.alert.hidden = false;
-    fill(this.alert, element("span", {}, `No newer answers: ${error.message}`),
+    fill(this.alert, element("span", {}, `No newer answers${count < all ? ` of ${count} tickers` : ""}: ${error.message}`),
       element("button", { type: "button", onclick: () => this.load() }, "Try again"));
   }
 
@@ -129,6 +144,7 @@ class Overview {
   }
 
   choose(horizon) {
+    this.cancel();
     this.horizon = horizon;
     rememberHorizon(horizon);
     for (const row of this.rows.values()) row.clear();
@@ -155,7 +171,8 @@ class Overview {
     const scale = scaleFor(answers);
     const shown = rows.filter((row) => this.passes(row)).sort(compare(this.sorted));
     scaleHeading(this.head, scale, this.sorted);
-    fill(this.body, ...shown.map((row) => row.draw(scale, this.horizon)), shown.length ? null : nothing());
+    keepFocus(this.body, () =>
+      fill(this.body, ...shown.map((row) => row.draw(scale, this.horizon)), shown.length ? null : nothing()));
     this.context.state.tellSimulated(answers.filter(isSimulated).length);
     this.summarise(shown.length, answers);
   }
@@ -170,12 +187,23 @@ class Overview {
 
   summarise(shown, answers) {
     const of = (kind) => answers.filter((one) => kinds(one).includes(kind)).length;
+    const without = [...this.rows.values()].filter((row) => row.problem).length;
+    const awaited = this.rows.size - answers.length - without;
     const parts = [`${shown} of ${this.rows.size} tickers`, `${of("model")} by a model`, `${of("baseline")} by the baseline`];
     if (of("stale")) parts.push(`${of("stale")} stale`);
     if (of("simulated")) parts.push(`${of("simulated")} simulated`);
-    const when = answers.length ? `as of ${clock(new Date())}` : "waiting for answers";
-    this.summary.textContent = `${parts.join(" · ")} · ${when}`;
+    if (without) parts.push(`${without} without an answer`);
+    parts.push(awaited ? `waiting for ${awaited}` : `as of ${clock(new Date())}`);
+    this.summary.textContent = parts.join(" · ");
   }
+}
+
+/** Have the link of the same ticker focused after `redraw` as before it. */
+function keepFocus(body, redraw) {
+  const focused = body.contains(document.activeElement) ? document.activeElement.textContent : null;
+  redraw();
+  if (focused === null) return;
+  [...body.querySelectorAll("th a")].find((link) => link.textContent === focused)?.focus({ preventScroll: true });
 }
 
 function nothing() {

@@ -33,7 +33,7 @@ export class RetrainCard extends Card {
     try {
       await this.follow(await retrain(this.ticker, this.horizon, this.key?.value));
     } catch (error) {
-      fill(this.outcome, element("p", { class: "problem", role: "alert" }, error.message));
+      fill(this.outcome, element("p", { class: "problem", role: "alert" }, explained(error)));
     }
     this.button.disabled = false;
     if (this.key) this.key.value = "";
@@ -60,4 +60,9 @@ export class RetrainCard extends Card {
         ` ${job.ticker}, ${job.started_at ? `for ${span(job.started_at, job.finished_at)}` : "waits for its turn"}`),
       element("ul", { class: "steps" }, ...steps));
   }
+}
+
+/** The service's words are for whoever writes requests. */
+function explained({ status, message }) {
+  return status === 401 ? "The service refused this key: it is none of security.api_keys. Nothing was queued." : message;
 }

@@ -25,6 +25,7 @@ class TickerView {
     Object.assign(this, { context, ticker: context.ticker.toUpperCase(), horizon: context.horizon, predictions: [] });
     this.heading = element("div", { class: "title" }, element("h1", {}, this.ticker));
     this.headline = element("p", { class: "headline", "aria-live": "polite" });
+    this.alert = element("div", { class: "problem", role: "alert", hidden: true });
     this.prices = new PricesCard(context.settings);
     this.news = new NewsCard();
     this.byHorizon = [new WidthCard(), new OutcomesCard(), new ModelCard(context.settings), new RetrainCard(context)];
@@ -39,7 +40,7 @@ class TickerView {
     fill(this.context.main,
       element("div", { class: "bar" }, this.heading,
         horizonSwitch(this.context.horizons, this.horizon, (horizon) => this.choose(horizon))),
-      this.headline,
+      this.alert, this.headline,
       this.prices.card, columns([outcomes, model], [width, retrain, this.news]));
   }
 
@@ -51,8 +52,8 @@ class TickerView {
   }
 
   follow(live) {
-    const again = () => this.load();
-    const timer = setInterval(() => document.hidden || this.predict(), 1000 * this.context.settings.refresh_after);
+    const again = () => this.renew(() => this.load());
+    const timer = setInterval(() => document.hidden || this.renew(() => this.predict()), 1000 * this.context.settings.refresh_after);
     return [
       live.on("prediction", (prediction) => prediction.ticker === this.ticker && this.take(prediction)),
       live.on("model", ({ ticker }) => ticker === this.ticker && again()),
@@ -66,10 +67,21 @@ class TickerView {
     this.unlisten = followPredictions(this.horizon, (prediction) => this.take(prediction), this.ticker);
   }
 
+  /** Do `work` again; when it fails, what was shown stays. */
+  async renew(work) {
+    try {
+      await work();
+      this.alert.hidden = true;
+    } catch (error) {
+      this.alert.hidden = false;
+      fill(this.alert, `No newer answer: ${error.message}`);
+    }
+  }
+
   async load() {
     await this.predict();
     if (this.left) return;
-    await Promise.all([this.prices.load(this.ticker, this.predictions), this.loadHorizon(), this.news.load(this.ticker)]);
+    await Promise.all([this.prices.load(this.ticker, this.context.horizons), this.loadHorizon(), this.news.load(this.ticker)]);
   }
 
   async predict() {
