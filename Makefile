@@ -23,7 +23,7 @@ COMPILE := $(RUN) requirements/as_pip.py pip compile --quiet --universal --pytho
 	--no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup page serve test coverage test-faults test-page screenshots licences train ui bento image images fetch publish rollback push deploy undeploy up tools test-deploy test-image test-cluster bench yahoo scale search lstm lock clean
+.PHONY: help setup page serve test coverage test-faults test-page page-speed screenshots licences train ui bento image images fetch publish rollback push deploy undeploy up tools test-deploy test-image test-cluster bench yahoo scale search lstm lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -126,6 +126,9 @@ test-faults: $(VENV)/.dev  ## what breaks, longer than `make test` has time for:
 test-page: $(VENV)/.dev page  ## the page in a browser: every view, keyboard, accessibility, a service that ends and comes back
 	@test -x $(CHROMIUM) || { echo "test-page: there is no $(CHROMIUM); apt-get install chromium, or set CHROMIUM=" >&2; exit 1; }
 	env -u STOCKS_HOME -u BENTOML_HOME CHROMIUM=$(CHROMIUM) $(RUN) -m pytest -m page --numprocesses 2 tests/page
+
+page-speed: $(VENV)/.dev  ## how soon the page at URL shows its first row, and what it weighs
+	env -u STOCKS_HOME -u BENTOML_HOME CHROMIUM=$(CHROMIUM) $(RUN) -m tests.page.speed $(URL)
 
 screenshots: $(VENV)/.dev  ## pictures of every view of the service at URL, two of them for the README
 	env -u STOCKS_HOME -u BENTOML_HOME CHROMIUM=$(CHROMIUM) $(RUN) -m tests.page.screenshots $(URL) $(TICKER)

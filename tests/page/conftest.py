@@ -71,7 +71,7 @@ class Watched:
         assert not foreign, foreign
         refused = "Failed to load resource"
         unexplained = [one for one in self.complaints if not (self.refusals_expected and refused in one)]
-        assert not unexplained
+        assert not unexplained, unexplained
 
 
 @dataclass

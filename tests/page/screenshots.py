@@ -1,6 +1,6 @@
 """`make screenshots URL=...` pictures every view of a running service, wide and narrow, light and dark.
 
-All of them go to var/screenshots, the two of the README to docs/images. Says how long the first row took.
+All of them go to var/screenshots, the two of the README to docs/images.
 """
 
 import os
@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from configuration import ROOT
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
 FOLDER, DOCUMENTS = ROOT / "var" / "screenshots", ROOT / "docs" / "images"
 WIDTHS, SCHEMES = (390, 1024, 1920), ("light", "dark")
 README_SIZE = (1280, 760)
@@ -29,20 +30,19 @@ SETTLED_MS = 1500
 def main(url: str, ticker: str) -> None:
     """Take all pictures."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         for view, width, scheme in product(VIEWS, WIDTHS, SCHEMES):
             path = FOLDER / f"{view}-{width}-{scheme}.png"
             take(browser, url, view, ticker, path, scheme, (width, 900), full=True)
         for view, scheme in (("overview", "light"), ("ticker", "dark")):
-            took = take(browser, url, view, ticker, DOCUMENTS / f"page-{view}.png", scheme, README_SIZE, full=False)
-            print(f"{view}: drawn after {took:.0f} ms")  # noqa: T201  # for a person at a terminal
+            take(browser, url, view, ticker, DOCUMENTS / f"page-{view}.png", scheme, README_SIZE, full=False)
         browser.close()
 
 
 def take(
     browser: Browser, url: str, view: str, ticker: str, path: Path, scheme: str, size: tuple[int, int], *, full: bool
-) -> float:
-    """Picture one view; gives the milliseconds until it had drawn itself."""
+) -> None:
+    """Picture one view once it has drawn itself."""
     width, height = size
     page = browser.new_page(
         viewport={"width": width, "height": height}, color_scheme="dark" if scheme == "dark" else "light"
@@ -50,11 +50,9 @@ def take(
     place, drawn = VIEWS[view]
     page.goto(f"{url}/{place.format(ticker=ticker)}", wait_until="commit")
     page.wait_for_selector(drawn, timeout=PATIENCE_MS)
-    took = float(page.evaluate("performance.now()"))
     page.wait_for_timeout(SETTLED_MS)
     save(page, path, full=full)
     page.close()
-    return took
 
 
 def save(page: Page, path: Path, *, full: bool) -> None:

@@ -39,12 +39,13 @@ def overview(many: Service, visit: Open) -> Page:
 def test_all_are_shown_sorted_and_filtered(many: Service, visit: Open) -> None:
     page = overview(many, visit)
     rows = page.locator(".overview tbody tr")
+    price = page.locator("th[data-column=price]")
 
-    page.get_by_role("button", name="Price").click()
+    price.get_by_role("button").click()
     prices = [float(text.replace(",", "")) for text in page.locator(".overview td:nth-child(2)").all_inner_texts()]
     assert prices == sorted(prices)
-    page.get_by_role("button", name="Price").click()
-    expect(page.locator("th[data-column=price]")).to_have_attribute("aria-sort", "descending")
+    price.get_by_role("button").click()
+    expect(price).to_have_attribute("aria-sort", "descending")
     page.get_by_label("Filter by ticker").fill("aab")
     expect(rows).to_have_count(1)
     page.get_by_label("Filter by ticker").fill("zzz")
@@ -79,6 +80,7 @@ def test_operations_ask_for_the_state_of_all_models_on_request_alone(many: Servi
     page = visiting.go("#/operations")
 
     expect(page.get_by_role("table", name="Time to answer")).to_be_visible()
+    expect(page.get_by_text("None is running.")).to_be_visible()
     assert len([url for url in visiting.watched.urls if "/model/status/" in url]) < MANY
     expect(page.locator("#state .badge.simulated")).to_be_visible()
     check_accessibility(page)
