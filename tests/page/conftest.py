@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.page.replay import replay
 from tests.page.services import write_csv
 from tests.redis_servers import free_port
 from tests.serving.running import Service, start
+from training_queue.worker_lock import WorkerLock
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -130,13 +132,27 @@ def old_bars(sessions: Sessions) -> dict[str, Bars]:
     return {ticker: replace(simulate(ticker, days), source="files") for ticker in ("AAPL", "MSFT")}
 
 
+@contextmanager
+def without_trainer(home: Path) -> Iterator[None]:
+    """Have no service in `home` train, not even what is asked for: this process counts as its trainer."""
+    descriptor = WorkerLock(home).take()
+    assert descriptor is not None
+    yield
+    os.close(descriptor)
+
+
 @pytest.fixture(scope="module")
 def stale(tmp_path_factory: pytest.TempPathFactory, old_bars: dict[str, Bars]) -> Iterator[Service]:
-    """Two tickers with old bars from files, past forecasts, a key, an experiment, and a trainer that waits.
+    """Two tickers with old bars from files, past forecasts, a key, an experiment, and no trainer."""
+    home = tmp_path_factory.mktemp("home")
+    with without_trainer(home):
+        service = start_stale(home, tmp_path_factory.mktemp("bars"), old_bars)
+        yield service
+        service.end()
 
-    One test trains MSFT; every other one finds AAPL answered by the baseline.
-    """
-    home, bars = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("bars")
+
+def start_stale(home: Path, bars: Path, old_bars: dict[str, Bars]) -> Service:
+    """A service of `old_bars`, with past forecasts, news, a key and an experiment."""
     for ticker, its_bars in old_bars.items():
         write_csv(bars / f"{ticker}.csv", its_bars)
         replay(home, its_bars, 1, 60)
@@ -144,7 +160,7 @@ def stale(tmp_path_factory: pytest.TempPathFactory, old_bars: dict[str, Bars]) -
     yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     title = "<img src=/x onerror=document.title='run'> & more"
     news.write_text(f"ticker,published_at,title,url,tone\nAAPL,{yesterday},{title},https://example.com/a?b=1&c,0.5\n")
-    service = start(
+    return start(
         home,
         free_port(),
         STOCKS_TICKERS='["AAPL", "MSFT"]',
@@ -158,5 +174,3 @@ def stale(tmp_path_factory: pytest.TempPathFactory, old_bars: dict[str, Bars]) -
         STOCKS_PAGE__MLFLOW_URL="http://127.0.0.1:5000",
         STOCKS_SERVING__EXPERIMENTS='[{"name": "boosted", "challenger": "boosting", "horizons": [1]}]',
     )
-    yield service
-    service.end()

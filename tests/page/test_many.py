@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.conftest import DEADLINE, Open, check_accessibility
+from tests.page.conftest import DEADLINE, Open, check_accessibility, without_trainer
 from tests.page.services import tickers
 from tests.redis_servers import free_port
 from tests.serving.running import Service, start
@@ -17,17 +17,19 @@ MANY = 500
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service of 500 tickers; what is known of a price lasts as long as the tests."""
-    service = start(
-        tmp_path_factory.mktemp("home"),
-        free_port(),
-        STOCKS_TICKERS=json.dumps(tickers(MANY)),
-        STOCKS_HORIZONS="[1, 5]",
-        STOCKS_TRAINING__ON_START="false",
-        STOCKS_SERVING__DEADLINE=DEADLINE,
-        STOCKS_CACHE__MEMORY_TTL="3600",
-    )
-    yield service
-    service.end()
+    home = tmp_path_factory.mktemp("home")
+    with without_trainer(home):
+        service = start(
+            home,
+            free_port(),
+            STOCKS_TICKERS=json.dumps(tickers(MANY)),
+            STOCKS_HORIZONS="[1, 5]",
+            STOCKS_TRAINING__ON_START="false",
+            STOCKS_SERVING__DEADLINE=DEADLINE,
+            STOCKS_CACHE__MEMORY_TTL="3600",
+        )
+        yield service
+        service.end()
 
 
 def overview(many: Service, visit: Open) -> Page:

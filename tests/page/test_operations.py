@@ -26,7 +26,10 @@ def test_figures_of_the_service_accessibly(stale: Service, visit: Open) -> None:
 
 
 def test_where_nothing_happened_yet_it_says_so(stale: Service, visit: Open) -> None:
-    page = visit(stale).go("#/operations")
+    visiting = visit(stale)
+    visiting.page.route("**/model/retrain?*", lambda route: route.fulfill(json=[]))
+
+    page = visiting.go("#/operations")
 
     expect(page.get_by_text("Nothing was trained in the last week.")).to_be_visible()
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.page.conftest import DEADLINE, Open, check_accessibility
+from tests.page.conftest import DEADLINE, Open, check_accessibility, without_trainer
 from tests.redis_servers import free_port
 from tests.serving.running import Service, start
 
@@ -15,15 +15,17 @@ from tests.serving.running import Service, start
 @pytest.fixture(scope="module")
 def ten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The default tickers, whose page asks for newer answers when a test has it do so."""
-    service = start(
-        tmp_path_factory.mktemp("home"),
-        free_port(),
-        STOCKS_TRAINING__ON_START="false",
-        STOCKS_SERVING__DEADLINE=DEADLINE,
-        STOCKS_CACHE__MEMORY_TTL="3600",
-    )
-    yield service
-    service.end()
+    home = tmp_path_factory.mktemp("home")
+    with without_trainer(home):
+        service = start(
+            home,
+            free_port(),
+            STOCKS_TRAINING__ON_START="false",
+            STOCKS_SERVING__DEADLINE=DEADLINE,
+            STOCKS_CACHE__MEMORY_TTL="3600",
+        )
+        yield service
+        service.end()
 
 
 def rows(page: Page) -> Any:

@@ -3,10 +3,8 @@
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.page.conftest import KEY, Open, check_accessibility
+from tests.page.conftest import Open, check_accessibility
 from tests.serving.running import Service
-
-TRAINED_WITHIN_MS = 600_000
 
 
 def opened(stale: Service, visit: Open, place: str = "#/ticker/AAPL", **given: int) -> Page:
@@ -154,28 +152,3 @@ def test_an_unknown_ticker_is_told_in_the_services_words(stale: Service, visit: 
     page = visiting.go("#/ticker/IBM")
 
     expect(page.get_by_role("alert")).to_contain_text("IBM is not served here")
-
-
-def test_retraining_needs_the_key_and_is_followed_until_it_ends(stale: Service, visit: Open) -> None:
-    visiting = visit(stale)
-    visiting.watched.refusals_expected = True
-    page = visiting.go("#/ticker/MSFT")
-
-    page.get_by_label("Key").fill("wrong")
-    page.get_by_role("button", name="Train MSFT").click()
-    expect(page.locator(".outcome")).to_contain_text("The service refused this key")
-    expect(page.get_by_label("Key")).to_have_value("")
-
-    page.get_by_label("Key").fill(KEY)
-    page.get_by_role("button", name="Train MSFT").click()
-    status = page.locator(".outcome [data-status]")
-    expect(status).to_have_attribute("data-status", "promoted", timeout=TRAINED_WITHIN_MS)
-    expect(page.get_by_role("table", name="Published versions")).to_contain_text("v1")
-    expect(page.locator(".title .badge.model")).to_contain_text("v1")
-    link = page.get_by_role("link", name="v1")
-    expect(link).to_have_attribute(
-        "href", "http://127.0.0.1:5000/#/models/forest-MSFT-1/versions/1?workflowType=machine_learning"
-    )
-    assert KEY not in page.content()
-    assert KEY not in stale.log
-    check_accessibility(page)

@@ -35,12 +35,19 @@ export class ServiceState {
   tellSimulated(count) {
     this.simulated = count;
     if (this.health) this.show(this.health);
+    else this.mark();
+  }
+
+  /** Mark the whole page while any price is invented, whether or not the service has told its state yet. */
+  mark() {
+    const simulated = this.health?.prices === "simulated" || this.simulated > 0;
+    document.body.classList.toggle("has-simulated", simulated);
+    return simulated;
   }
 
   show(health) {
     this.health = health;
-    const simulated = health.prices === "simulated" || this.simulated > 0;
-    document.body.classList.toggle("has-simulated", simulated);
+    const simulated = this.mark();
     fill(this.line,
       element("span", { class: `pill ${health.status}` }, health.status === "healthy" ? "Healthy" : "Degraded"),
       simulated ? element("span", { class: "badge simulated" }, "Simulated prices") : null,
