@@ -58,8 +58,8 @@ def memory() -> float:
 
 def measure(tickers: Sequence[str], horizons: Sequence[int]) -> tuple[float, list[tuple[int, float, float]]]:
     """Seconds in all, and after each step how many models there are, seconds since the last step and MiB."""
-    from training.outcome import Outcome  # noqa: PLC0415  # the environment comes first
-    from training.run import RunRequest, run  # noqa: PLC0415
+    from training.execution.outcome import Outcome  # noqa: PLC0415  # the environment comes first
+    from training.execution.run import RunRequest, run  # noqa: PLC0415
 
     total = len(tickers) * len(horizons)
     marks: list[tuple[int, float, float]] = []
@@ -83,7 +83,7 @@ def measure(tickers: Sequence[str], horizons: Sequence[int]) -> tuple[float, lis
 
 def refit_seconds(ticker: str) -> list[float]:
     """Seconds of plain refits of one model, scores, registration and publication included."""
-    from training.run import run_one  # noqa: PLC0415  # the environment comes first
+    from training.execution.run import run_one  # noqa: PLC0415  # the environment comes first
 
     seconds = []
     for _ in range(REFITS):

@@ -15,10 +15,10 @@ import click
 from rich.console import Console
 
 import configuration
-from benchmarks import wrk
 from benchmarks.servers import Server, ours, wait_warm
-from benchmarks.serving import CONNECTIONS, FRESH, ROUNDS, median
-from benchmarks.tables import table
+from benchmarks.serving import wrk
+from benchmarks.serving.__main__ import CONNECTIONS, FRESH, ROUNDS, median
+from benchmarks.serving.tables import table
 
 # What differs between two answers to the same question, whoever gives them.
 OF_THE_MOMENT = frozenset({"timestamp"})

@@ -143,7 +143,7 @@ def redis_server() -> Iterator[RedisServer]:
 
 def plain(home: Path) -> AbstractContextManager[Server]:
     """The plain service."""
-    return running([sys.executable, "-m", "benchmarks.plain"], "/docs", free_port(), STOCKS_HOME=str(home))
+    return running([sys.executable, "-m", "benchmarks.serving.plain"], "/docs", free_port(), STOCKS_HOME=str(home))
 
 
 @contextmanager
@@ -157,7 +157,7 @@ def bare(model: Server, path: str) -> Iterator[Server]:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(content, file)
         file.flush()
-        with running([sys.executable, "-m", "benchmarks.bare"], "/", free_port(), ANSWER=file.name) as server:
+        with running([sys.executable, "-m", "benchmarks.serving.bare"], "/", free_port(), ANSWER=file.name) as server:
             yield server
 
 

@@ -15,8 +15,8 @@ import click
 import psutil
 
 import configuration
-from benchmarks import wrk
 from benchmarks.servers import Server, ours, wait_warm
+from benchmarks.serving import wrk
 from forecasting.card import challenger_name, model_name
 
 NAME = "beside"

@@ -21,8 +21,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import configuration
-from benchmarks.forecasts import SESSIONS
-from benchmarks.report_dates import told
+from benchmarks.forecasts.__main__ import SESSIONS
+from benchmarks.forecasts.report_dates import told
 from configuration import HORIZONS
 from features import NAMES, WIDTH_INPUTS
 from features.matrix import FeatureMatrix
@@ -34,15 +34,15 @@ from market.providers.files import parse_csv
 from market.reports import files as report_files
 from market.reports.dates import ReportDates
 from market.splits import split_adjusted
-from training.learning import scores
+from training.execution.out_of_sample import evaluation_config
 from training.learning.dataset import Dataset, make_dataset
-from training.learning.evaluation import Evaluation, evaluate
 from training.learning.pooled_recipe import known_rows
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import FIRST_TRAINING, Outputs, refit_rows, walk_forward
-from training.out_of_sample import evaluation_config
 from training.recipes import make_recipe
 from training.recipes.pooled_boosting import PooledBoosting
+from training.scoring import scores
+from training.scoring.evaluation import Evaluation, evaluate
 
 FAR = 21
 MARKET = ("log_range_1", "log_range_5", "log_move_66")

@@ -83,8 +83,8 @@ def evaluate(out: Path, tickers: list[str], horizons: list[str]) -> None:
     """Exit status 0 only when every ticker is in the file."""
     settings = prepare()
     chosen, sessions = chosen_tickers(tickers, settings, any_ticker=True), chosen_horizons(horizons, settings)
-    from training.out_of_sample import Evaluated, evaluate_to_file
-    from training.report import print_evaluation, standard_console
+    from training.commands.report import print_evaluation, standard_console
+    from training.execution.out_of_sample import Evaluated, evaluate_to_file
 
     evaluated: list[Evaluated] = []
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
@@ -160,9 +160,9 @@ def rollback(ticker: str, horizon: int | None) -> None:
 def status() -> None:
     """Print a table."""
     settings = prepare()
+    from training.commands.report import print_standings, standard_console
     from training.mlflow_registry.registry import Registry
     from training.publishing.operations import standings
-    from training.report import print_standings, standard_console
 
     print_standings(standings(settings, Registry(settings), _models(settings)), standard_console())
 

@@ -5,7 +5,7 @@ from mlflow.tracking import MlflowClient
 
 import configuration
 from configuration import Settings
-from training.run import run_one
+from training.execution.run import run_one
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from training.backtest.pictures import pictures
 from training.backtest.portfolio import trade
 from training.backtest.results import Result, results, table
 from training.backtest.strategies import STRATEGIES, TARGET_VOLATILITY
-from training.engine import Engine
 from training.errors import NoBacktest
-from training.loading import chunks, load, report_schedules
+from training.execution.engine import Engine
+from training.execution.loading import chunks, load, report_schedules
+from training.execution.pooling import Pools
+from training.execution.run import training_configs
 from training.mlflow_registry.registry import Registry
 from training.mlflow_registry.views import BACKTEST, backtest_view
-from training.pooling import Pools
-from training.run import training_configs
 
 # Basis points of what is bought and sold.
 COSTS = (0, 5, 10)

@@ -12,9 +12,9 @@ from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars, FloatArray, SessionArray
 from training.errors import TooFewSessions, TrainingError
 from training.learning.dataset import make_dataset
-from training.learning.evaluation import evaluate
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import walk_forward
+from training.scoring.evaluation import evaluate
 
 # Standard deviations between the ends of a normal variable's interval.
 SPREAD = 2 * NormalDist().inv_cdf(0.5 + INTERVAL_LEVEL / 2)

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 
 from market.bars import FloatArray
-from training.learning.bootstrap import resampled_means
+from training.scoring.bootstrap import resampled_means
 
 # Sessions resampled together: a month, because volatility comes in runs.
 BLOCK = 21

@@ -10,7 +10,7 @@ import numpy as np
 
 from market.bars import FloatArray
 from training.backtest.panel import Panel
-from training.learning.scores import EVEN
+from training.scoring.scores import EVEN
 
 SESSIONS_A_YEAR = 252
 # Standard deviation of a year's return that each ticker is held down to.

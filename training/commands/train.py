@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from configuration import Settings
-from training.engine import Engine
-from training.outcome import Outcome
-from training.report import print_outcomes, standard_console
-from training.run import RunRequest, run
+from training.commands.report import print_outcomes, standard_console
+from training.execution.engine import Engine
+from training.execution.outcome import Outcome
+from training.execution.run import RunRequest, run
 
 INTERRUPTED = 130
 

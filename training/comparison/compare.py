@@ -8,13 +8,13 @@ from configuration import Settings
 from training.comparison.lines import Line, figures, lines_of, table
 from training.comparison.pictures import pictures
 from training.comparison.scoring import Scored, score
-from training.engine import Engine
+from training.execution.engine import Engine
+from training.execution.loading import chunks, load, report_schedules
+from training.execution.pooling import Pools
+from training.execution.run import training_configs
 from training.learning.training_config import TrainingConfig
-from training.loading import chunks, load, report_schedules
 from training.mlflow_registry.registry import Registry
 from training.mlflow_registry.views import COMPARISON, comparison_view
-from training.pooling import Pools
-from training.run import training_configs
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from market.bars import FloatArray
 from training.comparison.scoring import Scored
-from training.learning.bootstrap import resampled_means
+from training.scoring.bootstrap import resampled_means
 
 # Sessions resampled together, at least: a month, because volatility comes in runs.
 SHORTEST_BLOCK = 21

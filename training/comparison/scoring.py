@@ -12,11 +12,11 @@ from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars, FloatArray, SessionArray
 from training.errors import TrainingError
 from training.learning.dataset import make_dataset
-from training.learning.evaluation import distributions, evaluate
 from training.learning.pipeline import export_onnx
-from training.learning.scores import summary
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import walk_forward
+from training.scoring.evaluation import distributions, evaluate
+from training.scoring.scores import summary
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,17 +13,17 @@ from forecasting.metrics import Metrics
 from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars
 from training.errors import TrainingError
-from training.learning.baselines import evaluate_baselines
 from training.learning.dataset import Dataset, make_dataset
-from training.learning.evaluation import Evaluation, evaluate
-from training.learning.plots import plots
 from training.learning.promotion import Candidate
 from training.learning.recipe import FittedModel, Recipe
-from training.learning.scores import comparison, summary
 from training.learning.ta_reference import check_reference
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import calibrate, walk_forward
 from training.onnx_conversion.export import checked_onnx
+from training.scoring.baselines import evaluate_baselines
+from training.scoring.evaluation import Evaluation, evaluate
+from training.scoring.plots import plots
+from training.scoring.scores import comparison, summary
 
 log = structlog.get_logger(__name__)
 

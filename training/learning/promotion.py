@@ -6,8 +6,8 @@ import numpy as np
 
 from forecasting.interval_score import interval_scores
 from market.bars import FloatArray
-from training.learning.bootstrap import resampled_means
-from training.learning.evaluation import Evaluation
+from training.scoring.bootstrap import resampled_means
+from training.scoring.evaluation import Evaluation
 
 # One-sided test of the daily differences to the baseline.
 SIGNIFICANCE = 0.05

@@ -17,7 +17,6 @@ from configuration import Settings
 from forecasting.card import ModelCard, model_name
 from market.calendar.sessions import Sessions
 from training.errors import RegistryError
-from training.learning import forecast_file
 from training.learning.pipeline import Trained
 from training.learning.promotion import Candidate, Decision
 from training.mlflow_registry.retention import CHAMPION_AT
@@ -40,6 +39,7 @@ from training.mlflow_registry.run_contents import (
 )
 from training.mlflow_registry.runs import Runs
 from training.mlflow_registry.tracking import first_line, translated
+from training.scoring import forecast_file
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 

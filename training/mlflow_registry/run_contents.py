@@ -21,9 +21,9 @@ from features import NAMES, VERSION
 from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard
 from forecasting.formula import OUTPUTS
 from market.calendar.sessions import Sessions
-from training.learning import forecast_file
 from training.learning.pipeline import Trained
 from training.mlflow_registry.code_version import code_version
+from training.scoring import forecast_file
 
 EXPLANATION = """One run for each execution of the pipeline, with the mean scores of its models; below it one run for
 each ticker, horizon and recipe. All scores are out of sample.

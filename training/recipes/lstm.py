@@ -94,7 +94,7 @@ def as_sequences(inputs: FloatArray) -> Any:
 
 def network() -> Any:
     """The module that needs the training library, which takes a second to import."""
-    from training.recurrent import network as found  # noqa: PLC0415  # optional group `lstm`
+    from training.recipes.recurrent import network as found  # noqa: PLC0415  # optional group `lstm`
 
     return found
 

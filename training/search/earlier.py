@@ -8,12 +8,12 @@ from features import WARM_UP
 from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars
 from training.errors import TrainingError
-from training.learning.baselines import plain_baselines
 from training.learning.dataset import make_dataset
-from training.learning.evaluation import evaluate
-from training.learning.scores import comparison, summary
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import first_output, walk_forward
+from training.scoring.baselines import plain_baselines
+from training.scoring.evaluation import evaluate
+from training.scoring.scores import comparison, summary
 
 SCORES = ("skill_over_last_252", "interval_score", "coverage")
 

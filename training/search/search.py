@@ -9,14 +9,14 @@ from typing import Any
 from configuration import Settings
 from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars
-from training.engine import Engine
 from training.errors import NoSearch
+from training.execution.engine import Engine
+from training.execution.loading import load, report_schedules
+from training.execution.pooling import share
 from training.learning.recipe import Recipe
 from training.learning.training_config import TrainingConfig
-from training.loading import load, report_schedules
 from training.mlflow_registry.registry import Registry
 from training.mlflow_registry.views import SEARCH, search_view
-from training.pooling import share
 from training.recipes import make_recipe
 from training.search.earlier import before_scored, means, score_earlier
 from training.search.pictures import history

@@ -86,7 +86,7 @@ def work(
     Args:
         before_promotion: called before a champion moves; raises a TrainingError to prevent it.
     """
-    from training.run import run_one  # noqa: PLC0415  # seconds of imports, needed by no other worker
+    from training.execution.run import run_one  # noqa: PLC0415  # seconds of imports, needed by no other worker
 
     started = time.monotonic()
     try:

@@ -10,15 +10,15 @@ from market.bars import Bars
 from market.calendar.sessions import Sessions
 from market.providers.simulated import FIRST, simulate
 from tests.training.recipes_of_tests import recipe
-from training.engine import Engine
+from training.execution.engine import Engine
+from training.execution.pooling import Pools, share
 from training.learning.dataset import make_dataset
-from training.learning.evaluation import Evaluation, evaluate
 from training.learning.pipeline import export_onnx, train
 from training.learning.pooled_recipe import known_rows, pooled
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import walk_forward
-from training.pooling import Pools, share
 from training.recipes.ensemble import Ensemble
+from training.scoring.evaluation import Evaluation, evaluate
 
 NAMES = ("median", "lower", "upper", "probability_up")
 ALONE = Engine(processes=1)
@@ -95,14 +95,16 @@ def test_simulated_and_real_prices_are_never_pooled(
     config: TrainingConfig, monkeypatch: pytest.MonkeyPatch, pool: list[Bars]
 ) -> None:
     real = [replace(bars, source="files") for bars in pool[1:]]
-    monkeypatch.setattr("training.pooling.load", lambda *_given: ({bars.ticker: bars for bars in [pool[0], *real]}, {}))
+    monkeypatch.setattr(
+        "training.execution.pooling.load", lambda *_given: ({bars.ticker: bars for bars in [pool[0], *real]}, {})
+    )
     pools = Pools(configuration.load(), [config], ALONE)
 
     assert [pools.configs_for(1, simulated=kind)[0].pool for kind in (True, False)] == [("OLD",), ("STALE", "YOUNG")]
 
 
 def test_nothing_is_loaded_for_recipes_of_one_ticker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("training.pooling.load")
+    monkeypatch.delattr("training.execution.pooling.load")
     configs = [TrainingConfig(recipe("forest"), 63, 756, 1)]
     assert Pools(configuration.load(), configs, ALONE).configs_for(1, simulated=False) == configs
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.learning.evaluation import Evaluation
 from training.learning.promotion import Candidate, decide, lower_bound
+from training.scoring.evaluation import Evaluation
 
 DAYS = 600
 GENERATOR = np.random.default_rng(11)

@@ -12,9 +12,9 @@ from market.calendar.sessions import Sessions
 from market.reports.dates import Report, ReportDates, Timing
 from tests.training.recipes_of_tests import quick
 from training.learning.dataset import Dataset, make_dataset
-from training.learning.evaluation import Evaluation, evaluate
-from training.learning.scores import coverage
 from training.learning.walk_forward import walk_forward
+from training.scoring.evaluation import Evaluation, evaluate
+from training.scoring.scores import coverage
 
 FETCHED = datetime(2024, 3, 9, tzinfo=UTC)
 FIRST_FILING, QUARTER = 30, 63

@@ -7,8 +7,8 @@ from market.bars import Bars
 from tests.training.recipes_of_tests import quick
 from training.errors import TooFewSessions
 from training.learning.dataset import make_dataset
-from training.learning.evaluation import distributions, evaluate
 from training.learning.walk_forward import FIRST_TRAINING, PRIOR_SHRINKAGE, calibrate, shrinkage_of, walk_forward
+from training.scoring.evaluation import distributions, evaluate
 
 
 @pytest.mark.parametrize("horizon", [1, 5, 21])

@@ -229,8 +229,8 @@ def test_a_challenger_trained_on_shuffled_labels_is_not_promoted(registry: Regis
 
 def shuffled(trained: Trained) -> Trained:
     """The same pipeline, its widths learnt from labels in random order, and forecast as they would have been."""
-    from training.learning.evaluation import evaluate  # noqa: PLC0415
     from training.learning.walk_forward import walk_forward  # noqa: PLC0415
+    from training.scoring.evaluation import evaluate  # noqa: PLC0415
 
     data = trained.data
     order = np.random.default_rng(0).permutation(data.known)

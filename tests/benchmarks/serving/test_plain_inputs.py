@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.plain_inputs import inputs_and_level
+from benchmarks.serving.plain_inputs import inputs_and_level
 from features import NAMES, WARM_UP, features_and_level
 from market.bars import COLUMNS, Bars
 

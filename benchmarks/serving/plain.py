@@ -19,8 +19,8 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from pydantic import BaseModel
 
 import configuration
-from benchmarks.peers import fitted
-from benchmarks.plain_inputs import inputs_and_level
+from benchmarks.serving.peers import fitted
+from benchmarks.serving.plain_inputs import inputs_and_level
 from features import WINDOW
 from forecasting.card import ModelCard
 from forecasting.model_store import default_roots, newest_folder, read_published_model

@@ -14,13 +14,13 @@ import joblib
 import mlflow
 
 import configuration
-from benchmarks import wrk
 from benchmarks.servers import Server, free_port, ours, running, wait_warm
+from benchmarks.serving import wrk
 from features import NAMES
+from training.execution.loading import load, report_schedules
+from training.execution.run import training_configs
 from training.learning.dataset import make_dataset
 from training.learning.recipe import FittedModel
-from training.loading import load, report_schedules
-from training.run import training_configs
 
 MLSERVER = ["mlserver==1.7.1", "mlserver-sklearn==1.7.1", "scikit-learn==1.9.1", "uvloop<0.22"]
 JSON = {"Content-Type": "application/json"}

@@ -9,18 +9,18 @@ from configuration import Settings
 from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars
 from market.calendar.sessions import Sessions
-from training.engine import Engine
 from training.errors import TrainingError
-from training.learning import forecast_file
-from training.learning.baselines import plain_baselines
+from training.execution.engine import Engine
+from training.execution.loading import chunks, load, report_schedules
+from training.execution.pooling import Pools
 from training.learning.dataset import make_dataset
-from training.learning.evaluation import evaluate
-from training.learning.scores import comparison, summary
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import walk_forward
-from training.loading import chunks, load, report_schedules
-from training.pooling import Pools
 from training.recipes import make_recipe
+from training.scoring import forecast_file
+from training.scoring.baselines import plain_baselines
+from training.scoring.evaluation import evaluate
+from training.scoring.scores import comparison, summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from configuration import ROOT
 from market.bars import Bars
 from tests.patience import PATIENT
 from tests.training.recipes_of_tests import quick
-from training.engine import Engine, NoScheduler
+from training.execution.engine import Engine, NoScheduler
 from training.learning.pipeline import Trained, attempt
 
 CONFIG = quick(refit_every=200, tested=200)
@@ -70,7 +70,7 @@ def test_a_cluster_computes_the_same_and_outlives_a_worker(
 
 
 def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.engine.CONNECT_TIMEOUT", 0.5)
+    monkeypatch.setattr("training.execution.engine.CONNECT_TIMEOUT", 0.5)
     address = f"tcp://127.0.0.1:{free_port()}"
     with pytest.raises(NoScheduler, match=f"--scheduler {address}: no Dask scheduler answers there"):
         list(Engine(scheduler=address).map(pow, [(2, 3)]))

@@ -5,11 +5,11 @@ import pytest
 
 from market.bars import Bars
 from tests.training.recipes_of_tests import quick
-from training.learning.baselines import evaluate_baselines
 from training.learning.dataset import make_dataset
-from training.learning.evaluation import evaluate
 from training.learning.pipeline import Trained
 from training.learning.walk_forward import walk_forward
+from training.scoring.baselines import evaluate_baselines
+from training.scoring.evaluation import evaluate
 
 
 @pytest.mark.parametrize("name", ["baseline", "last_252", "ewma"])

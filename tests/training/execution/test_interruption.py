@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from training.interruption import SIGNALS, Interruption
+from training.execution.interruption import SIGNALS, Interruption
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.learning.risk_scores import christoffersen, kupiec, quantile_loss
+from training.scoring.risk_scores import christoffersen, kupiec, quantile_loss
 
 
 def exceeded(count: int, hits: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

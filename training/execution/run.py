@@ -12,16 +12,16 @@ import structlog
 from configuration import Settings
 from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars
-from training.engine import Engine
 from training.errors import TrainingError
-from training.interruption import Interruption
+from training.execution.engine import Engine
+from training.execution.interruption import Interruption
+from training.execution.loading import chunks, load, report_schedules
+from training.execution.outcome import Outcome, best
+from training.execution.pooling import Pools
 from training.learning.pipeline import Trained, attempt
 from training.learning.promotion import decide
 from training.learning.training_config import TrainingConfig
-from training.loading import chunks, load, report_schedules
 from training.mlflow_registry.registry import Registered, Registry
-from training.outcome import Outcome, best
-from training.pooling import Pools
 from training.publishing.challengers import republish_challengers
 from training.publishing.operations import newest_card, release
 from training.recipes import make_recipe

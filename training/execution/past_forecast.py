@@ -18,10 +18,10 @@ from market.calendar.sessions import Sessions
 from market.history.past import PastHistory
 from market.market import Market
 from training.errors import RegistryError
+from training.execution.run import training_configs
 from training.learning.pipeline import train
 from training.mlflow_registry.registry import Registry
 from training.mlflow_registry.run_contents import card_of
-from training.run import training_configs
 
 log = structlog.get_logger(__name__)
 

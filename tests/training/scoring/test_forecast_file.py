@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from market.calendar.sessions import Sessions
-from training.learning import forecast_file
 from training.learning.pipeline import Trained
+from training.scoring import forecast_file
 
 
 def test_is_read_as_it_was_written(trained: Trained, sessions: Sessions) -> None:

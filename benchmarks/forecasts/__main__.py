@@ -15,8 +15,8 @@ import joblib
 import numpy as np
 
 import configuration
-from benchmarks.portfolio import Member, risk_table
-from benchmarks.report_dates import VARIANTS, told, variant
+from benchmarks.forecasts.portfolio import Member, risk_table
+from benchmarks.forecasts.report_dates import VARIANTS, told, variant
 from forecasting.interval_score import interval_scores
 from forecasting.report_schedule import BoolArray, ReportSchedule
 from market.bars import Bars, FloatArray, SessionArray
@@ -25,15 +25,15 @@ from market.providers.files import parse_csv
 from market.reports import files as report_files
 from market.reports.dates import ReportDates
 from market.splits import split_adjusted
-from training.engine import Engine
-from training.learning import scores
-from training.learning.baselines import evaluate_baselines
+from training.execution.engine import Engine
+from training.execution.out_of_sample import evaluation_config
+from training.execution.pooling import share
 from training.learning.dataset import make_dataset
-from training.learning.evaluation import Evaluation, distributions, evaluate
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import walk_forward
-from training.out_of_sample import evaluation_config
-from training.pooling import share
+from training.scoring import scores
+from training.scoring.baselines import evaluate_baselines
+from training.scoring.evaluation import Evaluation, distributions, evaluate
 
 SESSIONS = 780
 HEADINGS = ("", "1 session", "5 sessions", "21 sessions")

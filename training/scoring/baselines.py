@@ -8,7 +8,7 @@ from forecasting.baseline import LARGEST_SAMPLE, baseline_forecast
 from forecasting.distribution import INTERVAL_LEVEL
 from market.bars import Bars, FloatArray
 from training.learning.dataset import Dataset
-from training.learning.evaluation import Evaluation, collect
+from training.scoring.evaluation import Evaluation, collect
 
 YEAR = 252
 EWMA_DECAY = 0.94

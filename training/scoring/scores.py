@@ -7,7 +7,7 @@ import numpy as np
 from forecasting.interval_score import interval_scores
 from forecasting.report_schedule import BoolArray
 from market.bars import FloatArray
-from training.learning.evaluation import Evaluation
+from training.scoring.evaluation import Evaluation
 
 EVEN = 0.5
 BINS = 5

@@ -21,9 +21,10 @@ import click
 from rich.console import Console
 
 import configuration
-from benchmarks import load, peers, scale, wrk
+from benchmarks import load, scale
 from benchmarks.servers import Server, bare, free_port, ours, plain, redis_server, running, wait_warm
-from benchmarks.tables import draw, table, written
+from benchmarks.serving import peers, wrk
+from benchmarks.serving.tables import draw, table, written
 from configuration import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -103,7 +104,15 @@ def designs(home: Path, settings: configuration.Settings, seconds: int) -> list[
     """Uncached: rows gathered for the forests' process, forests inside the API worker, and one call for each row."""
     paths = [f"/predict/{ticker}" for ticker in settings.tickers]
     port = free_port()
-    single = [sys.executable, "-m", "bentoml", "serve", "benchmarks.ungathered:StockPrediction", "--port", str(port)]
+    single = [
+        sys.executable,
+        "-m",
+        "bentoml",
+        "serve",
+        "benchmarks.serving.ungathered:StockPrediction",
+        "--port",
+        str(port),
+    ]
     variables = {"STOCKS_HOME": str(home), "BENTOML_HOME": str(home / "bentoml"), "STOCKS_TRAINING__ON_START": "false"}
     kinds: dict[str, Callable[[], AbstractContextManager[Server]]] = {
         "gathered, own process": lambda: ours(home),
@@ -212,7 +221,7 @@ def start_and_memory(home: Path, settings: configuration.Settings, _seconds: int
 @contextmanager
 def _empty() -> Iterator[Server]:
     port = free_port()
-    command = [sys.executable, "-m", "bentoml", "serve", "benchmarks.empty:Outer", "--port", str(port)]
+    command = [sys.executable, "-m", "bentoml", "serve", "benchmarks.serving.empty:Outer", "--port", str(port)]
     with tempfile.TemporaryDirectory() as folder, running(command, "/readyz", port, BENTOML_HOME=folder) as server:
         yield server
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.learning import scores
+from training.scoring import scores
 
 ACTUAL = np.array([0.01, -0.02, 0.03])
 LOWER, UPPER = np.array([0.0, -0.01, 0.0]), np.array([0.02, 0.01, 0.02])

@@ -13,9 +13,9 @@ from forecasting.distribution import INTERVAL_LEVEL
 from forecasting.formula import FOREST_RATIO
 from forecasting.interval_score import interval_scores
 from training.learning.dataset import Dataset
-from training.learning.evaluation import Evaluation
 from training.learning.recipe import FittedModel
-from training.learning.scores import BINS
+from training.scoring.evaluation import Evaluation
+from training.scoring.scores import BINS
 
 SESSIONS_SHOWN = 252
 IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 252, 2

@@ -13,10 +13,10 @@ from market.errors import NothingThen
 from market.history.past import KnownBy
 from tests.training.recipes_of_tests import quick
 from tests.training.test_commands import write_csv
-from training import past_forecast
+from training.execution import past_forecast
+from training.execution.past_forecast import forecast_as_of
 from training.learning.pipeline import Trained
 from training.mlflow_registry.run_contents import card_of
-from training.past_forecast import forecast_as_of
 
 DAY = date(2021, 3, 31)
 

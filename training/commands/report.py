@@ -9,10 +9,10 @@ from rich.table import Table
 from market.history.past import KnownBy
 from training.backtest.backtest import Backtest
 from training.comparison.lines import Line
+from training.execution.out_of_sample import Evaluated
+from training.execution.outcome import Outcome
+from training.execution.past_forecast import Said
 from training.mlflow_registry.registry import Standing
-from training.out_of_sample import Evaluated
-from training.outcome import Outcome
-from training.past_forecast import Said
 from training.search.search import Found
 
 # Columns of a table that is written to a file.

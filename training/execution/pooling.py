@@ -10,14 +10,14 @@ import numpy as np
 
 from configuration import Settings
 from market.bars import Bars
-from training.engine import Engine
 from training.errors import TrainingError
+from training.execution.engine import Engine
+from training.execution.loading import load
 from training.learning.dataset import Dataset, make_dataset
 from training.learning.pooled_recipe import PooledRecipe
 from training.learning.recipe import FittedModel, SharedModels
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import FIRST_TRAINING, refit_rows
-from training.loading import load
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import pytest
 import configuration
 from market.history.sqlite_store import HistoryStore
 from market.providers.files import parse_csv
-from training.loading import load
+from training.execution.loading import load
 
 CSV = "date,open,high,low,close,volume\n2024-03-07,10,12,9,11,1000\n2024-03-08,11,13,10,12,2000\n"
 

@@ -9,7 +9,7 @@ from forecasting.baseline import LARGEST_SAMPLE
 from forecasting.distribution import Distribution
 from forecasting.risk import Misses, joint_ranks, joint_returns, portfolio_risk
 from market.bars import FloatArray, SessionArray
-from training.learning.risk_scores import christoffersen, kupiec, quantile_loss
+from training.scoring.risk_scores import christoffersen, kupiec, quantile_loss
 
 PROBABILITIES = (0.01, 0.05)
 

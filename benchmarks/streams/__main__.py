@@ -25,10 +25,10 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import wrk
-from benchmarks.listeners import listeners, read_all, seen, until_streamed
 from benchmarks.servers import RedisServer, Server, ours, redis_server, wait_warm
-from benchmarks.stand_in import TICKERS, Provider, minute_prices, write_bars
+from benchmarks.serving import wrk
+from benchmarks.streams.listeners import listeners, read_all, seen, until_streamed
+from benchmarks.streams.stand_in import TICKERS, Provider, minute_prices, write_bars
 from market.calendar.sessions import Sessions
 from serving.monitoring.process_memory import MIB
 

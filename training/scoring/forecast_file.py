@@ -8,7 +8,7 @@ import numpy as np
 
 from market.calendar.sessions import Sessions
 from training.learning.dataset import Dataset
-from training.learning.evaluation import Evaluation
+from training.scoring.evaluation import Evaluation
 
 COLUMNS = (
     "ticker",

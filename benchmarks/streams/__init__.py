@@ -1,0 +1,1 @@
+"""Many who listen, and a stand-in for who streams prices."""
