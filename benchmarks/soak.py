@@ -1,7 +1,8 @@
 """Whether anything grows: memory, file descriptors, threads, metric series and disk while everything is on.
 
 `python -m benchmarks.soak --minutes 60` starts the service, keeps asking it, retrains a ticker every minute so that
-models swap, lets answers expire, and has its provider of real prices refuse; it writes `soak.csv` and `soak.png`.
+models swap, with a shadow beside them and clients of both streams, lets answers expire, and has its provider of real
+prices refuse; it writes `soak.csv` and `soak.png`.
 """
 
 import asyncio
@@ -38,7 +39,10 @@ GIVEN = {
     "TIINGO_API_KEY": "none-that-is-one",
     "STOCKS_CACHE__MEMORY_TTL": "5",
     "STOCKS_TRAINING__ON_START": "true",
+    "STOCKS_TRAINING__RECIPES_TRIED": '["forest", "linear"]',
+    "STOCKS_SERVING__EXPERIMENTS": '[{"name": "beside", "challenger": "linear"}]',
 }
+STREAMS = ("/events", "/stream/predictions?tickers=AAPL,MSFT,NVDA,TSLA&horizon=1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,12 @@ async def retrain(url: str, number: int) -> None:
         pass
 
 
-async def follow_events(url: str, until: float) -> None:
-    """Be a client of the stream of events."""
+async def follow(url: str, path: str, until: float) -> None:
+    """Be a client of a stream of events."""
     timeout = aiohttp.ClientTimeout(total=None, sock_read=60)
     while time.monotonic() < until:
         with suppress(aiohttp.ClientError, TimeoutError):
-            async with aiohttp.ClientSession(url, timeout=timeout) as session, session.get("/events") as answer:
+            async with aiohttp.ClientSession(url, timeout=timeout) as session, session.get(path) as answer:
                 async for _ in answer.content:
                     if time.monotonic() > until:
                         return
@@ -102,7 +106,7 @@ async def soak(server: Server, home: Path, minutes: float) -> tuple[list[Sample]
     ends = began + 60 * minutes
     background = [
         asyncio.create_task(load(server.url, CONNECTIONS, lambda: time.monotonic() > ends, outcomes, PAUSE)),
-        asyncio.create_task(follow_events(server.url, ends)),
+        *(asyncio.create_task(follow(server.url, path, ends)) for path in STREAMS),
     ]
     samples = []
     for number in track(range(int(60 * minutes / SAMPLE_SECONDS)), "soak"):

@@ -1,8 +1,9 @@
 """The forests themselves, as ONNX Runtime sessions."""
 
 import hashlib
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,8 @@ log = structlog.get_logger(__name__)
 # Memory of an open session, measured: this many times its file.
 EXPANSION = 7.5
 MIB = 2**20
+# Seconds without a row after which a session is closed, as that of a version which another has replaced.
+IDLE = 900.0
 
 
 class Row(NamedTuple):
@@ -51,12 +54,15 @@ class OnnxSessions:
     """Published forests, opened when first asked for, within a budget of memory.
 
     Models with the same file share one session, and their rows one call of it. When the budget is exceeded, the session
-    unused for longest is closed; it is opened again when it is asked for.
+    unused for longest is closed, and whenever one is opened those that were unused for IDLE; a session is opened again
+    when it is asked for.
     """
 
-    def __init__(self, budget_mb: float) -> None:
-        """Hold at most `budget_mb` MiB of them, and always one."""
+    def __init__(self, budget_mb: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Hold at most `budget_mb` MiB of them, and always one; `clock` gives seconds."""
         self._budget = budget_mb * MIB
+        self._clock = clock
+        self._used_at: dict[str, float] = {}
         self._size = 0.0
         self._files: dict[str, str] = {}
         self._open: OrderedDict[str, Opened] = OrderedDict()
@@ -93,13 +99,18 @@ class OnnxSessions:
                 self._make_room()
             self._files[folder] = file
         self._open.move_to_end(file)
+        self._used_at[file] = self._clock()
         return file, self._open[file].session
 
     def _make_room(self) -> None:
-        while self._size > self._budget and len(self._open) > 1:
+        while len(self._open) > 1 and (self._size > self._budget or self._is_idle(next(iter(self._open)))):
             file, dropped = self._open.popitem(last=False)
+            del self._used_at[file]
             self._size -= dropped.size
             self._files = {folder: one for folder, one in self._files.items() if one != file}
+
+    def _is_idle(self, file: str) -> bool:
+        return self._clock() - self._used_at[file] > IDLE
 
 
 def _answers(session: "InferenceSession", rows: Sequence[tuple[str, bytes]]) -> list[Output]:

@@ -7,7 +7,7 @@ import pytest
 from features import NAMES
 from forecasting.card import FOREST_FILE
 from forecasting.model_store import PublishedModel
-from serving.models.onnx_sessions import OnnxSessions, Output, Row
+from serving.models.onnx_sessions import IDLE, OnnxSessions, Output, Row
 
 BUDGET = 16.0  # MiB
 
@@ -87,3 +87,18 @@ def test_a_damaged_copy_spoils_no_other_of_the_same_file(publish: Publish) -> No
 
     assert "not the file its card belongs to" in answers[0].problem
     assert numbers(answers[1])[0] == 0.5
+
+
+def test_a_session_that_is_unused_for_long_is_closed_when_another_is_opened(publish: Publish) -> None:
+    seconds = [0.0]
+    models = [publish(ticker, below=(number, 0.0, 0.0)) for number, ticker in enumerate(["AAPL", "MSFT", "TSLA"])]
+    sessions = OnnxSessions(BUDGET, clock=lambda: seconds[0])
+    sessions.predict([row(models[0]), row(models[1])])
+    seconds[0] = IDLE
+    sessions.predict([row(models[1])])
+    seconds[0] = IDLE + 1
+
+    sessions.predict([row(models[2])])
+
+    assert len(sessions) == 2, "the first was closed"
+    assert numbers(sessions.predict([row(models[0])])[0])[0] == 0, "and is opened again"

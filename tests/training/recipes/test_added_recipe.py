@@ -1,4 +1,4 @@
-"""The recipe that the documentation shows, added as it says, is trained and answers."""
+"""The recipe that the README shows, added as it says, is trained and answers."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ from tests.patience import PATIENT
 from tests.redis_servers import free_port
 from tests.serving.running import Service, environment, start_from
 
-DOCUMENT = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "README.md").read_text(encoding="utf-8")
 SETTINGS = {
     "STOCKS_TICKERS": '["AAPL"]',
     "STOCKS_HORIZONS": "[1]",
@@ -38,7 +38,7 @@ def copy_of_the_packages(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packages with the documented recipe: one file and one section more."""
+    """The packages with the README's recipe: one file and one section more."""
     folder = copy_of_the_packages(tmp_path_factory.mktemp("source"))
     ((path, code),) = re.findall(r"`(training/recipes/\w+\.py)`:\n\n```python\n(.+?)```", DOCUMENT, re.DOTALL)
     ((section),) = re.findall(r"`training\.recipes`:\n\n```yaml\n(.+?)```", DOCUMENT, re.DOTALL)
