@@ -23,7 +23,7 @@ from rich.console import Console
 import configuration
 from benchmarks import load, scale
 from benchmarks.servers import Server, bare, free_port, ours, plain, redis_server, running, wait_warm
-from benchmarks.serving import peers, wrk
+from benchmarks.serving import wrk
 from benchmarks.serving.tables import draw, table, written
 from configuration import ROOT
 
@@ -190,6 +190,8 @@ def steady(home: Path, _settings: configuration.Settings, seconds: int) -> list[
 
 def one_row(home: Path, _settings: configuration.Settings, seconds: int) -> list[dict[str, Any]]:
     """One row through the same forest by HTTP."""
+    from benchmarks.serving import peers  # noqa: PLC0415  # it imports what trains
+
     found = peers.rows(home, home / "benchmarks", seconds)
     return [{"server": name, **asdict(one)} for name, loads in found.items() for one in loads]
 

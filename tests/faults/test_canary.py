@@ -8,12 +8,13 @@ import httpx
 import pytest
 
 from forecasting.model_store import PublishedModel
+from tests.patience import PATIENT
 from tests.redis_servers import free_port
 from tests.serving.running import Service, start, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
-WITHIN = 60.0
+WITHIN = PATIENT
 CANARY = {"name": "tenth", "challenger": "boosting", "tickers": ["AAPL"], "horizons": [1], "share": 1.0}
 SETTINGS = {
     "STOCKS_SERVING__EXPERIMENTS": json.dumps([CANARY]),

@@ -15,7 +15,7 @@ from tests.patience import PATIENT
 from tests.redis_servers import free_port
 from tests.serving.running import Service, environment, start
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
 ENV = "/usr/bin/env"
 SIZE = "4m"

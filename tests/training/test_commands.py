@@ -64,6 +64,7 @@ def command(home: Path, files: Path, *words: str, **variables: str) -> "subproce
         "STOCKS_TICKERS": TICKERS,
         "STOCKS_MARKET__PROVIDERS": '["files"]',
         "STOCKS_MARKET__FILES__DIRECTORY": str(files),
+        "STOCKS_TRAINING__PROCESSES": "1",  # another takes seconds to start
         "STOCKS_TRAINING__TESTED": "500",
         "STOCKS_TRAINING__REFIT_EVERY": "250",
         "STOCKS_TRAINING__EVALUATION_REFIT_EVERY": "200",
@@ -81,7 +82,7 @@ def command(home: Path, files: Path, *words: str, **variables: str) -> "subproce
 
 @pytest.fixture(scope="module")
 def trained(home: Path, files: Path) -> "subprocess.CompletedProcess[str]":
-    return command(home, files, "train", "--horizons", "1")
+    return command(home, files, "train", "--horizons", "1", STOCKS_TRAINING__PROCESSES="2")
 
 
 @pytest.mark.slow

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import structlog
-from mlflow.cli import gc
-from mlflow.entities import Run
+from mlflow.entities import Run, ViewType
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
@@ -60,12 +59,16 @@ def forget_runs(client: MlflowClient, experiment_id: str, now: datetime, days: i
     return forgotten
 
 
-def remove_forgotten(uri: str, older_than: str = RESTORABLE_FOR) -> None:
+def remove_forgotten(client: MlflowClient, experiment_id: str, uri: str, older_than: str = RESTORABLE_FOR) -> None:
     """Remove what has been marked as deleted for longer from MLflow's database and folder at `uri`.
 
     Args:
         older_than: as `mlflow gc` reads it: 30d, 12h.
     """
+    if not client.search_runs([experiment_id], run_view_type=ViewType.DELETED_ONLY, max_results=1):
+        return
+    from mlflow.cli import gc  # noqa: PLC0415  # it imports MLflow's server, which takes a second
+
     words = ["--backend-store-uri", uri, "--older-than", older_than]
     with contextlib.redirect_stdout(io.StringIO()):  # it prints a line for each
         gc.main(words, standalone_mode=False)

@@ -116,7 +116,7 @@ class Runs:
             with translated("old runs"):
                 forget_runs(self._client, self._experiment_id, now, self._runs_kept_days)
                 if self._local:
-                    remove_forgotten(self._uri)
+                    remove_forgotten(self._client, self._experiment_id, self._uri)
         except RegistryError as error:  # no reason to train nothing
             log.warning("runs.not_forgotten", problem=str(error))
 

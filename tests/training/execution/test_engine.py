@@ -55,6 +55,7 @@ def test_results_come_in_the_order_of_the_calls() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault
 def test_a_cluster_computes_the_same_and_outlives_a_worker(
     short_bars: Bars, cluster: "tuple[str, list[subprocess.Popen[bytes]]]"
 ) -> None:

@@ -27,6 +27,7 @@ Registry(configuration.load()).prepare()
 
 
 @pytest.mark.slow
+@pytest.mark.fault
 def test_processes_that_first_open_it_together_all_succeed(tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("STOCKS_", "MLFLOW_"))}
     environ["STOCKS_HOME"] = str(tmp_path / "fresh")

@@ -26,6 +26,7 @@ def version_in(root: Path) -> int | None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault
 def test_a_follower_takes_champions_and_rollbacks_and_outlives_the_server(
     settings: Settings,
     sessions: Sessions,

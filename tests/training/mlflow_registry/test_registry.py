@@ -392,6 +392,7 @@ def test_a_server_that_is_gone_is_named(settings: Settings, sessions: Sessions) 
 
 
 @pytest.mark.slow
+@pytest.mark.fault
 def test_a_server_that_goes_away_in_the_middle_leaves_the_champion_untouched(
     settings: Settings,
     sessions: Sessions,

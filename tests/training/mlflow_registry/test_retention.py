@@ -62,7 +62,7 @@ def test_old_runs_and_rejected_versions_leave_and_champions_of_any_time_stay(
 
     kept, files = registry.get("TEST", 1, 1), settings.home / "mlflow" / "artifacts"
     size = sum(path.stat().st_size for path in files.rglob("*") if path.is_file())
-    remove_forgotten(settings.tracking_uri, older_than="0s")
+    remove_forgotten(client, experiment_id(client), settings.tracking_uri, older_than="0s")
     assert sum(path.stat().st_size for path in files.rglob("*") if path.is_file()) < 0.75 * size
     assert names(client, ViewType.DELETED_ONLY) == []
     assert registry.get("TEST", 1, 1) == kept
@@ -78,6 +78,7 @@ def test_old_runs_are_looked_for_once_a_day(client: MlflowClient) -> None:
 def test_a_training_begins_although_old_runs_cannot_be_forgotten(
     client: MlflowClient, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    client.delete_run(client.create_run(experiment_id(client)).info.run_id)
     monkeypatch.setattr(registry, "_uri", "sqlite:////nowhere/that/is/mlflow.db")
     with registry.pipeline_run("all the same", {}):
         pass
