@@ -22,7 +22,6 @@ from training.learning.walk_forward import calibrate, walk_forward
 from training.onnx_conversion.export import checked_onnx
 from training.scoring.baselines import evaluate_baselines
 from training.scoring.evaluation import Evaluation, evaluate
-from training.scoring.plots import plots
 from training.scoring.scores import comparison, summary
 
 log = structlog.get_logger(__name__)
@@ -73,6 +72,8 @@ def train(bars: Bars, horizon: int, config: TrainingConfig, schedule: ReportSche
         NothingMoves: the price stands still.
         Deviation: the features of these bars differ from their reference, or the ONNX file from its model.
     """
+    from training.scoring.plots import plots  # noqa: PLC0415  # matplotlib, in commands that draw nothing
+
     started = perf_counter()
     deviation = check_reference(bars)
     data = make_dataset(bars, horizon, schedule)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from onnx import ModelProto
 from pydantic import BaseModel, ConfigDict
-from skl2onnx import get_latest_tested_opset_version, to_onnx
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import Ridge
 from sklearn.multioutput import MultiOutputRegressor
@@ -29,8 +28,8 @@ LARGEST_UNITS = 3.0
 # Quantiles of the log ratio in training that the linear output is held between.
 LINEAR_BOUNDS = (0.01, 0.99)
 
-# Versions of ONNX's operators that skl2onnx and the converters of other libraries both write.
-OPSETS = {"": get_latest_tested_opset_version(), "ai.onnx.ml": 3}
+# Version of ONNX's operators for trees that skl2onnx and the converters of other libraries both write.
+TREES_OPSET = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +119,10 @@ class Recipe(BaseModel, ABC):
         Args:
             inputs: shape (n, k), of which the types and the width are taken.
         """
-        graph: ModelProto = to_onnx(fitted.model, inputs[:1], target_opset=OPSETS)
+        from skl2onnx import get_latest_tested_opset_version, to_onnx  # noqa: PLC0415  # half a second, for who converts
+
+        opsets = {"": get_latest_tested_opset_version(), "ai.onnx.ml": TREES_OPSET}
+        graph: ModelProto = to_onnx(fitted.model, inputs[:1], target_opset=opsets)
         return graph
 
 
