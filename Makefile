@@ -70,6 +70,7 @@ publish: setup  ## every champion of MLflow into the model store here
 	$(RUN) -m training publish
 
 rollback: setup  ## TICKER to the champion before
+	@[ "$(origin TICKER)" != file ] || { echo "rollback: name the ticker, as in make rollback TICKER=AAPL" >&2; exit 1; }
 	$(RUN) -m training rollback $(TICKER)
 
 push:  ## the images of VERSION to REGISTRY
@@ -154,6 +155,7 @@ clean:  ## everything that was made, except prices, runs and models in var/
 
 # What was interrupted, or has lost its Python, is set up anew.
 $(VENV)/.%: requirements/%.txt requirements/bootstrap.txt $(if $(WHOLE),,anew)
+	@echo "Installing $(basename $(notdir $<)) into $(VENV); the first time this takes about a minute"
 	@PYTHON="$(PYTHON)" sh requirements/python.sh requirements/install.py $(VENV) $<
 	@touch $@
 

@@ -70,25 +70,29 @@ def _known_by(said: Said) -> str:
 
 
 def print_standings(standings: Sequence[tuple[str, int, Standing, str]], console: Console) -> None:
-    """One row for each model; the scores are those of the newest version, out of sample."""
+    """One row for each model; recipe, decision and scores are those of the newest version, out of sample."""
     headings = (
         "ticker",
         "horizon",
         "champion",
         "published",
         "newest",
+        "recipe",
         "decision on it",
         "gain",
+        "over baseline",
         "90 % holds",
         "prices",
     )
     table = Table(*headings, "why", title="Registry", caption=GAIN)
     for ticker, horizon, standing, published in standings:
         champion, newest = (str(one) if one is not None else "" for one in (standing.champion, standing.newest))
-        scores = (_percent(standing, "skill_over_last_252", "+.1%"), _percent(standing, "coverage", ".1%"))
+        gains = [_percent(standing, name, "+.1%") for name in ("skill_over_last_252", "skill_over_baseline")]
+        scores = (*gains, _percent(standing, "coverage", ".1%"))
+        recipe = standing.scores.get("recipe", "")
         prices = {"true": "simulated", "false": "real"}.get(standing.scores.get("simulated", ""), "")
-        row = (ticker, str(horizon), champion, published, newest, standing.decision, *scores, prices, standing.reason)
-        table.add_row(*row)
+        row = (ticker, str(horizon), champion, published, newest, recipe, standing.decision, *scores, prices)
+        table.add_row(*row, standing.reason)
     console.print(table)
 
 

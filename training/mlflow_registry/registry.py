@@ -70,7 +70,7 @@ class Standing:
     Attributes:
         champion, newest: versions, null when there is none.
         decision: on the newest version, and why.
-        scores: of the newest version, by name.
+        scores: of the newest version, by name, with its recipe and the kind of its prices.
     """
 
     champion: int | None
@@ -287,7 +287,7 @@ class Registry(Runs):
             newest=int(newest.version) if newest is not None else None,
             decision=str(tags.get("decision", "")),
             reason=str(tags.get("decision_reason", "")),
-            scores={name: str(tags[name]) for name in SCORES if name in tags},
+            scores={name: str(tags[name]) for name in (*SCORES, "recipe", "simulated") if name in tags},
         )
 
     def decision_on(self, ticker: str, horizon: int, bars_sha256: str, recipe_sha256: str) -> Decided | None:
