@@ -16,8 +16,7 @@ from rich.console import Console
 
 import configuration
 from benchmarks.servers import Server, ours, wait_warm
-from benchmarks.serving import wrk
-from benchmarks.serving.__main__ import CONNECTIONS, FRESH, ROUNDS, median
+from benchmarks.serving.__main__ import FRESH, in_turns
 from benchmarks.serving.tables import table
 
 # What differs between two answers to the same question, whoever gives them.
@@ -82,12 +81,7 @@ def _rates(
     servers: dict[str, Server], paths: Sequence[str], headers: dict[str, str], seconds: int
 ) -> list[dict[str, Any]]:
     rows = []
-    for number in CONNECTIONS:
-        found: dict[str, list[wrk.Load]] = {name: [] for name in servers}
-        for _ in range(ROUNDS):
-            for name, server in servers.items():
-                found[name].append(wrk.run(server.url, paths, connections=number, seconds=seconds, headers=headers))
-        medians = {name: median(loads) for name, loads in found.items()}
+    for medians in in_turns(servers, paths, seconds, headers):
         reference = medians["the other"].rate
         rows += [{"server": name, **asdict(one), "times": one.rate / reference} for name, one in medians.items()]
     return rows

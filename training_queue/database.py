@@ -9,6 +9,8 @@ from pathlib import Path
 
 import structlog
 
+from concurrency.sqlite_schema import changed_at
+
 log = structlog.get_logger(__name__)
 
 BUSY_SECONDS = 5.0
@@ -78,10 +80,7 @@ class QueueDatabase:
 
     def changed_at(self) -> int:
         """When anything was written last, in nanoseconds of the file's clock; costs no look into the file."""
-        try:
-            return self._path.stat().st_mtime_ns
-        except OSError:
-            return 0
+        return changed_at(self._path)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

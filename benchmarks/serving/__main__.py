@@ -68,17 +68,23 @@ def _in_turns(
 def _alternate(
     servers: dict[str, Server], paths: Sequence[str], seconds: int, headers: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """Load the servers in turns, so that other work on the machine hits all alike; return medians."""
     rows = []
+    for medians in in_turns(servers, paths, seconds, headers):
+        limit, usual = medians["bare uvicorn"], medians["plain FastAPI"]
+        rows += [{"server": name, **asdict(one), **_compared(one, limit, usual)} for name, one in medians.items()]
+    return rows
+
+
+def in_turns(
+    servers: dict[str, Server], paths: Sequence[str], seconds: int, headers: dict[str, str]
+) -> Iterator[dict[str, wrk.Load]]:
+    """For each number of CONNECTIONS the median load by server, loaded in turns: other work then hits all alike."""
     for number in CONNECTIONS:
         found: dict[str, list[wrk.Load]] = {name: [] for name in servers}
         for _ in range(ROUNDS):
             for name, server in servers.items():
                 found[name].append(wrk.run(server.url, paths, connections=number, seconds=seconds, headers=headers))
-        medians = {name: median(loads) for name, loads in found.items()}
-        limit, usual = medians["bare uvicorn"], medians["plain FastAPI"]
-        rows += [{"server": name, **asdict(one), **_compared(one, limit, usual)} for name, one in medians.items()]
-    return rows
+        yield {name: median(loads) for name, loads in found.items()}
 
 
 def _compared(one: wrk.Load, limit: wrk.Load, usual: wrk.Load) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import structlog
 
-from concurrency.sqlite_schema import SchemaTooNew, migrate
+from concurrency.sqlite_schema import SchemaTooNew, changed_at, migrate
 
 log = structlog.get_logger(__name__)
 
@@ -75,10 +75,7 @@ class ExperimentStates:
 
     def changed_at(self) -> int:
         """When anything was written last, in nanoseconds of the file's clock; costs no look into the file."""
-        try:
-            return self._path.stat().st_mtime_ns
-        except OSError:
-            return 0
+        return changed_at(self._path)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
