@@ -4,8 +4,8 @@ Once a day they are marked as deleted, as MLflow's own page does it, so they can
 MLflow's own `mlflow gc` removes them: here where MLflow is a local file, on a server by whoever operates it.
 """
 
-import contextlib
-import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -15,6 +15,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from training.errors import RegistryError
+
 log = structlog.get_logger(__name__)
 
 # Tag of a version: when it became champion.
@@ -23,6 +25,8 @@ CHAMPION_AT = "champion_at"
 LOOKED_ON = "old_runs_looked_for_on"
 RESTORABLE_FOR = "30d"
 PAGE = 1000
+# Seconds that `mlflow gc` may take.
+LONGEST = 600
 
 
 def is_due(client: MlflowClient, experiment_id: str, now: datetime) -> bool:
@@ -64,14 +68,21 @@ def remove_forgotten(client: MlflowClient, experiment_id: str, uri: str, older_t
 
     Args:
         older_than: as `mlflow gc` reads it: 30d, 12h.
+
+    Raises:
+        RegistryError: `mlflow gc` failed.
     """
     if not client.search_runs([experiment_id], run_view_type=ViewType.DELETED_ONLY, max_results=1):
         return
-    from mlflow.cli import gc  # noqa: PLC0415  # it imports MLflow's server, which takes a second
-
-    words = ["--backend-store-uri", uri, "--older-than", older_than]
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints a line for each
-        gc.main(words, standalone_mode=False)
+    # A process of its own: within this one it would keep its first store for ever, and turn MLflow's clients to it.
+    words = ["-m", "mlflow", "gc", "--backend-store-uri", uri, "--tracking-uri", uri, "--older-than", older_than]
+    try:
+        subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True, timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        raise RegistryError(f"mlflow gc took longer than {LONGEST} s") from None
+    except subprocess.CalledProcessError as error:
+        said = (str(error.stderr).strip() or "nothing").splitlines()[-1]
+        raise RegistryError(f"mlflow gc failed: {said}") from None
 
 
 def _ended(client: MlflowClient, experiment_id: str, before: datetime) -> Iterator[Run]:

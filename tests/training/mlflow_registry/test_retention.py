@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
+from structlog.testing import capture_logs
 
 from configuration import Settings
 from market.calendar.sessions import Sessions
@@ -76,10 +77,17 @@ def test_old_runs_are_looked_for_once_a_day(client: MlflowClient) -> None:
 
 @pytest.mark.slow
 def test_a_training_begins_although_old_runs_cannot_be_forgotten(
-    client: MlflowClient, registry: Registry, monkeypatch: pytest.MonkeyPatch
+    client: MlflowClient,
+    registry: Registry,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client.delete_run(client.create_run(experiment_id(client)).info.run_id)
-    monkeypatch.setattr(registry, "_uri", "sqlite:////nowhere/that/is/mlflow.db")
-    with registry.pipeline_run("all the same", {}):
+    file = settings.home / "a file"
+    file.touch()
+    monkeypatch.setattr(registry, "_uri", f"sqlite:///{file}/mlflow.db")
+    with capture_logs() as events, registry.pipeline_run("all the same", {}):
         pass
     assert names(client) == ["all the same"]
+    assert [event["event"] for event in events] == ["runs.not_forgotten"]
+    assert "mlflow gc failed" in events[0]["problem"]
