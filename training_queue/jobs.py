@@ -114,7 +114,8 @@ class TrainingJobs:
 
         What is queued stays and becomes as urgent as `priority`; it all belongs to the ticker's one open job. An
         automatic step that becomes a person's counts as queued now, and one that runs already is done again afterwards;
-        any other request for what runs already changes nothing.
+        any other request for what runs already, or for what the open job has done for a person, changes nothing. What
+        failed in the open job is queued anew in place of the failure.
         """
         with self._transaction() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -122,6 +123,15 @@ class TrainingJobs:
                 "SELECT job_id FROM steps WHERE ticker = ? AND status IN ('queued', 'running')", (ticker,)
             ).fetchone()
             job_id = found[0] if found else uuid.uuid4().hex
+            done = connection.execute(
+                "SELECT horizon FROM steps WHERE job_id = ? AND priority = ? AND status IN ('promoted', 'kept')",
+                (job_id, RETRAIN),
+            ).fetchall()
+            wanted = [horizon for horizon in horizons if (horizon,) not in done]
+            connection.executemany(
+                "DELETE FROM steps WHERE job_id = ? AND horizon = ? AND status = 'failed'",
+                [(job_id, horizon) for horizon in wanted],
+            )
             connection.executemany(
                 "INSERT INTO steps (job_id, ticker, horizon, priority, status, queued_at)"
                 " VALUES (?, ?, ?, ?, 'queued', ?)"
@@ -129,7 +139,7 @@ class TrainingJobs:
                 " DO UPDATE SET priority = min(priority, excluded.priority),"
                 " queued_at = CASE WHEN excluded.priority < priority THEN excluded.queued_at ELSE queued_at END"
                 " WHERE status = 'queued' OR excluded.priority = ?",
-                [(job_id, ticker, horizon, priority, time(), RETRAIN) for horizon in horizons],
+                [(job_id, ticker, horizon, priority, time(), RETRAIN) for horizon in wanted],
             )
             return _job(self._steps(connection, job_id))
 

@@ -246,6 +246,23 @@ def test_a_persons_retraining_is_done_after_an_automatic_step_that_runs(jobs: Tr
     assert (ended.status, ended.reason) == ("promoted", "horizon 1: version 2: better")
 
 
+def test_a_person_who_asks_again_while_the_job_is_open_gets_what_is_done_and_what_failed_anew(
+    jobs: TrainingJobs,
+) -> None:
+    job_id = jobs.add("AAPL", [1, 5, 21], RETRAIN).job_id
+    jobs.finish(claimed(jobs), "promoted", "version 2: better")
+    jobs.finish(claimed(jobs), "failed", "MLflow failed")
+
+    again = jobs.add("AAPL", [1, 5, 21], RETRAIN)
+
+    assert again.job_id == job_id
+    assert sorted((step.horizon, step.status) for step in again.steps) == [
+        (1, "promoted"),
+        (5, "queued"),
+        (21, "queued"),
+    ]
+
+
 def test_a_model_that_is_asked_for_while_it_is_trained_is_trained_once(jobs: TrainingJobs) -> None:
     jobs.add("AAPL", [1], MISSING)
     running = claimed(jobs)

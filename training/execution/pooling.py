@@ -7,17 +7,20 @@ from datetime import datetime
 from functools import reduce
 
 import numpy as np
+import structlog
 
 from configuration import Settings
 from market.bars import Bars
 from training.errors import TrainingError
-from training.execution.engine import Engine
+from training.execution.engine import Engine, NoScheduler
 from training.execution.loading import load
 from training.learning.dataset import Dataset, make_dataset
 from training.learning.pooled_recipe import PooledRecipe
 from training.learning.recipe import FittedModel, SharedModels
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import FIRST_TRAINING, refit_rows
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ class Pools:
 def share(
     configs: Sequence[TrainingConfig], pool: Sequence[Bars], horizon: int, engine: Engine
 ) -> list[TrainingConfig]:
-    """The same configurations, each with what its pooled parts have learnt.
+    """The same configurations, each with what its pooled parts have learnt, or with the reason why they could not.
 
     Args:
         pool: of all tickers that are learnt from; those with too short a history are left out. With none left, each
@@ -73,7 +76,14 @@ def _shared(config: TrainingConfig, pool: Sequence[Dataset], engine: Engine) -> 
     parts = config.recipe.pooled_parts()
     if not parts:
         return config
-    models = {part.name: _models(part, config, pool, engine) for part in parts}
+    try:
+        models = {part.name: _models(part, config, pool, engine) for part in parts}
+    except NoScheduler:
+        raise
+    except Exception as error:  # one recipe's trouble is never another's
+        log.exception("pool.failed", recipe=config.recipe.name, horizon=pool[0].horizon)
+        problem = f"{config.recipe.name}: {type(error).__name__}: {error}; the log has the traceback"
+        return replace(config, problem=problem)
     return replace(config, recipe=config.recipe.sharing(models), pool=tuple(sorted(data.ticker for data in pool)))
 
 

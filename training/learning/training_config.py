@@ -8,6 +8,7 @@ from configuration import HORIZONS
 from features import NAMES, VERSION
 from forecasting.report_reaction import SIZE_WEIGHT, TIMING_WEIGHT, USUAL
 from forecasting.report_schedule import DELAY_CHANCES
+from training.errors import TrainingError
 from training.learning.dataset import Dataset
 from training.learning.recipe import FittedModel, Recipe
 
@@ -21,6 +22,7 @@ class TrainingConfig:
         tested: last sessions that the walk-forward scores and calibrates on; null for all it can.
         seed: of everything random in a fit.
         pool: tickers that a pooled recipe has learnt from; empty for others.
+        problem: why a pooled recipe could learn nothing from them; empty when it could.
     """
 
     recipe: Recipe
@@ -28,9 +30,16 @@ class TrainingConfig:
     tested: int | None
     seed: int
     pool: tuple[str, ...] = ()
+    problem: str = ""
 
     def fit(self, data: Dataset, rows: int) -> FittedModel:
-        """Fit on the first `rows` rows of `data`, all of whose returns are known."""
+        """Fit on the first `rows` rows of `data`, all of whose returns are known.
+
+        Raises:
+            TrainingError: the recipe learns from all tickers, and that failed.
+        """
+        if self.problem:
+            raise TrainingError(f"{data.ticker}: {self.problem}")
         return self.recipe.fit(data, rows, self.seed)
 
     def fingerprint(self, horizon: int) -> str:

@@ -13,7 +13,7 @@ from tests.training.recipes_of_tests import recipe
 from training.execution.engine import Engine
 from training.execution.pooling import Pools, share
 from training.learning.dataset import make_dataset
-from training.learning.pipeline import export_onnx, train
+from training.learning.pipeline import Trained, attempt, export_onnx, train
 from training.learning.pooled_recipe import known_rows, pooled
 from training.learning.training_config import TrainingConfig
 from training.learning.walk_forward import walk_forward
@@ -101,6 +101,18 @@ def test_simulated_and_real_prices_are_never_pooled(
     pools = Pools(configuration.load(), [config], ALONE)
 
     assert [pools.configs_for(1, simulated=kind)[0].pool for kind in (True, False)] == [("OLD",), ("STALE", "YOUNG")]
+
+
+def test_a_recipe_that_learns_nothing_from_the_pool_is_no_other_recipes_trouble(
+    config: TrainingConfig, pool: list[Bars]
+) -> None:
+    broken = replace(config, recipe=config.recipe.model_copy(update={"num_leaves": "many"}))
+    alone = TrainingConfig(recipe("linear"), 63, 200, 1)
+    shared = share([broken, alone], pool, 1, ALONE)
+
+    reasons = [attempt(pool[0], 1, one) for one in shared]
+    assert str(reasons[0]).startswith("OLD: pooled_boosting: ")
+    assert isinstance(reasons[1], Trained)
 
 
 def test_nothing_is_loaded_for_recipes_of_one_ticker(monkeypatch: pytest.MonkeyPatch) -> None:
