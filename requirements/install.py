@@ -27,11 +27,19 @@ class Environment:
         self.python = directory / "bin" / "python"
         self.uv = directory / "bin" / "uv"
         self.whole = directory / ".whole"  # while nothing is half done: what the environment was made with
+        self.made_here = directory / ".made_by_set_up"
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether somebody else made it: making it anew would remove what they keep there."""
+        made_here = self.made_here.exists() or self.whole.exists()
+        return not made_here and self.directory.exists() and any(self.directory.iterdir())
 
     def prepare(self) -> None:
         """Make it, unless it is there, whole, made with the same tools and able to run."""
         if not (self.whole.exists() and self.whole.read_text() == BOOTSTRAP.read_text() and self._run("-S", "-c", "")):
             venv.create(self.directory, clear=True, symlinks=True, with_pip=True)
+            self.made_here.touch()
             self._pip("--only-binary=:all:", "-r", str(BOOTSTRAP))
 
     def install(self, lock: Path) -> bool:
@@ -69,6 +77,9 @@ def main(directory: Path, lock: Path) -> int:
     with BOOTSTRAP.open("r+b") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         environment = Environment(directory)
+        if environment.is_foreign:
+            print(f"set-up: {directory} was made by something else; move it away, or set VENV=", file=sys.stderr)
+            return 1
         environment.prepare()
         if environment.install(lock):
             return 0

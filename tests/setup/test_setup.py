@@ -185,6 +185,15 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
+def test_an_environment_of_somebody_else_is_left_alone(checkout: Checkout) -> None:
+    theirs = checkout.folder / ".theirs" / "notes.txt"
+    theirs.parent.mkdir()
+    theirs.write_text("mine", encoding="utf-8")
+    line = said(checkout.make("VENV=.theirs", ".theirs/.training"))
+    assert line.endswith("/.theirs was made by something else; move it away, or set VENV=")
+    assert theirs.read_text(encoding="utf-8") == "mine"
+
+
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
     """A Python of which the distribution keeps the venv module in another package."""
