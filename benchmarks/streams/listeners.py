@@ -3,45 +3,96 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from array import array
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from urllib.parse import urlsplit
 
+IDENTITY = re.compile(rb"id: ([0-9a-f]+-[0-9]+)\r\n")
 EVENT = re.compile(
-    rb'"ticker":"([A-Z]+)","current_price":([0-9.]+),.*?"source":"([a-z_]+)".*?"as_of":"([^"]+)".*?"stale":(true|false)'
+    rb'"ticker":"([A-Z]+)","current_price":([0-9.e+]+),.*?"source":"([a-z_]+)".*?"as_of":"([^"]+)"'
+    rb'.*?"stale":(true|false)'
 )
-HEALTHY_WITHIN = 60.0  # seconds
+SEPARATOR = b"\r\n\r\n"
+HEALTHY_WITHIN = 120.0  # seconds
 FRESH = 2.0  # seconds after which a price is no longer one that has just come
-MOST_KEPT = 1000  # prices of one ticker and listener
+CURRENT = 1.0  # seconds
+
+SentAt = Mapping[tuple[str, float], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an event says.
+
+    Attributes:
+        price: in it.
+        sent: Unix seconds at which the stand-in sent that price; of one that was asked for, the time in the event.
+    """
+
+    ticker: str
+    price: float
+    sent: float
+    streamed: bool
+    stale: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A price in an event; moments in Unix seconds."""
+    """An event and when it came, in Unix seconds."""
 
-    price: float
+    told: Told
     moment: float
-    as_of: float
-    streamed: bool
-    stale: bool
+
+    @property
+    def lag(self) -> float:
+        """Seconds since its price was sent."""
+        return self.moment - self.told.sent
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What listeners share: the same event is read once, however many have got it.
+
+    Attributes:
+        sent_at: when each price was sent, which a body says in whole seconds alone.
+    """
+
+    sent_at: SentAt
+    told: dict[bytes, Told | None] = field(default_factory=dict)
+
+    def event(self, identity: bytes, text: bytes, start: int) -> Told | None:
+        """The event whose id ends at `start` of `text`; None for a problem."""
+        if identity not in self.told:
+            found = EVENT.search(text, start, text.find(SEPARATOR, start))
+            self.told[identity] = self._read(found) if found else None
+        return self.told[identity]
+
+    def _read(self, found: re.Match[bytes]) -> Told:
+        ticker, price = found[1].decode(), float(found[2])
+        sent = self.sent_at.get((ticker, price)) or datetime.fromisoformat(found[4].decode()).timestamp()
+        return Told(ticker, price, sent, found[3] == b"tiingo", found[5] == b"true")
 
 
 class Listener(asyncio.Protocol):
     """One client: notes what arrives and when, and reads it later, so that reading makes nothing late.
 
     Attributes:
-        lags: seconds from a price to the event that holds it, of what was read.
-        prices: of each ticker, in the order of arrival, likewise.
+        lags: seconds from each streamed price to the first event that holds it, of what was read.
+        arrived: the events themselves, where they are kept.
         ended: whether the server has closed the connection.
     """
 
-    def __init__(self) -> None:
-        self.lags: list[float] = []
-        self.prices: dict[str, list[Arrived]] = {}
+    def __init__(self, reading: Reading, *, keeps: bool) -> None:
+        self.lags = array("f")
+        self.arrived: list[Arrived] = []
         self.ended = False
+        self._reading = reading
+        self._keeps = keeps
+        self._known: dict[str, float] = {}
         self._unread: list[tuple[float, bytes]] = []
         self._rest = b""
 
@@ -62,26 +113,32 @@ class Listener(asyncio.Protocol):
     def read(self) -> None:
         """Read what was noted."""
         for moment, data in self._unread:
-            *lines, self._rest = (self._rest + data).split(b"\n")
-            for line in lines:
-                if found := EVENT.search(line):
-                    self._take(found, moment)
+            text = self._rest + data
+            end = text.rfind(SEPARATOR) + len(SEPARATOR)
+            if end < len(SEPARATOR):
+                self._rest = text
+                continue
+            for found in IDENTITY.finditer(text, 0, end):
+                if told := self._reading.event(found[1], text, found.end()):
+                    self._take(Arrived(told, moment))
+            self._rest = text[end:]
         self._unread.clear()
 
-    def _take(self, found: re.Match[bytes], moment: float) -> None:
-        as_of = datetime.fromisoformat(found[4].decode()).timestamp()
-        arrived = Arrived(float(found[2]), moment, as_of, found[3] == b"tiingo", found[5] == b"true")
-        if arrived.streamed:
-            self.lags.append(moment - as_of)
-        self.prices.setdefault(found[1].decode(), []).append(arrived)
+    def _take(self, arrived: Arrived) -> None:
+        told = arrived.told
+        if told.streamed and self._known.get(told.ticker) != told.price:
+            self._known[told.ticker] = told.price
+            self.lags.append(arrived.lag)
+        if self._keeps:
+            self.arrived.append(arrived)
 
 
 @asynccontextmanager
-async def listeners(url: str, count: int) -> AsyncIterator[list[Listener]]:
-    """So many clients, until the block ends."""
-    parts, loop = urlsplit(url), asyncio.get_running_loop()
+async def listeners(url: str, count: int, sent_at: SentAt, *, keeps: bool = False) -> AsyncIterator[list[Listener]]:
+    """So many clients, until the block ends; they keep all events where `keeps` says so."""
+    parts, loop, reading = urlsplit(url), asyncio.get_running_loop(), Reading(sent_at)
     host, port = parts.hostname or "", parts.port or 0
-    made = [(await loop.create_connection(Listener, host, port))[1] for _ in range(count)]
+    made = [(await loop.create_connection(lambda: Listener(reading, keeps=keeps), host, port))[1] for _ in range(count)]
     try:
         yield made
     finally:
@@ -92,7 +149,7 @@ async def listeners(url: str, count: int) -> AsyncIterator[list[Listener]]:
 async def until_streamed(listener: Listener) -> None:
     """Until prices of the stream arrive."""
     async with asyncio.timeout(HEALTHY_WITHIN):
-        while not listener.lags or listener.lags[-1] > 1:  # the event loop receives meanwhile
+        while not listener.lags or listener.lags[-1] > FRESH:  # the event loop receives meanwhile
             await asyncio.sleep(0.1)
             listener.read()
 
@@ -101,23 +158,23 @@ async def read_all(made: Sequence[Listener]) -> None:
     """Read what they have noted, and let others run in between."""
     for listener in made:
         listener.read()
-        listener.prices = {ticker: its[-MOST_KEPT:] for ticker, its in listener.prices.items()}
         await asyncio.sleep(0)
 
 
 def seen(made: Sequence[Listener], began: float, lives: float) -> list[str]:
-    """The longest pause of any listener and ticker, and the events: streamed, asked for, streamed but old and unmarked.
+    """The longest pause of any listener and ticker, and the events: streamed, asked for, old and unmarked.
 
     Args:
         began: Unix seconds; what was before does not count.
         lives: seconds after which a quote is old.
     """
     pauses, events = [0.0], list[Arrived]()
-    for its in (its for listener in made for its in listener.prices.values()):
-        since = [each for each in its if each.moment >= began]
+    for listener in made:
+        since = [each for each in listener.arrived if each.moment >= began]
         events += since
-        moments = [began, *(each.moment for each in since if each.moment - each.as_of < FRESH)]
-        pauses += [later - earlier for earlier, later in pairwise(moments)]
-    streamed = [each for each in events if each.streamed]
-    unmarked = [each for each in streamed if each.moment - each.as_of > lives + FRESH and not each.stale]
+        for ticker in {each.told.ticker for each in since}:
+            moments = [each.moment for each in since if each.told.ticker == ticker and each.lag < FRESH]
+            pauses += [later - earlier for earlier, later in pairwise([began, *moments])]
+    streamed = [each for each in events if each.told.streamed]
+    unmarked = [each for each in streamed if each.lag > lives + FRESH and not each.told.stale]
     return [f"{max(pauses):.1f} s", str(len(streamed)), str(len(events) - len(streamed)), str(len(unmarked))]

@@ -17,14 +17,23 @@ from market.calendar.sessions import Sessions
 from market.providers.simulated import simulate
 
 TICKERS = ("AAPL", "GOOGL", "MSFT", "AMZN", "TSLA", "META", "NVDA", "NFLX", "ORCL", "CRM")
+STEPS = 1000  # after which prices begin anew
 
 
 class Provider:
-    """Stands for Tiingo: sends what it is given to everybody who is subscribed."""
+    """Stands for Tiingo: sends what it is given to everybody who is subscribed.
+
+    Attributes:
+        sent: the prices of each ticker, in their order.
+        sent_at: Unix seconds at which a ticker had a price last.
+        count: of all prices sent.
+    """
 
     def __init__(self, closes: dict[str, float]) -> None:
         self.closes = closes
         self.sent: dict[str, list[float]] = {ticker: [] for ticker in closes}
+        self.sent_at: dict[tuple[str, float], float] = {}
+        self.count = 0
         self._clients: set[ServerConnection] = set()
 
     async def __call__(self, connection: ServerConnection) -> None:
@@ -38,7 +47,9 @@ class Provider:
 
     async def send(self, ticker: str, price: float) -> None:
         """One price of this moment."""
+        self.count += 1
         self.sent[ticker].append(price)
+        self.sent_at[ticker, price] = time.time()
         data = [datetime.now(UTC).isoformat(), ticker.lower(), price]
         message = json.dumps({"messageType": "A", "service": "iex", "data": data})
         for client in list(self._clients):
@@ -50,7 +61,7 @@ class Provider:
         for number in range(10**9):
             began = time.monotonic()
             for ticker, close in self.closes.items():
-                await self.send(ticker, round(close * (1 + 0.0001 * (number % 50 + 1)), 4))
+                await self.send(ticker, round(close * (1 + 0.00001 * (number % STEPS + 1)), 4))
             await asyncio.sleep(max(0.0, 1.0 - (time.monotonic() - began)))
 
     @asynccontextmanager
