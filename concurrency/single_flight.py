@@ -13,6 +13,10 @@ class SingleFlight(Generic[Result]):
     def __init__(self) -> None:
         self._under_way: dict[str, asyncio.Future[Result]] = {}
 
+    def has_begun(self, key: str) -> bool:
+        """Whether work for `key` is under way, which may have begun before what the caller knows."""
+        return key in self._under_way
+
     async def join(self, key: str, start: Callable[[], Awaitable[Result]]) -> Result:
         """The result of the work under way for `key`, started now when there is none."""
         flight = self._under_way.get(key)

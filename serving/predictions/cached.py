@@ -142,13 +142,18 @@ class CachedPredictor:
         known = self.in_memory(*key)
         if known is not None and (since is None or known.prediction.data.as_of >= since):
             return known
+        had_begun = self._computing.has_begun(f"{key}")
         try:
-            return (await self._computing.join(f"{key}", lambda: self._refresh(key))).answer
+            answer = (await self._computing.join(f"{key}", lambda: self._refresh(key))).answer
+            if had_begun and since is not None and answer.prediction.data.as_of < since:
+                # What was under way had taken its price before that one came.
+                answer = (await self._computing.join(f"{key}", lambda: self._refresh(key))).answer
         except Exception:
             old = self._memory.get_old(key)
             if old is None:
                 raise
             return old[0].marked_stale()
+        return answer
 
     async def predict_many(self, tickers: list[str], horizon: int) -> Predictions:
         """Answer for several tickers; one that fails, or is not answered in time, is a problem and spoils no other.
