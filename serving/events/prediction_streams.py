@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -58,10 +58,11 @@ class Listener:
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: bool = False
 
-    def put(self, key: Key, content: bytes) -> None:
-        """Have `content` sent in place of an older event of the same key."""
-        self._waiting.pop(key, None)
-        self._waiting[key] = content
+    def put(self, events: Mapping[Key, bytes]) -> None:
+        """Have `events` sent in place of older ones of the same keys."""
+        for key in self._waiting.keys() & events.keys():
+            del self._waiting[key]
+        self._waiting.update(events)
         self._arrived.set()
 
     def end(self) -> None:
@@ -96,6 +97,7 @@ class PredictionStreams:
         self._listeners: set[Listener] = set()
         self._wanted: dict[Key, int] = {}
         self._sent: dict[Key, Sent] = {}
+        self._told: dict[Key, bytes] = {}
         self._computed_at: dict[Key, float] = {}
         self._changed: set[Key] = set()
         self._under_way: set[Key] = set()
@@ -111,11 +113,12 @@ class PredictionStreams:
         """
         if len(self._listeners) >= self._capacity:
             raise too_many(f"{self._capacity} clients listen already; poll, or try again", RETRY_AFTER)
+        self._pass_on()
         listener = Listener(frozenset(keys))
         seen = self._number_of(last_event)
-        for key, sent in sorted(self._known(keys), key=lambda known: known[1].number):
-            if sent.number > seen:
-                listener.put(key, sent.content)
+        known = sorted(self._known(keys), key=lambda known: known[1].number)
+        if unseen := {key: sent.content for key, sent in known if sent.number > seen}:
+            listener.put(unseen)
         self._listeners.add(listener)
         for key in listener.keys:
             self._wanted[key] = self._wanted.get(key, 0) + 1
@@ -154,6 +157,19 @@ class PredictionStreams:
                     self._under_way.add(key)
                     computing.create_task(self._compute(key))
                 await asyncio.sleep(LOOK_SECONDS)
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Give every listener what was told since, in one piece: to wake one costs more than an event."""
+        told, self._told = self._told, {}
+        if not told:
+            return
+        chosen: dict[frozenset[Key], dict[Key, bytes]] = {}
+        for listener in self._listeners:
+            if listener.keys not in chosen:
+                chosen[listener.keys] = {key: content for key, content in told.items() if key in listener.keys}
+            if events := chosen[listener.keys]:
+                listener.put(events)
 
     def _known(self, keys: Iterable[Key]) -> list[tuple[Key, Sent]]:
         """The last events of keys that somebody listens to; those of others may be old."""
@@ -181,6 +197,8 @@ class PredictionStreams:
             self._tell_problem(key, HTTPStatus.INTERNAL_SERVER_ERROR, "this ticker failed; the log says why")
         finally:
             self._under_way.discard(key)
+            if not self._under_way:
+                self._pass_on()
 
     def _tell_answer(self, key: Key, answer: Rendered) -> None:
         before = self._sent.get(key)
@@ -201,9 +219,8 @@ class PredictionStreams:
         identity = f"{self._epoch}-{number}".encode()
         content = b"id: " + identity + b"\r\nevent: " + name + b"\r\ndata: " + body + b"\r\n\r\n"
         self._sent[key] = Sent(number, etag, content)
-        for listener in self._listeners:
-            if key in listener.keys:
-                listener.put(key, content)
+        self._told.pop(key, None)
+        self._told[key] = content
 
     def _number_of(self, last_event: str) -> int:
         """The number in an event's id; 0 when another process, or nobody, sent it."""

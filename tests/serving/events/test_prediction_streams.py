@@ -173,6 +173,39 @@ async def test_one_listener_too_many_is_refused_until_another_has_left(followed:
 
 async def test_an_ended_listener_takes_nothing_more(followed: Followed) -> None:
     listener = followed.streams.subscribe([AAPL])
-    listener.put(AAPL, b"something")
+    listener.put({AAPL: b"something"})
     listener.end()
     assert await listener.take() == b""
+
+
+async def test_what_is_computed_together_arrives_in_one_piece(
+    followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_streams, "LOOK_SECONDS", 3600.0)
+    listener = followed.streams.subscribe([AAPL, MSFT])
+    async with running(followed.streams):
+        content = await asyncio.wait_for(listener.take(), 60)
+    assert content.count(b"id: ") == 2
+
+
+async def test_a_price_that_comes_while_an_answer_is_computed_is_not_missed(followed: Followed) -> None:
+    known, gate, asked = followed.parts.market.quote, asyncio.Event(), asyncio.Event()
+
+    async def quote(ticker: str) -> Quote:
+        found: Quote = await known(ticker)
+        if not asked.is_set():
+            asked.set()
+            await gate.wait()
+        return found
+
+    followed.parts.market.quote = quote
+    async with running(followed.streams) as streams, asyncio.TaskGroup() as others:
+        others.create_task(followed.parts.predictor.answer(*AAPL))
+        await asked.wait()
+        followed.price("AAPL", 123.25)
+        listener = streams.subscribe([AAPL])
+        while not streams._under_way:  # noqa: SLF001, ASYNC110  # until it waits for that answer
+            await asyncio.sleep(0.005)
+        gate.set()
+        (event,) = await events(listener, 1)
+    assert event["data"]["current_price"] == 123.25
