@@ -126,10 +126,13 @@ def promote(ticker: str, version: int, horizon: int, force: bool) -> None:  # no
     settings = prepare()
     (ticker,), (horizon,) = chosen_tickers([ticker.upper()], settings), chosen_horizons([str(horizon)], settings)
     from training.mlflow_registry.registry import Registry
+    from training.publishing.operations import fate_in_next_training
     from training.publishing.operations import promote as make_champion
 
     tag = make_champion(Registry(settings), ticker, horizon, version, force=force)
     click.echo(f"{ticker} at horizon {horizon}: version {version} is champion, published as {tag}")
+    if fate := fate_in_next_training(settings, ticker, horizon):
+        click.echo(fate)
 
 
 @main.command(help="Make the champion before this one champion again, at all horizons without --horizon.")

@@ -56,6 +56,20 @@ def promote(registry: Registry, ticker: str, horizon: int, version: int, *, forc
     return tag
 
 
+def fate_in_next_training(settings: Settings, ticker: str, horizon: int) -> str:
+    """What the next training does to a champion whose recipe it does not try; empty where it tries it."""
+    tried = settings.training.recipes_tried
+    card = newest_card(settings, ticker, horizon)
+    if card is None or card.recipe in tried:
+        return ""
+    others = " or ".join(tried)
+    return (
+        f"{ticker} at horizon {horizon}: `training.recipes_tried` has no {card.recipe}, so no training refits this"
+        f" version, and the next one replaces it where {others} is better by {settings.training.promotion_margin:.1%};"
+        f" to keep the recipe, set STOCKS_TRAINING__RECIPES_TRIED='[\"{card.recipe}\"]'"
+    )
+
+
 def roll_back(registry: Registry, ticker: str, horizon: int) -> int:
     """Make the champion before this one champion again, and publish it; the alias moves after its files are read.
 
