@@ -16,6 +16,7 @@ from serving.caching.redis_cache import RedisCache
 from serving.contract.schemas import Prediction
 from serving.drift.watch import DriftWatch
 from serving.events.board import EventBoard
+from serving.events.places import StreamPlaces
 from serving.events.prediction_streams import PredictionStreams
 from serving.events.sources import EventSources
 from serving.models.champions import Champions
@@ -25,6 +26,7 @@ from serving.models.open_inference import Inference
 from serving.monitoring.health import HealthCheck
 from serving.monitoring.market_figures import MarketFigures
 from serving.monitoring.model_status import ModelStatuses
+from serving.monitoring.price_stream_figures import PriceStreamFigures
 from serving.monitoring.reports import PerformanceReports
 from serving.monitoring.track_record import TrackRecord
 from serving.monitoring.warm_up import WarmUp
@@ -118,7 +120,8 @@ class Container:
                 tested.shadows.note(prediction)
 
         champions = Champions(default_roots(settings), keys, attempt)
-        events = EventBoard(settings.serving.max_streams)
+        places = StreamPlaces(settings.serving.max_streams)
+        events = EventBoard(places)
         event_sources = EventSources(events)
         track_record, performance = TrackRecord(settings.home, settings.serving.track_record_months), Performance()
         drift_watch = DriftWatch(settings, market, champions, track_record, WantedRetraining(jobs, worker).ask)
@@ -141,9 +144,10 @@ class Container:
             tested.experiments.on_change(predictor.expire)
         champions.on_swap(predictor.expire)
         champions.on_swap(event_sources.swapped)
-        streams = PredictionStreams(predictor.newest, market.streams.latest, settings.serving.max_streams)
+        streams = PredictionStreams(predictor.newest, market.streams.latest, places)
         champions.on_swap(streams.swapped)
         market.streams.on_price(streams.priced)
+        market.streams.report_to(PriceStreamFigures(settings.market.streams))
         champions.on_refusal(wanted.repair)
         forests.on_return(resume)
         return cls(

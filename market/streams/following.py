@@ -77,6 +77,7 @@ async def _connect(stream: PriceStream, prices: LatestPrices, clock: Clock, pati
     try:
         await listen(stream, lambda ticks: prices.take(name, ticks), subscribed, clock, patience)
     except ProviderError as error:
+        prices.report.interrupted(name)
         log.warning("stream.interrupted", provider=name, reason=str(error))
         if clock.elapsed() - begun_at < steady:
             raise

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from market.clock import Clock
 from market.quotes.quote import Quote
-from market.streams.live_prices import OnPrice
+from market.streams.live_prices import NoReport, OnPrice, StreamReport
 from market.streams.price_stream import Tick
 
 SHOWN_EVERY_SECONDS = 1.0
@@ -20,9 +20,13 @@ class LatestPrices:
     Args:
         order: names of the streams; of two that have a ticker the first one's price is shown.
         on_price: called with a ticker when another price of it is shown.
+        report: told about each stream.
     """
 
-    def __init__(self, order: Sequence[str], clock: Clock, on_price: OnPrice) -> None:
+    def __init__(
+        self, order: Sequence[str], clock: Clock, on_price: OnPrice, report: StreamReport | None = None
+    ) -> None:
+        self.report = report or NoReport()
         self._newest: dict[str, dict[str, Quote]] = {name: {} for name in order}
         self._clock = clock
         self._on_price = on_price
@@ -39,7 +43,8 @@ class LatestPrices:
         return self._shown
 
     def take(self, source: str, ticks: Sequence[Tick]) -> None:
-        """Keep what is newer than all that `source` said before of the same ticker; drop the rest."""
+        """Keep what is newer than all that `source` said before of the same ticker; drop the rest of its message."""
+        self.report.received(source)
         for tick in ticks:
             key = (source, tick.ticker)
             if key in self._last_at and tick.at <= self._last_at[key]:

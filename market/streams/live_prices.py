@@ -8,6 +8,32 @@ from market.quotes.quote import Quote
 OnPrice = Callable[[str], None]
 
 
+class StreamReport(Protocol):
+    """What the process that has the streams tells about them."""
+
+    def owns(self, *, is_owner: bool) -> None:
+        """This process has the connections, or has them no more."""
+
+    def received(self, provider: str) -> None:
+        """A message that could be read, heartbeats included."""
+
+    def interrupted(self, provider: str) -> None:
+        """The stream of a provider has ended, and will be made again."""
+
+
+class NoReport:
+    """Where nobody wants to know."""
+
+    def owns(self, *, is_owner: bool) -> None:
+        """Do nothing."""
+
+    def received(self, provider: str) -> None:
+        """Do nothing."""
+
+    def interrupted(self, provider: str) -> None:
+        """Do nothing."""
+
+
 class LivePrices(Protocol):
     """The newest streamed price of each ticker, as one process knows it."""
 
@@ -16,6 +42,9 @@ class LivePrices(Protocol):
 
     def on_price(self, tell: OnPrice) -> None:
         """Have `tell` called with a ticker whenever its price changed, at most once a second for each."""
+
+    def report_to(self, report: StreamReport) -> None:
+        """Have `report` told from now on, instead of nobody."""
 
     async def run(self) -> None:
         """Follow the streams, or the process that does, until cancelled."""
@@ -30,6 +59,9 @@ class NoStreams:
 
     def on_price(self, tell: OnPrice) -> None:
         """Do nothing: no price comes."""
+
+    def report_to(self, report: StreamReport) -> None:
+        """Do nothing: there is nothing to tell."""
 
     async def run(self) -> None:
         """End at once."""

@@ -16,7 +16,7 @@ from market.streams.board import Board
 from market.streams.connection import Patience
 from market.streams.following import Pauses, follow
 from market.streams.latest_prices import LatestPrices
-from market.streams.live_prices import OnPrice
+from market.streams.live_prices import NoReport, OnPrice, StreamReport
 from market.streams.ownership import Ownership
 from market.streams.price_stream import PriceStream
 
@@ -70,6 +70,7 @@ class Streams:
         self._following: list[asyncio.Task[None]] = []
         self._beats = (f"{uuid.uuid4()}-{number}" for number in count())
         self._is_changed = False
+        self._report: StreamReport = NoReport()
 
     @property
     def is_owner(self) -> bool:
@@ -85,6 +86,10 @@ class Streams:
     def on_price(self, tell: OnPrice) -> None:
         """Have `tell` called with a ticker whenever its price changed."""
         self._listeners.append(tell)
+
+    def report_to(self, report: StreamReport) -> None:
+        """Have `report` told from now on, instead of nobody."""
+        self._report = report
 
     async def run(self) -> None:
         """Follow the streams, or their owner, until cancelled."""
@@ -122,13 +127,14 @@ class Streams:
 
     def _start(self) -> None:
         log.info("stream.owned", providers=[provider.name for provider in self._providers])
-        prices = LatestPrices([provider.name for provider in self._providers], self._clock, self._tell)
+        prices = LatestPrices([provider.name for provider in self._providers], self._clock, self._tell, self._report)
         rhythm = self._rhythm
         self._prices, self._quotes = prices, prices.shown
         self._following = [
             asyncio.create_task(follow(provider, prices, self._clock, rhythm.patience, rhythm.pauses))
             for provider in self._providers
         ]
+        self._report.owns(is_owner=True)
 
     async def _stop(self) -> None:
         if self._prices is None:
@@ -138,6 +144,7 @@ class Streams:
             task.cancel()
         await asyncio.gather(*following, return_exceptions=True)
         self._prices, self._quotes = None, {}
+        self._report.owns(is_owner=False)
         log.info("stream.left")
 
     async def _show(self, prices: LatestPrices, now: float) -> None:

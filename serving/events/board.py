@@ -3,9 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from serving.contract.problems import too_many
-
-RETRY_AFTER = 30
+from serving.events.places import SENT, StreamPlaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +40,7 @@ class Subscription:
         event = self._waiting.pop(next(iter(self._waiting)))
         if not self._waiting:
             self._arrived.clear()
+        SENT["events"].count += 1
         return event
 
     def __len__(self) -> int:
@@ -51,9 +50,9 @@ class Subscription:
 class EventBoard:
     """Passes each event to every subscription, without waiting for any."""
 
-    def __init__(self, capacity: int) -> None:
-        """Take at most `capacity` subscriptions at once."""
-        self._capacity = capacity
+    def __init__(self, places: StreamPlaces) -> None:
+        """Each subscription takes one of `places`."""
+        self._places = places
         self._subscriptions: set[Subscription] = set()
 
     @property
@@ -72,12 +71,13 @@ class EventBoard:
         Raises:
             Problem: 429 when there are too many already.
         """
-        if len(self._subscriptions) >= self._capacity:
-            raise too_many(f"{self._capacity} clients follow the events already; poll, or try again", RETRY_AFTER)
+        self._places.take("events")
         subscription = Subscription()
         self._subscriptions.add(subscription)
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription."""
-        self._subscriptions.discard(subscription)
+        if subscription in self._subscriptions:
+            self._subscriptions.discard(subscription)
+            self._places.leave("events")

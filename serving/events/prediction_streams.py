@@ -12,11 +12,11 @@ from typing import Protocol
 import structlog
 
 from market.quotes.quote import Quote
-from serving.contract.problems import Problem, too_many
+from serving.contract.problems import Problem
 from serving.contract.schemas import TickerProblem
+from serving.events.places import SENT, StreamPlaces
 from serving.predictions.rendered import Rendered
 
-RETRY_AFTER = 30
 LOOK_SECONDS = 0.05  # between two looks at what has changed, so that what changes together is sent together
 POLLED_EVERY_SECONDS = 1.0  # where prices are asked for
 # Where a stream says nothing new, which of each ticker it does once a second at most: the rest may have changed.
@@ -76,6 +76,7 @@ class Listener:
         self._arrived.clear()
         if self._ended:
             return b""
+        SENT["predictions"].count += len(self._waiting)
         content = b"".join(self._waiting.values())
         self._waiting.clear()
         return content
@@ -87,13 +88,13 @@ class PredictionStreams:
     Args:
         newest: gives the newest prediction.
         streamed: the newest streamed price of a ticker; None where prices are asked for.
-        capacity: of clients.
+        places: of which each listener takes one.
     """
 
-    def __init__(self, newest: Newest, streamed: Callable[[str], Quote | None], capacity: int) -> None:
+    def __init__(self, newest: Newest, streamed: Callable[[str], Quote | None], places: StreamPlaces) -> None:
         self._newest = newest
         self._streamed = streamed
-        self._capacity = capacity
+        self._places = places
         self._listeners: set[Listener] = set()
         self._wanted: dict[Key, int] = {}
         self._sent: dict[Key, Sent] = {}
@@ -111,8 +112,7 @@ class PredictionStreams:
         Raises:
             Problem: 429 when there are too many already.
         """
-        if len(self._listeners) >= self._capacity:
-            raise too_many(f"{self._capacity} clients listen already; poll, or try again", RETRY_AFTER)
+        self._places.take("predictions")
         self._pass_on()
         listener = Listener(frozenset(keys))
         seen = self._number_of(last_event)
@@ -130,6 +130,7 @@ class PredictionStreams:
         if listener not in self._listeners:
             return
         self._listeners.discard(listener)
+        self._places.leave("predictions")
         for key in listener.keys:
             self._wanted[key] -= 1
             if not self._wanted[key]:

@@ -4,10 +4,12 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Protocol
 
+import psutil
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess, values
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import REGISTRY, Collector
 
@@ -55,6 +57,27 @@ LOST_LOG_LINES = Counter("stocks_log_lines_lost_total", "Log lines that could no
 logs.on_lost_line(LOST_LOG_LINES.inc)
 SWAPS = Counter("stocks_model_swaps_total", "Published models by what became of them.", ["outcome"])
 REDIS_FAILURES = Counter("stocks_redis_failures_total", "Calls to Redis that failed or came too late.")
+# Gauges of processes that live: of one that was killed nothing is left to be counted.
+STREAM_LISTENERS = Gauge(
+    "stocks_stream_listeners", "Clients that hold a stream open.", ["stream"], multiprocess_mode="livesum"
+)
+STREAM_EVENTS = Counter("stocks_stream_events_total", "Events handed over to clients of a stream.", ["stream"])
+STREAM_DROPPED = Counter("stocks_stream_dropped_total", "Clients cut off because they took nothing.", ["stream"])
+PRICE_STREAM_OWNER = Gauge(
+    "stocks_price_stream_owner", "Whether this machine has the connections for prices.", multiprocess_mode="livesum"
+)
+PRICE_STREAM_MESSAGES = Counter("stocks_price_stream_messages_total", "Messages of a provider's stream.", ["provider"])
+PRICE_STREAM_NEWEST = Gauge(
+    "stocks_price_stream_newest_timestamp_seconds",
+    "Unix time at which the newest message of a provider's stream came.",
+    ["provider"],
+    multiprocess_mode="livemax",
+)
+PRICE_STREAM_RECONNECTS = Counter(
+    "stocks_price_stream_reconnects_total",
+    "Ends of a provider's stream, after each of which it is made again.",
+    ["provider"],
+)
 
 
 _labelled: set[str] = set()
@@ -96,10 +119,19 @@ def registry(*sources: Source) -> CollectorRegistry:
     if values.ValueClass is values.MutexValue:  # one process, such as a test
         found.register(_AtScrape(REGISTRY.collect))
     else:
+        forget_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
         multiprocess.MultiProcessCollector(found)  # type: ignore[no-untyped-call]
     for source in sources:
         found.register(_AtScrape(source))
     return found
+
+
+def forget_dead(folder: Path) -> None:
+    """Remove the gauges of processes that ended without a word from the folder that all count in."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            multiprocess.mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call]
 
 
 def build_info() -> Iterable[Metric]:

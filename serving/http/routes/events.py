@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio
 from fastapi import APIRouter, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Scope, Send
 
 from serving.contract.validation import check_count, check_horizon, check_ticker
 from serving.events.board import Event, EventBoard, Subscription
+from serving.events.places import DROPPED, Stream
 from serving.events.prediction_streams import Listener, PredictionStreams
 from serving.http.dependencies import Configured, Horizon, Parts
 from serving.http.routes.responses import NOT_SERVED, problems
@@ -44,7 +47,7 @@ async def events(request: Request, container: Parts) -> Response:
     if "is_head" in request.scope:
         return Response(media_type="text/event-stream")
     subscription, closing = container.events.subscribe(), anyio.Event()
-    return _event_source(_stream(container.events, subscription, closing), closing)
+    return event_source("events", _stream(container.events, subscription, closing), closing)
 
 
 @router.get(
@@ -83,11 +86,30 @@ async def stream_predictions(
     if "is_head" in request.scope:
         return Response(media_type="text/event-stream")
     streams, closing = container.prediction_streams, anyio.Event()
-    return _event_source(_predictions(streams, streams.subscribe(keys, last_event_id), closing), closing)
+    return event_source("predictions", _predictions(streams, streams.subscribe(keys, last_event_id), closing), closing)
 
 
-def _event_source(content: AsyncIterator[ServerSentEvent | bytes], closing: anyio.Event) -> EventSourceResponse:
-    return EventSourceResponse(
+class _EventSource(EventSourceResponse):
+    """Events that also counts a client that it cuts off."""
+
+    def __init__(self, stream: Stream, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            DROPPED[self._stream].count += 1
+            raise
+
+
+def event_source(
+    stream: Stream, content: AsyncIterator[ServerSentEvent | bytes], closing: anyio.Event
+) -> EventSourceResponse:
+    """An answer of `content` with heartbeats, which cuts slow clients off, and ends soon after the server does."""
+    return _EventSource(
+        stream,
         content,
         ping=HEARTBEAT_SECONDS,
         send_timeout=SLOWEST_CLIENT_SECONDS,

@@ -56,6 +56,38 @@ async def test_one_has_the_connection_and_all_have_its_prices(tmp_path: Path, op
             assert first.latest("MSFT") is None
 
 
+class Report:
+    """What is told about the streams."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def owns(self, *, is_owner: bool) -> None:
+        self.told.append("owned" if is_owner else "left")
+
+    def received(self, provider: str) -> None:
+        self.told.append(f"received from {provider}")
+
+    def interrupted(self, provider: str) -> None:
+        self.told.append(f"{provider} interrupted")
+
+
+async def test_what_the_owner_goes_through_is_told(tmp_path: Path, open_sessions: Sessions) -> None:
+    async def one_price(server: Playing) -> None:
+        await server.accept()
+        await server.price(100, 0)
+
+    report = Report()
+    async with playing("tiingo", one_price) as server:
+        streams = made(tmp_path, server.url, open_sessions)
+        streams.report_to(report)
+        async with running(streams):
+            await until(lambda: report.told.count("tiingo interrupted") == 1)
+    assert report.told[0] == "owned"
+    assert report.told[1 : report.told.index("tiingo interrupted")] == ["received from tiingo"] * 2
+    assert report.told[-1] == "left"
+
+
 async def test_another_takes_over(tmp_path: Path, open_sessions: Sessions) -> None:
     async with playing("tiingo", prices) as server:
         first, second = (made(tmp_path, server.url, open_sessions) for _ in range(2))

@@ -4,10 +4,11 @@ import pytest
 
 from serving.contract.problems import Problem
 from serving.events.board import Event, EventBoard
+from serving.events.places import StreamPlaces
 
 
 async def test_every_subscription_gets_every_event() -> None:
-    board = EventBoard(capacity=2)
+    board = EventBoard(StreamPlaces(2))
     one, other = board.subscribe(), board.subscribe()
 
     board.publish(Event("model", "AAPL:1", "{}"))
@@ -16,7 +17,7 @@ async def test_every_subscription_gets_every_event() -> None:
 
 
 async def test_the_latest_value_takes_the_place_of_an_older_one() -> None:
-    board = EventBoard(capacity=1)
+    board = EventBoard(StreamPlaces(1))
     subscription = board.subscribe()
 
     for price in range(1000):
@@ -28,7 +29,7 @@ async def test_the_latest_value_takes_the_place_of_an_older_one() -> None:
 
 
 async def test_a_subscription_waits_until_something_happens() -> None:
-    board = EventBoard(capacity=1)
+    board = EventBoard(StreamPlaces(1))
     subscription = board.subscribe()
     waiting = asyncio.create_task(subscription.get())
     await asyncio.sleep(0)
@@ -40,7 +41,7 @@ async def test_a_subscription_waits_until_something_happens() -> None:
 
 
 async def test_one_client_too_many_is_refused_until_another_has_left() -> None:
-    board = EventBoard(capacity=1)
+    board = EventBoard(StreamPlaces(1))
     first = board.subscribe()
     with pytest.raises(Problem) as refused:
         board.subscribe()

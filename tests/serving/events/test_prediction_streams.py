@@ -14,6 +14,7 @@ from market.errors import NoPrices
 from market.quotes.quote import Quote
 from serving.contract.problems import Problem
 from serving.events import prediction_streams
+from serving.events.places import StreamPlaces
 from serving.events.prediction_streams import Listener, PredictionStreams
 
 AAPL, MSFT = ("AAPL", 1), ("MSFT", 1)
@@ -25,7 +26,7 @@ class Followed:
     def __init__(self, parts: Any) -> None:
         self.parts = parts
         self.prices: dict[str, Quote] = {}
-        self.streams = PredictionStreams(parts.predictor.newest, self.prices.get, capacity=3)
+        self.streams = PredictionStreams(parts.predictor.newest, self.prices.get, StreamPlaces(3))
         self._price_of = parts.market.quote
         parts.market.quote = self._quote
 

@@ -9,6 +9,7 @@ import pytest
 from serving.contract.schemas import Health, Retrained, RetrainStep
 from serving.events import sources
 from serving.events.board import EventBoard, Subscription
+from serving.events.places import StreamPlaces
 from serving.events.sources import EventSources
 from tests.patience import PATIENT
 
@@ -67,7 +68,7 @@ async def test_a_job_is_told_each_time_it_moves_on_and_only_then() -> None:
     queue = Queue()
     queue.put("queued")
 
-    async with following(EventBoard(1), queue, [healthy()]) as subscription:
+    async with following(EventBoard(StreamPlaces(1)), queue, [healthy()]) as subscription:
         assert {(await next_of(subscription))[0] for _ in range(2)} == {"health", "job"}
         queue.changes += 1  # the file was touched, the job did not change
         await asyncio.sleep(0.05)
@@ -81,7 +82,7 @@ async def test_a_job_is_told_each_time_it_moves_on_and_only_then() -> None:
 async def test_health_is_told_when_it_changes() -> None:
     states: list[Health | Exception] = [healthy()]
 
-    async with following(EventBoard(1), Queue(), states) as subscription:
+    async with following(EventBoard(StreamPlaces(1)), Queue(), states) as subscription:
         assert (await next_of(subscription))[1]["status"] == "healthy"
         states[0] = healthy(status="degraded", reasons=["Redis is away"])
         assert (await next_of(subscription))[1]["reasons"] == ["Redis is away"]
@@ -90,14 +91,14 @@ async def test_health_is_told_when_it_changes() -> None:
 async def test_a_failing_look_ends_nothing() -> None:
     states: list[Health | Exception] = [RuntimeError("no")]
 
-    async with following(EventBoard(1), Queue(), states) as subscription:
+    async with following(EventBoard(StreamPlaces(1)), Queue(), states) as subscription:
         await asyncio.sleep(0.1)
         states[0] = healthy()
         assert (await next_of(subscription))[0] == "health"
 
 
 async def test_predictions_and_swaps_are_told_to_those_who_follow(parts: Any) -> None:
-    board = EventBoard(1)
+    board = EventBoard(StreamPlaces(1))
     source, subscription = EventSources(board), board.subscribe()
     prediction = (await parts.predictor.answer("AAPL", 1)).answer.prediction
 

@@ -1,6 +1,7 @@
 """The routes beside predictions, in the running service: pages and scripts rely on their names."""
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -122,8 +123,10 @@ def test_events_reach_a_client_as_they_happen(service: Service) -> None:
         lines = stream.iter_lines()
         assert stream.headers["content-type"].startswith("text/event-stream")
         assert until(lines, "event: hello")
-        refused = httpx.get(f"{service.url}/events", timeout=PATIENT)
-        assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+        for path in ("/events", "/stream/predictions"):
+            refused = httpx.get(service.url + path, timeout=PATIENT)
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+        assert listeners(service) == {"events": 1, "predictions": 0}
         httpx.get(f"{service.url}/predict/MSFT", headers={"Cache-Control": "no-cache"}, timeout=PATIENT)
         assert until(lines, "event: prediction")
         assert '"ticker":"MSFT"' in next(lines)
@@ -131,6 +134,7 @@ def test_events_reach_a_client_as_they_happen(service: Service) -> None:
 
 def test_predictions_reach_a_client_and_one_that_comes_back_gets_what_it_has_not_seen(service: Service) -> None:
     path = f"{service.url}/stream/predictions?tickers=msft,AAPL&horizon=5"
+    wait_until(lambda: not any(listeners(service).values()), PATIENT, "room for a client")
     with httpx.stream("GET", path, timeout=PATIENT) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         refused = httpx.get(path, timeout=PATIENT)
@@ -151,6 +155,11 @@ def test_predictions_reach_a_client_and_one_that_comes_back_gets_what_it_has_not
 
     wait_until(come_back, PATIENT, "room for another client")
     assert {body["ticker"] for _, body in again} == {"AAPL", "MSFT"}
+
+
+def listeners(service: Service) -> dict[str, int]:
+    text = httpx.get(f"{service.url}/metrics", timeout=PATIENT).text
+    return {name: int(count) for name, count in re.findall(r'stocks_stream_listeners{stream="(.+)"} (\d+)', text)}
 
 
 def read_events(stream: httpx.Response, count: int) -> list[tuple[str, Any]]:
