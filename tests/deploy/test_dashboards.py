@@ -49,6 +49,8 @@ def service(tmp_path_factory: pytest.TempPathFactory, sessions: Sessions) -> Ite
         "STOCKS_MARKET__FILES__DIRECTORY": str(bars),
         "STOCKS_MARKET__TIINGO__BASE_URL": "http://127.0.0.1:9",
         "STOCKS_TRAINING__ON_START": "false",
+        "STOCKS_MARKET__STREAMS": '["tiingo"]',
+        "STOCKS_MARKET__TIINGO__STREAM_URL": "ws://127.0.0.1:9/",
         "TIINGO_API_KEY": "no key",
     }
     yesterday = start(home, free_port(), **settings)
