@@ -41,6 +41,14 @@ def test_a_table_ascends(observed: FloatArray, horizon: int) -> None:
     assert np.all(np.diff(quantile_table(observed, horizon)) >= 0)
 
 
+@given(residuals, horizons)
+def test_the_sizes_in_a_table_are_numpys_own_quantiles_to_the_last_bit(observed: FloatArray, horizon: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("forecasting.distribution._quantiles", np.quantile)
+        expected = quantile_table(observed, horizon)
+    np.testing.assert_array_equal(quantile_table(observed, horizon), expected)
+
+
 @pytest.mark.parametrize("horizon", [1, 5, 21])
 def test_a_table_grows_with_the_residuals(horizon: int) -> None:
     observed = np.random.default_rng(4).standard_t(4, 300)

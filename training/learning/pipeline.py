@@ -108,7 +108,7 @@ def export_onnx(recipe: Recipe, fitted: FittedModel, data: Dataset) -> bytes:
         Deviation: they differ.
     """
     inputs = data.model_inputs(slice(data.known), recipe.sessions)
-    graph, outputs = recipe.to_onnx(fitted, inputs), fitted.model.predict(inputs)
+    graph, outputs = recipe.to_onnx(fitted, inputs), fitted.predict(inputs)
     return checked_onnx(graph, inputs, outputs, data.ticker, recipe.rounding)
 
 

@@ -18,6 +18,7 @@ from features import NAMES
 from features.matrix import FeatureMatrix
 from forecasting.formula import Formula, training_inputs
 from market.bars import FloatArray, SessionArray
+from training.learning import forests
 from training.learning.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class FittedModel:
 
     model: MultiOutputRegressor
     formula: Formula
+
+    def predict(self, inputs: FeatureMatrix) -> FloatArray:
+        """Outputs of the model, shape (n, 3), for inputs of shape (n, k)."""
+        return np.array([forests.predict(estimator, inputs) for estimator in self.model.estimators_]).T
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,9 +186,9 @@ def fit_examples(
     """
     model = MultiOutputRegressor(Ridge())
     model.estimators_ = [
-        expected.fit(examples.inputs, examples.units),
-        log_ratio.fit(examples.inputs, examples.log_ratio),
-        bounded_log_ratio.fit(examples.inputs, examples.log_ratio),
+        forests.fit(expected, examples.inputs, examples.units),
+        forests.fit(log_ratio, examples.inputs, examples.log_ratio),
+        forests.fit(bounded_log_ratio, examples.inputs, examples.log_ratio),
     ]
     model.n_features_in_ = examples.inputs.shape[1]
     return FittedModel(model, examples.formula())

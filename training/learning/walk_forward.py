@@ -94,7 +94,7 @@ def _block(data: Dataset, config: TrainingConfig, start: int) -> tuple[FloatArra
     # given, and a row must not change when bars are added after it.
     rows = np.minimum(rows, len(data) - 1)
     inputs = data.inputs[rows]
-    outputs = fitted.model.predict(data.model_inputs(rows, config.recipe.sessions))
+    outputs = fitted.predict(data.model_inputs(rows, config.recipe.sessions))
     made = slice(None, len(data) - start)
     log_ratio, echo = fitted.formula.log_ratio(outputs, inputs), fitted.formula.echo(inputs)
     return outputs[made, EXPECTED], log_ratio[made], echo[made]

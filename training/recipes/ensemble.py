@@ -105,7 +105,7 @@ class Ensemble(Recipe):
 def _interval_score(data: Dataset, fitted: FittedModel, rows: slice) -> float:
     """Of the interval around no change that holds INTERVAL_LEVEL of these rows, in units of the usual return."""
     inputs = data.inputs[rows]
-    width = np.exp(fitted.formula.log_ratio(fitted.model.predict(inputs), inputs))
+    width = np.exp(fitted.formula.log_ratio(fitted.predict(inputs), inputs))
     actual = data.actual[rows] / data.unit[rows]
     reach = width * np.quantile(np.abs(actual) / width, INTERVAL_LEVEL)
     return float(interval_scores(-reach, reach, actual).mean())

@@ -4,11 +4,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from features.windows import exponential_weights, weighted_sum
-from forecasting.baseline import LARGEST_SAMPLE, baseline_forecast
+from forecasting.baseline import LARGEST_SAMPLE
 from forecasting.distribution import INTERVAL_LEVEL
 from market.bars import Bars, FloatArray
 from training.learning.dataset import Dataset
-from training.scoring.evaluation import Evaluation, collect
+from training.scoring.evaluation import Evaluation
+from training.scoring.served_baseline import evaluate_served
 
 YEAR = 252
 EWMA_DECAY = 0.94
@@ -20,11 +21,7 @@ def evaluate_baselines(bars: Bars, data: Dataset, evaluation: Evaluation) -> dic
 
     `baseline` is the one that is served, the others are those of `plain_baselines`.
     """
-    offset = len(bars) - len(data)
-    served = collect(
-        data, int(evaluation.row[0]), lambda row: baseline_forecast(bars[: offset + row + 1], data.horizon)
-    )
-    return {"baseline": served, **plain_baselines(bars, data, evaluation)}
+    return {"baseline": evaluate_served(bars, data, evaluation), **plain_baselines(bars, data, evaluation)}
 
 
 def plain_baselines(bars: Bars, data: Dataset, evaluation: Evaluation) -> dict[str, Evaluation]:
@@ -54,6 +51,15 @@ def _quantiles(data: Dataset, evaluation: Evaluation, unit: FloatArray, memory: 
     samples = np.concatenate((np.full(memory, np.nan), data.actual / unit))
     # The newest return known at a row is the one made `horizon` rows before.
     windows = sliding_window_view(samples, memory)[evaluation.row - data.horizon + 1]
-    lower, middle, upper = np.nanquantile(windows, [TAIL, 0.5, 1 - TAIL], axis=1) * unit[evaluation.row]
+    lower, middle, upper = _quantiles_of_each(windows) * unit[evaluation.row]
     rises = np.nanmean(np.where(np.isnan(windows), np.nan, windows > 0), axis=1)
     return Evaluation(evaluation.row, middle, lower, upper, rises, evaluation.actual)
+
+
+def _quantiles_of_each(windows: FloatArray) -> FloatArray:
+    """Ends and middle of the central interval, shape (3, m), of windows of shape (m, n); what is NaN is left out."""
+    whole = ~np.isnan(windows).any(axis=1)
+    found, wanted = np.empty((3, len(windows))), (TAIL, 0.5, 1 - TAIL)
+    found[:, whole] = np.quantile(windows[whole], wanted, axis=1)
+    found[:, ~whole] = np.nanquantile(windows[~whole], wanted, axis=1)
+    return found
