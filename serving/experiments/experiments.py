@@ -11,6 +11,7 @@ from forecasting.card import challenger_name
 from forecasting.model_store import PublishedModel
 from serving.contract.problems import not_found
 from serving.experiments.assignment import answered_tickers
+from serving.experiments.replicas import Replicas
 from serving.experiments.states import ExperimentStates, State, Status, moved
 from serving.experiments.trial import Arm, Trial
 from serving.models.champions import Champions, OnSwap, TryModel
@@ -27,6 +28,7 @@ class Experiments:
 
     Attributes:
         trials: the configured experiments.
+        replicas: others, that may start and stop the same experiments.
         changes: how often any of them, or a challenger, has changed.
     """
 
@@ -37,15 +39,19 @@ class Experiments:
         states: ExperimentStates,
         roots: Sequence[Path],
         attempt: TryModel,
+        *,
+        replicas: Replicas,
     ) -> None:
         """Run what is configured.
 
         Args:
             roots: of published models, the challengers' among them.
             attempt: raises for a challenger that cannot answer.
+            replicas: as the attribute.
         """
         self._champions = champions
         self._states = states
+        self.replicas = replicas
         self._on_change: list[OnSwap] = []
         self._writing: set[asyncio.Task[None]] = set()
         self._changed_at = 0
@@ -120,13 +126,17 @@ class Experiments:
         self._on_change.append(tell)
 
     def move(self, trial: Trial, status: Status, reason: str) -> None:
-        """Start, stop or end an experiment, at once in this worker and within a second in all others."""
+        """Start, stop or end an experiment, at once here, within a second where its home or its Redis is shared."""
         trial.state = moved(trial.state, status, reason)
         log.warning("experiment.moved", experiment=trial.name, status=status, reason=reason, trial=trial.state.trial)
         self._tell_all(trial)
-        task = asyncio.create_task(asyncio.to_thread(self._states.write, trial.name, trial.state))
+        task = asyncio.create_task(self._keep(trial))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
+
+    async def _keep(self, trial: Trial) -> None:
+        await asyncio.to_thread(self._states.write, trial.name, trial.state)
+        await self.hear_replicas()
 
     def take_over(self, known: Mapping[str, State]) -> None:
         """Take over what any worker has written, where it is newer."""
@@ -143,12 +153,22 @@ class Experiments:
             for trial in self.trials:
                 group.create_task(trial.challengers.follow())
 
+    async def hear_replicas(self) -> None:
+        """Take over, and keep, what another replica decided later; tell what was decided here."""
+        for name, state in (await self.replicas.newer_than({one.name: one.state for one in self.trials})).items():
+            await asyncio.to_thread(self._states.write, name, state)
+            self.take_over({name: state})
+
     async def _follow_states(self) -> None:
-        while True:
-            if self._changed_at != (changed_at := self._states.changed_at()):
-                self._changed_at = changed_at
-                self.take_over(await asyncio.to_thread(self._states.read))
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
+        try:
+            while True:
+                if self._changed_at != (changed_at := self._states.changed_at()):
+                    self._changed_at = changed_at
+                    self.take_over(await asyncio.to_thread(self._states.read))
+                await self.hear_replicas()
+                await asyncio.sleep(LOOK_EVERY_SECONDS)
+        finally:
+            await self.replicas.close()
 
     def _tell(self, ticker: str, horizon: int) -> None:
         self.changes += 1

@@ -24,6 +24,13 @@ CREATE = """
     )
 """
 STEPS = ((CREATE,),)
+# Another worker may have written what is newer meanwhile.
+KEEP = """
+    INSERT INTO experiments (name, status, reason, trial, changed_at) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (name) DO UPDATE SET
+        status = excluded.status, reason = excluded.reason, trial = excluded.trial, changed_at = excluded.changed_at
+    WHERE excluded.changed_at >= experiments.changed_at
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +69,11 @@ class ExperimentStates:
         return found | self._unkept
 
     def write(self, name: str, state: State) -> None:
-        """Keep the state of an experiment; for this process alone when the disk does not take it."""
-        insert = "INSERT OR REPLACE INTO experiments (name, status, reason, trial, changed_at) VALUES (?, ?, ?, ?, ?)"
+        """Keep the state of an experiment unless a newer one is kept; in memory when the disk does not take it."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._connection() as connection:
-                connection.execute(insert, (name, state.status, state.reason, state.trial, state.changed_at))
+                connection.execute(KEEP, (name, state.status, state.reason, state.trial, state.changed_at))
             self._unkept.pop(name, None)
         except (OSError, sqlite3.Error, SchemaTooNew) as error:
             self._unkept[name] = state

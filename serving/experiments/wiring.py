@@ -9,6 +9,7 @@ from market.market import Market
 from serving.experiments.arms import ArmForecaster
 from serving.experiments.desk import ExperimentDesk
 from serving.experiments.experiments import Experiments
+from serving.experiments.replicas import Replicas
 from serving.experiments.shadows import Shadows
 from serving.experiments.states import ExperimentStates
 from serving.models.champions import Champions, TryModel
@@ -45,7 +46,12 @@ def open_experiments(
 ) -> ExperimentParts:
     """Wire the parts as configured."""
     experiments = Experiments(
-        settings, champions, ExperimentStates(settings.home), roots=default_roots(settings), attempt=attempt
+        settings,
+        champions,
+        ExperimentStates(settings.home),
+        roots=default_roots(settings),
+        attempt=attempt,
+        replicas=Replicas.open(settings),
     )
     filings = KnownFilings(market.reports_of, market.sessions, settings.market.reports.announced_before)
     shadows = Shadows(experiments, champions, forecaster, market=market, filings=filings, record=record)

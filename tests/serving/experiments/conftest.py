@@ -14,6 +14,7 @@ from serving.caching.redis_cache import RedisCache
 from serving.experiments.arms import ArmForecaster
 from serving.experiments.desk import ExperimentDesk
 from serving.experiments.experiments import Experiments
+from serving.experiments.replicas import Replicas
 from serving.experiments.shadows import Shadows
 from serving.experiments.states import ExperimentStates
 from serving.experiments.trial import Trial
@@ -62,9 +63,9 @@ MakeLaboratory = Callable[..., Laboratory]
 def laboratory(make_settings: Callable[..., Settings], market: Any, store: Path, tmp_path: Path) -> MakeLaboratory:
     """Wire it for the given experiments."""
 
-    def make(*experiments: dict[str, Any], home: Path = tmp_path) -> Laboratory:
+    def make(*experiments: dict[str, Any], home: Path = tmp_path, **given: Any) -> Laboratory:
         settings = make_settings(
-            tickers=["AAPL", "MSFT", "TSLA"], horizons=[1, 5], serving__experiments=json.dumps(experiments)
+            tickers=["AAPL", "MSFT", "TSLA"], horizons=[1, 5], serving__experiments=json.dumps(experiments), **given
         )
         forests, calls = OnnxSessions(64.0), []
 
@@ -80,7 +81,10 @@ def laboratory(make_settings: Callable[..., Settings], market: Any, store: Path,
 
         keys = [(ticker, horizon) for ticker in settings.tickers for horizon in settings.horizons]
         champions, record = Champions([store], keys, attempt), TrackRecord(home)
-        tested = Experiments(settings, champions, ExperimentStates(home), roots=[store], attempt=attempt)
+        replicas = Replicas.open(settings)
+        tested = Experiments(
+            settings, champions, ExperimentStates(home), roots=[store], attempt=attempt, replicas=replicas
+        )
         forecaster, redis = Forecaster(call), RedisCache(None, "test")
         computing = Predictor(settings, market, tested, ArmForecaster(forecaster, tested), ForecastCache(redis, 60.0))
         filings = KnownFilings(market.reports_of, market.sessions, 10)

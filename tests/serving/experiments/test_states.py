@@ -58,3 +58,14 @@ def test_a_file_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
 
     assert states.read() == {"trial": State()}
     assert path.stat().st_mtime_ns == before
+
+
+def test_an_older_state_does_not_replace_a_newer_one(tmp_path: Path) -> None:
+    earlier = moved(State(), "stopped", "by hand")
+    later = moved(earlier, "running", "by hand")
+    states = ExperimentStates(tmp_path)
+    states.write("trial", later)
+
+    states.write("trial", earlier)
+
+    assert states.read() == {"trial": later}
