@@ -29,10 +29,14 @@ from serving.startup import explain_busy_port
 from serving.training_requests.trainer_process import can_train, keep_trainer_running
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
     from serving.container import Container
+    from serving.models.forest_client import Call
+    from serving.models.onnx_sessions import Output
 
 try:
     settings = configuration.load()
@@ -54,12 +58,15 @@ QUIET: dict[str, Any] = {
 }
 # BentoML's own time-out stands behind ours, which answer with a reason.
 BEHIND_OURS = 3 * settings.serving.deadline
+FORESTS = "forest_runner"
 LARGEST_BATCH, BATCH_MILLISECONDS = 4096, 10_000
 RUNNER_PROCESS = settings.serving.runner == "process"
+# Only the calls of several API workers can be merged; rows of a single one take the short way.
+MERGED_BY_BENTOML = settings.serving.adaptive_batching and settings.serving.workers > 1
 
 
 @bentoml.service(
-    name="forest_runner",
+    name=FORESTS,
     traffic={"timeout": BEHIND_OURS},
     # The client's defaults close its connections every 100 requests, with calls in flight.
     runner_connection={"max_requests": 10**9, "max_age": 31536000.0},
@@ -85,8 +92,19 @@ class ForestRunner:
     )
     async def predict(self, rows: list[tuple[str, bytes]]) -> list[tuple[bytes, str]]:
         """Answer each row of (folder of a published model, its inputs as float32 bytes)."""
+        return [*self._answer(rows)]
+
+    @bentoml.on_startup
+    async def listen(self) -> None:
+        """Take rows by the short way too, past BentoML's client and server."""
+        from serving.models import forest_socket
+
+        if path := forest_socket.socket_of(FORESTS):
+            self._listening = await forest_socket.listen(path, self._answer)
+
+    def _answer(self, rows: "Sequence[tuple[str, bytes]]") -> "list[Output]":
         self._observe(len(rows))
-        return [*self._forests.predict(rows)]
+        return self._forests.predict(rows)
 
 
 @bentoml.service(
@@ -105,20 +123,26 @@ class StockPrediction:
 
     def __init__(self) -> None:
         import logs
-        from serving.container import Container, embedded_forests, remote_forests
+        from serving.container import Container
         from serving.telemetry import tracing
 
         end_with_parent()
         logs.configure(settings.serving.log_level)
         tracing.configure(settings.tracing)
-        # The client learns what the runner offers when it first calls it, so its method is looked up at each call.
-        forests = (
-            remote_forests(lambda rows: self.runner.to_async.predict(rows))  # noqa: PLW0108
-            if RUNNER_PROCESS
-            else embedded_forests(settings)
-        )
-        self.container = Container.open(settings, forests)
+        self.container = Container.open(settings, self._forests())
         self._background = AsyncExitStack()
+
+    def _forests(self) -> "Call":
+        from serving.container import embedded_forests, remote_forests
+        from serving.models.forest_socket import RemoteForests, socket_of
+
+        if not RUNNER_PROCESS:
+            return embedded_forests(settings)
+        path = socket_of(FORESTS)
+        if path and not MERGED_BY_BENTOML:
+            return RemoteForests(path)
+        # The client learns what the runner offers when it first calls it, so its method is looked up at each call.
+        return remote_forests(lambda rows: self.runner.to_async.predict(rows))  # noqa: PLW0108
 
     def __is_ready__(self) -> bool:
         """Whether the models were looked for; the baseline answers while the forests do not."""
