@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import structlog
@@ -13,15 +14,18 @@ from configuration import Settings
 from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars
 from training.errors import TrainingError
+from training.execution.elsewhere import attempt_and_record
 from training.execution.engine import Engine
 from training.execution.interruption import Interruption
 from training.execution.loading import chunks, load, report_schedules
 from training.execution.outcome import Outcome, best
 from training.execution.pooling import Pools
+from training.execution.recorded import Recorded, record
 from training.learning.pipeline import Trained, attempt
-from training.learning.promotion import decide
+from training.learning.promotion import Candidate, decide
 from training.learning.training_config import TrainingConfig
-from training.mlflow_registry.registry import Registered, Registry
+from training.mlflow_registry.recording import Registered
+from training.mlflow_registry.registry import Registry
 from training.publishing.challengers import republish_challengers
 from training.publishing.operations import newest_card, release
 from training.recipes import make_recipe
@@ -141,10 +145,17 @@ def _outcomes(
     ]
     if request.resume:
         calls = [call for call in calls if not _is_left_out(settings, registry, request, call)]
-    with closing(request.engine.map(attempt, calls)) as results:
+    with closing(request.engine.map(_work(registry, request.engine), calls)) as results:
         for call, trained in zip(calls, results, strict=True):
             with request.interruption.deferred():
                 yield _finish(settings, registry, call, trained)
+
+
+def _work(registry: Registry, engine: Engine) -> Callable[..., Trained | Recorded | str]:
+    """What is done beside this process: with workers elsewhere and a server that they reach, all but the decision."""
+    if engine.scheduler and registry.is_server:
+        return partial(attempt_and_record, registry.parent)
+    return attempt
 
 
 def _is_left_out(settings: Settings, registry: Registry, request: RunRequest, call: Call) -> bool:
@@ -177,16 +188,17 @@ def _finish(
     settings: Settings,
     registry: Registry,
     call: Call,
-    trained: Trained | str,
+    trained: Trained | Recorded | str,
     before_promotion: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """Register, decide, and publish what is promoted; until the last step the old champion serves."""
+    """Register what is not yet, decide, publish what is promoted; until the last step the old champion serves."""
     bars, horizon, config, _ = call
     failed = Outcome(bars.ticker, horizon, promoted=False, reason="", recipe=config.recipe.name)
     if isinstance(trained, str):
         return replace(failed, reason=trained)
     try:
-        return _recorded(settings, registry, trained, before_promotion)
+        recorded = trained if isinstance(trained, Recorded) else _record(registry, trained)
+        return _decided(settings, registry, recorded, before_promotion)
     except TrainingError as error:
         return replace(failed, reason=str(error))
     except Exception as error:  # one model's trouble is never another's
@@ -194,29 +206,41 @@ def _finish(
         return replace(failed, reason=f"{bars.ticker}: {type(error).__name__}: {error}; the log has the traceback")
 
 
-def _recorded(
-    settings: Settings, registry: Registry, trained: Trained, before_promotion: Callable[[], None]
-) -> Outcome:
+def _record(registry: Registry, trained: Trained) -> Recorded:
     data = trained.data
-    champion = registry.champion_candidate(data.ticker, data.horizon, simulated=data.simulated)
+    return record(trained, registry.rival(data.ticker, data.horizon, simulated=data.simulated), registry.record)
+
+
+def _decided(
+    settings: Settings, registry: Registry, recorded: Recorded, before_promotion: Callable[[], None]
+) -> Outcome:
+    registered, card = recorded.registered, recorded.registered.card
     margin = settings.training.promotion_margin
-    decision = decide(trained.candidate, trained.baselines["baseline"], champion, data.horizon, margin)
-    registered = registry.record(trained)
-    registry.write_decision(data.ticker, data.horizon, registered.version, decision)
+    champion = _champion(registry, recorded)
+    decision = decide(recorded.candidate, recorded.baseline, champion, card.horizon, margin)
+    registry.write_decision(registered, decision)
     if decision.promoted:
         _promote(registry, registered, before_promotion)
-    republish_challengers(settings, registry, (data.ticker, data.horizon))
+    republish_challengers(settings, registry, (card.ticker, card.horizon))
     return Outcome(
-        ticker=data.ticker,
-        horizon=data.horizon,
+        ticker=card.ticker,
+        horizon=card.horizon,
         promoted=decision.promoted,
         reason=decision.reason,
-        recipe=trained.config.recipe.name,
+        recipe=card.recipe,
         version=registered.version,
-        metrics=trained.metrics,
-        scores=trained.metrics.model_dump() | dict(trained.comparison),
-        simulated=data.simulated,
+        metrics=card.metrics,
+        scores=recorded.scores,
+        simulated=card.simulated,
     )
+
+
+def _champion(registry: Registry, recorded: Recorded) -> Candidate | None:
+    """What the version has to beat: another trainer may have moved the champion since it was registered."""
+    card = recorded.registered.card
+    if registry.champion(card.ticker, card.horizon) == recorded.rival.version:
+        return recorded.rival.candidate
+    return registry.rival(card.ticker, card.horizon, simulated=card.simulated).candidate
 
 
 def _promote(registry: Registry, registered: Registered, before_promotion: Callable[[], None]) -> None:

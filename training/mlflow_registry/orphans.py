@@ -14,6 +14,7 @@ from typing import Self
 import structlog
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 log = structlog.get_logger(__name__)
 
@@ -72,12 +73,18 @@ class Process:
         return self.namespace == here.namespace and _started(self.pid) != self.started
 
 
+def process_tags() -> dict[str, str]:
+    """This process, as its runs carry it; nothing where it cannot be told."""
+    process = Process.current()
+    return process.tags() if process is not None else {}
+
+
 def end_orphans(client: MlflowClient, experiment_id: str) -> None:
     """End the runs of an experiment whose process is gone as KILLED."""
     here = Process.current()
     if here is None:
         return
-    for run in _running(client, experiment_id):
+    for run in _running(client, experiment_id, "attributes.status = 'RUNNING'"):
         process = _process_of(run)
         if process is not None and process.is_gone(here):
             client.set_terminated(run.info.run_id, "KILLED")
@@ -86,11 +93,18 @@ def end_orphans(client: MlflowClient, experiment_id: str) -> None:
             )
 
 
-def _running(client: MlflowClient, experiment_id: str) -> list[Run]:
+def end_children(client: MlflowClient, experiment_id: str, parent_id: str) -> None:
+    """End what still runs below a run that has ended as KILLED: a worker elsewhere died, another has repeated it."""
+    below = f"attributes.status = 'RUNNING' AND tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent_id}'"
+    for run in _running(client, experiment_id, below):
+        client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _running(client: MlflowClient, experiment_id: str, chosen: str) -> list[Run]:
     found: list[Run] = []
     token = None
     while True:
-        page = client.search_runs([experiment_id], "attributes.status = 'RUNNING'", max_results=PAGE, page_token=token)
+        page = client.search_runs([experiment_id], chosen, max_results=PAGE, page_token=token)
         found += page
         token = page.token
         if not token:

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import mlflow
+from mlflow.entities import Metric, RunTag
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 from pydantic import ValidationError
 
 from configuration import Settings
@@ -18,49 +16,26 @@ from forecasting.card import ModelCard, model_name
 from market.calendar.sessions import Sessions
 from training.errors import RegistryError
 from training.learning.pipeline import Trained
-from training.learning.promotion import Candidate, Decision
-from training.mlflow_registry.retention import CHAMPION_AT
-from training.mlflow_registry.run_contents import (
-    CARD,
-    FORECASTS,
-    FOREST,
-    SCORES,
-    card_of,
-    dataset_of,
-    description_of,
-    environment,
-    log_files,
-    log_model,
-    log_published_files,
-    parameters_of,
-    scores_of,
-    tags_of,
-    version_tags_of,
+from training.learning.promotion import Decision
+from training.mlflow_registry.champions import CHAMPION, Rival, champion_version, rival
+from training.mlflow_registry.recording import (
+    CHALLENGER,
+    Recorder,
+    Registered,
+    newest_version,
+    same_training,
+    set_alias,
 )
+from training.mlflow_registry.retention import CHAMPION_AT
+from training.mlflow_registry.run_contents import CARD, FOREST, SCORES
 from training.mlflow_registry.runs import Runs
-from training.mlflow_registry.tracking import first_line, translated
-from training.scoring import forecast_file
-
-CHAMPION, CHALLENGER = "champion", "challenger"
+from training.mlflow_registry.tracking import translated
 
 # Tags of a version: when it was taken back, and which version took its place.
 ROLLED_BACK_AT, REPLACED_BY = "rolled_back_at", "replaced_by"
 
 # Tag of the experiment that tells services elsewhere whether there is a new champion to fetch.
 CHANGED_AT = "champions_changed_at"
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A registered version, with the two files that publishing it takes.
-
-    Attributes:
-        onnx: content of the ONNX file that the card names by its hash.
-    """
-
-    version: int
-    card: ModelCard
-    onnx: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,37 +76,24 @@ class Registry(Runs):
         Raises:
             RegistryError: MLflow failed; there is no new version, or one that nothing points at.
         """
-        data = trained.data
-        name = model_name(data.ticker, data.horizon)
-        with translated(name), self._model_run(f"{data.ticker}-{data.horizon}") as run:
-            mlflow.set_tags(tags_of(trained) | environment())
-            mlflow.log_params(parameters_of(trained))
-            mlflow.log_metrics(
-                {**trained.metrics.model_dump(), **trained.comparison, "ta_deviation": trained.deviation}
-            )
-            mlflow.log_input(dataset_of(trained), context="training")
-            log_files(trained, self._sessions)
-            logged = log_model(trained)
-            card = card_of(trained, run.info.run_id, self._next_version(name))
-            log_published_files(card, trained.onnx)
-            version = self._register(name, run.info.run_id, logged, trained)
-            if version != card.version:  # somebody else has registered one meanwhile
-                card = card.model_copy(update={"version": version})
-                log_published_files(card, trained.onnx)
-        return Registered(version, card, trained.onnx)
+        return Recorder(self._client, self._sessions, self.parent).record(trained)
 
-    def write_decision(self, ticker: str, horizon: int, version: int, decision: Decision) -> None:
+    def write_decision(self, registered: Registered, decision: Decision) -> None:
         """Write a decision on the version and on its run, which also gets the numbers that decided it.
 
         Raises:
             RegistryError: MLflow failed.
         """
-        name = model_name(ticker, horizon)
-        self._tag(name, version, decision.tags())
+        card, tags = registered.card, decision.tags()
+        name, at = model_name(card.ticker, card.horizon), int(datetime.now(UTC).timestamp() * 1000)
         with translated(name):
-            run_id = str(self._client.get_model_version(name, str(version)).run_id)
-            for key, value in decision.numbers().items():
-                self._client.log_metric(run_id, key, value)
+            for key, value in tags.items():
+                self._client.set_model_version_tag(name, str(registered.version), key, value)
+            self._client.log_batch(
+                card.run_id,
+                metrics=[Metric(key, value, at, 0) for key, value in decision.numbers().items()],
+                tags=[RunTag(key, value) for key, value in tags.items()],
+            )
 
     def overrule(self, ticker: str, horizon: int, version: int, decision: str, reason: str) -> None:
         """Write over the decision on a version what became of it afterwards.
@@ -151,7 +113,6 @@ class Registry(Runs):
         with translated(name):
             self._point_champion(name, self.champion(ticker, horizon), version)
             self._client.set_model_version_tag(name, str(version), CHAMPION_AT, now())
-            self._client.delete_model_version_tag(name, str(version), ROLLED_BACK_AT)
 
     def earlier_champion(self, ticker: str, horizon: int) -> int:
         """The version that was champion before the current one.
@@ -213,13 +174,7 @@ class Registry(Runs):
         Raises:
             RegistryError: MLflow failed.
         """
-        name = model_name(ticker, horizon)
-        try:
-            return int(self._client.get_model_version_by_alias(name, CHAMPION).version)
-        except MlflowException as error:
-            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-                return None
-            raise RegistryError(f"{name}: MLflow failed: {first_line(error)}") from None
+        return champion_version(self._client, model_name(ticker, horizon))
 
     def champion_at(self, ticker: str, horizon: int, moment: datetime, *, simulated: bool) -> int | None:
         """The version that was champion at `moment` and served this kind of prices, if there was one.
@@ -237,23 +192,13 @@ class Registry(Runs):
             ]
         return max(champions)[1] if champions else None
 
-    def champion_candidate(self, ticker: str, horizon: int, *, simulated: bool) -> Candidate | None:
-        """The champion as promotion looks at it; none when its prices are of the other kind.
+    def rival(self, ticker: str, horizon: int, *, simulated: bool) -> Rival:
+        """The champion as promotion looks at it.
 
         Raises:
             RegistryError: MLflow failed, or the champion's artifacts are missing or damaged.
         """
-        version = self.champion(ticker, horizon)
-        if version is None:
-            return None
-        name = model_name(ticker, horizon)
-        with translated(f"{name} version {version}"), tempfile.TemporaryDirectory() as folder:
-            found = self._client.get_model_version(name, str(version))
-            if found.tags.get("simulated") != str(simulated).lower():
-                return None
-            path = Path(self._client.download_artifacts(str(found.run_id), FORECASTS, folder))
-            sessions, evaluation = forecast_file.read(path.read_text(encoding="utf-8"))
-        return Candidate(str(found.tags.get("recipe_sha256")), simulated, sessions, evaluation)
+        return rival(self._client, model_name(ticker, horizon), simulated=simulated)
 
     def get(self, ticker: str, horizon: int, version: int) -> Registered:
         """A version with everything that publishing it takes; nothing that MLflow keeps is run to read it.
@@ -280,7 +225,7 @@ class Registry(Runs):
         """
         name = model_name(ticker, horizon)
         with translated(name):
-            newest = self._newest(name)
+            newest = newest_version(self._client, name)
         tags = newest.tags if newest is not None else {}
         return Standing(
             champion=self.champion(ticker, horizon),
@@ -297,7 +242,7 @@ class Registry(Runs):
             RegistryError: MLflow failed.
         """
         name = model_name(ticker, horizon)
-        chosen = f"name = '{name}' AND tags.bars_sha256 = '{bars_sha256}' AND tags.recipe_sha256 = '{recipe_sha256}'"
+        chosen = same_training(name, bars_sha256, recipe_sha256)
         with translated(name):
             found = self._client.search_model_versions(chosen, max_results=1, order_by=["version_number DESC"])
         return Decided(int(found[0].version), str(found[0].tags.get("decision", ""))) if found else None
@@ -311,56 +256,18 @@ class Registry(Runs):
                 self._client.set_tag(run_id, key, value)
 
     def _point_champion(self, name: str, current: int | None, version: int) -> None:
-        if CHALLENGER in self._client.get_model_version(name, str(version)).aliases:
+        found = self._client.get_model_version(name, str(version))
+        if CHALLENGER in found.aliases:
             self._client.delete_registered_model_alias(name, CHALLENGER)
-        self._set_alias(name, CHAMPION, str(version))
-        self._client.delete_model_version_tag(name, str(version), REPLACED_BY)
+        set_alias(self._client, name, CHAMPION, str(version))
+        for tag in {REPLACED_BY, ROLLED_BACK_AT} & set(found.tags):
+            self._client.delete_model_version_tag(name, str(version), tag)
         self._client.set_experiment_tag(self._experiment_id, CHANGED_AT, now())
         if current is not None and current != version:
             self._client.set_model_version_tag(name, str(current), REPLACED_BY, str(version))
 
     def _versions(self, name: str) -> list[ModelVersion]:
         return list(self._client.search_model_versions(f"name = '{name}'"))
-
-    def _newest(self, name: str) -> ModelVersion | None:
-        """The last version alone: a model that is trained each night has hundreds."""
-        found = self._client.search_model_versions(f"name = '{name}'", max_results=1, order_by=["version_number DESC"])
-        return found[0] if found else None
-
-    def _next_version(self, name: str) -> int:
-        newest = self._newest(name)
-        return int(newest.version) + 1 if newest is not None else 1
-
-    def _set_alias(self, name: str, alias: str, version: str) -> None:
-        try:
-            self._client.set_registered_model_alias(name, alias, version)
-        except MlflowException:
-            # Another trainer may have made the alias in the same moment; it is there by now, and only moves.
-            self._client.set_registered_model_alias(name, alias, version)
-
-    def _ensure_registered(self, name: str) -> None:
-        known = f"name = '{name}'"
-        if self._client.search_registered_models(known):
-            return
-        try:
-            self._client.create_registered_model(name)
-        except MlflowException:
-            # Another trainer may have created it in the same moment; a database tells that in words of its own.
-            if not self._client.search_registered_models(known):
-                raise
-
-    def _register(self, name: str, run_id: str, logged: Any, trained: Trained) -> int:
-        self._ensure_registered(name)
-        made = self._client.create_model_version(
-            name,
-            f"models:/{logged.model_id}",
-            run_id,
-            tags=scores_of(trained) | version_tags_of(trained),
-            description=description_of(trained),
-            model_id=logged.model_id,
-        )
-        self._set_alias(name, CHALLENGER, str(made.version))
-        return int(made.version)
 
 
 def _card(name: str, path: Path) -> ModelCard:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import mlflow
 import structlog
@@ -16,7 +17,8 @@ from configuration import Settings
 from training.errors import RegistryError
 from training.mlflow_registry import views
 from training.mlflow_registry.database import first_use
-from training.mlflow_registry.orphans import Process, end_orphans
+from training.mlflow_registry.orphans import end_children, end_orphans, process_tags
+from training.mlflow_registry.parent_run import ParentRun
 from training.mlflow_registry.retention import forget_runs, is_due, remove_forgotten
 from training.mlflow_registry.run_contents import EXPERIMENT_TAGS, environment
 from training.mlflow_registry.tracking import check_answers, translated
@@ -39,6 +41,7 @@ class Runs:
         self._uri = settings.tracking_uri
         self._artifacts = settings.home / "mlflow" / "artifacts"
         self._local = settings.training.tracking_uri is None
+        self._exchange = settings.exchange
         self._runs_kept_days = settings.training.runs_kept_days
 
     @cached_property
@@ -93,7 +96,7 @@ class Runs:
             end_orphans(self._client, self._experiment_id)
             self._forget_old_runs()
             run = mlflow.start_run(
-                experiment_id=self._experiment_id, run_name=name, tags=_shortened(tags) | environment() | _process()
+                experiment_id=self._experiment_id, run_name=name, tags=_shortened(tags) | environment() | process_tags()
             )
         status = "FAILED"
         try:
@@ -107,6 +110,7 @@ class Runs:
             with translated("MLflow"):
                 while mlflow.active_run() is not None:
                     mlflow.end_run(status)
+                end_children(self._client, self._experiment_id, run.info.run_id)
 
     def _forget_old_runs(self) -> None:
         now = datetime.now(UTC)
@@ -218,14 +222,26 @@ class Runs:
             mlflow.set_tag("failures", "\n".join(reasons)[:LONGEST_TAG])
             mlflow.end_run("FAILED")
 
+    @property
+    def parent(self) -> ParentRun:
+        """The open run.
+
+        Raises:
+            RegistryError: none is open.
+        """
+        run = mlflow.active_run()
+        if run is None:
+            raise RegistryError("models are recorded below a run of the pipeline, and none is open")
+        return ParentRun(self._uri, str(self._experiment_id), str(run.info.run_id), self._exchange)
+
+    @property
+    def is_server(self) -> bool:
+        """Whether other machines can record here too: without a server the files of runs lie on this one."""
+        return urlsplit(self._uri).scheme in {"http", "https"}
+
     def _model_run(self, name: str) -> mlflow.ActiveRun:
-        return mlflow.start_run(experiment_id=self._experiment_id, run_name=name, nested=True, tags=_process())
+        return mlflow.start_run(experiment_id=self._experiment_id, run_name=name, nested=True, tags=process_tags())
 
 
 def _shortened(tags: dict[str, str]) -> dict[str, str]:
     return {name: value[:LONGEST_TAG] for name, value in tags.items()}
-
-
-def _process() -> dict[str, str]:
-    process = Process.current()
-    return process.tags() if process is not None else {}

@@ -1,18 +1,13 @@
 """The same numbers on this machine and on a Dask cluster."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from configuration import ROOT
 from market.bars import Bars
-from tests.patience import PATIENT
+from tests.redis_servers import free_port
+from tests.training.execution.clusters import Process, dask_cluster
 from tests.training.recipes_of_tests import quick
 from training.execution.engine import Engine, NoScheduler
 from training.learning.pipeline import Trained, attempt
@@ -20,29 +15,11 @@ from training.learning.pipeline import Trained, attempt
 CONFIG = quick(refit_every=200, tested=200)
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def start(*words: str, folder: Path) -> "subprocess.Popen[bytes]":
-    environ = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    with (folder / f"{words[0]}-{time.monotonic_ns()}.log").open("wb") as log:
-        return subprocess.Popen([sys.executable, "-m", "dask", *words], env=environ, stdout=log, stderr=log)
-
-
 @pytest.fixture
-def cluster(tmp_path: Path) -> "Iterator[tuple[str, list[subprocess.Popen[bytes]]]]":
+def cluster(tmp_path: Path) -> Iterator[tuple[str, list[Process]]]:
     """A scheduler and two workers, each a process on loopback."""
-    address = f"tcp://127.0.0.1:{(port := free_port())}"
-    scheduler = start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", folder=tmp_path)
-    options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path))
-    workers = [start("worker", address, "--host", "127.0.0.1", *options, folder=tmp_path) for _ in range(2)]
-    yield address, workers
-    for process in [*workers, scheduler]:
-        process.kill()
-        process.wait(timeout=PATIENT)
+    with dask_cluster(tmp_path) as found:
+        yield found
 
 
 def numbers(trained: Trained | str) -> tuple[float, ...]:
@@ -57,7 +34,7 @@ def test_results_come_in_the_order_of_the_calls() -> None:
 @pytest.mark.slow
 @pytest.mark.fault
 def test_a_cluster_computes_the_same_and_outlives_a_worker(
-    short_bars: Bars, cluster: "tuple[str, list[subprocess.Popen[bytes]]]"
+    short_bars: Bars, cluster: tuple[str, list[Process]]
 ) -> None:
     address, workers = cluster
     calls = [(short_bars[: len(short_bars) - cut], horizon, CONFIG) for cut in range(2) for horizon in (1, 5)]

@@ -22,6 +22,7 @@ from tests.mlflow_servers import end_tree
 from training.errors import NotPublished, RegistryError
 from training.learning.pipeline import Trained
 from training.learning.promotion import decide
+from training.mlflow_registry.champions import Rival
 from training.mlflow_registry.registry import Registry
 from training.publishing.operations import (
     newest_card,
@@ -87,7 +88,7 @@ def test_there_is_no_champion_of_what_was_never_trained(registry: Registry) -> N
 
 def test_a_champion_is_compared_by_the_forecasts_it_was_recorded_with(registry: Registry, trained: Trained) -> None:
     release(registry, registry.record(trained))
-    champion = registry.champion_candidate("TEST", 1, simulated=True)
+    champion = registry.rival("TEST", 1, simulated=True).candidate
     assert champion is not None
     np.testing.assert_array_equal(champion.scores(), trained.candidate.scores())
     assert champion.recipe == trained.candidate.recipe
@@ -95,7 +96,7 @@ def test_a_champion_is_compared_by_the_forecasts_it_was_recorded_with(registry: 
 
 def test_a_champion_of_the_other_kind_of_prices_is_no_rival(registry: Registry, trained: Trained) -> None:
     release(registry, registry.record(trained))
-    assert registry.champion_candidate("TEST", 1, simulated=False) is None
+    assert registry.rival("TEST", 1, simulated=False) == Rival(version=1)
 
 
 def test_a_version_can_be_promoted_by_hand_and_rolled_back(
@@ -185,10 +186,10 @@ def test_what_a_version_says_of_itself_follows_what_is_done_by_hand(
 ) -> None:
     good = decide(trained.candidate, trained.baselines["baseline"], None, 1, 0.002)
     kept = replace(good, promoted=False, reason="it is significantly worse than the baseline")
-    release(registry, registry.record(trained))
-    registry.write_decision("TEST", 1, 1, good)
-    registry.record(trained)
-    registry.write_decision("TEST", 1, 2, kept)
+    first = registry.record(trained)
+    release(registry, first)
+    registry.write_decision(first, good)
+    registry.write_decision(registry.record(trained), kept)
 
     promote(registry, "TEST", 1, 2)
 
@@ -212,7 +213,7 @@ def said(settings: Settings, version: int) -> tuple[str | None, str | None, str 
 def test_decisions_stand_on_the_version(registry: Registry, settings: Settings, trained: Trained) -> None:
     registered = registry.record(trained)
     decision = decide(trained.candidate, trained.baselines["baseline"], None, 1, 0.002)
-    registry.write_decision("TEST", 1, registered.version, decision)
+    registry.write_decision(registered, decision)
     ((_, _, standing, published),) = standings(settings, registry, [("TEST", 1)])
     assert (standing.decision, standing.reason) == (decision.tags()["decision"], decision.reason)
     assert (standing.champion, standing.newest, published) == (None, 1, "")
@@ -222,7 +223,7 @@ def test_a_challenger_trained_on_shuffled_labels_is_not_promoted(registry: Regis
     bad = shuffled(trained)
     decision = decide(bad.candidate, bad.baselines["baseline"], trained.candidate, 1, 0.002)
     registered = registry.record(bad)
-    registry.write_decision("TEST", 1, registered.version, decision)
+    registry.write_decision(registered, decision)
     assert not decision.promoted
     assert registry.standing("TEST", 1).decision == "rejected"
 

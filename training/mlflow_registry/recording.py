@@ -1,0 +1,158 @@
+"""MLflow: a trained model becomes a run and a registered version, in whichever process it was trained."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import mlflow
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+from forecasting.card import ModelCard, model_name
+from market.calendar.sessions import Sessions
+from training.learning.pipeline import Trained
+from training.mlflow_registry.orphans import process_tags
+from training.mlflow_registry.parent_run import ParentRun
+from training.mlflow_registry.run_contents import (
+    card_of,
+    dataset_of,
+    description_of,
+    environment,
+    log_files,
+    log_model,
+    log_published_files,
+    parameters_of,
+    scores_of,
+    tags_of,
+    version_tags_of,
+)
+from training.mlflow_registry.tracking import translated
+
+CHALLENGER = "challenger"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A registered version, with the two files that publishing it takes.
+
+    Attributes:
+        onnx: content of the ONNX file that the card names by its hash.
+    """
+
+    version: int
+    card: ModelCard
+    onnx: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Logs models below one run of the pipeline, and registers them."""
+
+    client: MlflowClient
+    sessions: Sessions
+    parent: ParentRun
+
+    def recorded_before(self, trained: Trained) -> Registered | None:
+        """The version of this very training that a process registered below the same run before it died, if one did.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        name = model_name(trained.data.ticker, trained.data.horizon)
+        with translated(name):
+            found = self.client.search_model_versions(
+                same_training(name, trained.data.bars_sha256, trained.fingerprint),
+                max_results=1,
+                order_by=["version_number DESC"],
+            )
+            run = self.client.get_run(str(found[0].run_id)) if found else None
+            if run is None or run.data.tags.get(MLFLOW_PARENT_RUN_ID) != self.parent.run_id:
+                return None
+            self.client.set_terminated(run.info.run_id, "FINISHED")
+        card = card_of(trained, run.info.run_id, int(found[0].version))
+        return Registered(card.version, card, trained.onnx)
+
+    def record(self, trained: Trained) -> Registered:
+        """Log a trained model in a run of its own, and register it as the new challenger.
+
+        Raises:
+            RegistryError: MLflow failed; there is no new version, or one that nothing points at.
+        """
+        data = trained.data
+        name = model_name(data.ticker, data.horizon)
+        with translated(name), model_run(self.parent, f"{data.ticker}-{data.horizon}") as run:
+            mlflow.set_tags(tags_of(trained) | environment())
+            mlflow.log_params(parameters_of(trained))
+            mlflow.log_metrics(
+                {**trained.metrics.model_dump(), **trained.comparison, "ta_deviation": trained.deviation}
+            )
+            mlflow.log_input(dataset_of(trained), context="training")
+            log_files(trained, self.sessions)
+            logged = log_model(trained)
+            card = card_of(trained, run.info.run_id, self._next_version(name))
+            log_published_files(card, trained.onnx)
+            version = self._register(name, run.info.run_id, logged, trained)
+            if version != card.version:  # somebody else has registered one meanwhile
+                card = card.model_copy(update={"version": version})
+                log_published_files(card, trained.onnx)
+        return Registered(version, card, trained.onnx)
+
+    def _register(self, name: str, run_id: str, logged: Any, trained: Trained) -> int:
+        self._ensure_registered(name)
+        made = self.client.create_model_version(
+            name,
+            f"models:/{logged.model_id}",
+            run_id,
+            tags=scores_of(trained) | version_tags_of(trained),
+            description=description_of(trained),
+            model_id=logged.model_id,
+        )
+        set_alias(self.client, name, CHALLENGER, str(made.version))
+        return int(made.version)
+
+    def _ensure_registered(self, name: str) -> None:
+        known = f"name = '{name}'"
+        if self.client.search_registered_models(known):
+            return
+        try:
+            self.client.create_registered_model(name)
+        except MlflowException:
+            # Another trainer may have created it in the same moment; a database tells that in words of its own.
+            if not self.client.search_registered_models(known):
+                raise
+
+    def _next_version(self, name: str) -> int:
+        newest = newest_version(self.client, name)
+        return int(newest.version) + 1 if newest is not None else 1
+
+
+def model_run(parent: ParentRun, name: str) -> mlflow.ActiveRun:
+    """Begin a run of its own below `parent`."""
+    return mlflow.start_run(
+        experiment_id=parent.experiment_id,
+        run_name=name,
+        nested=True,
+        parent_run_id=parent.run_id,
+        tags=process_tags(),
+    )
+
+
+def same_training(name: str, bars_sha256: str, recipe_sha256: str) -> str:
+    """Filter for the versions of `name` that were trained on these bars with this recipe."""
+    return f"name = '{name}' AND tags.bars_sha256 = '{bars_sha256}' AND tags.recipe_sha256 = '{recipe_sha256}'"
+
+
+def newest_version(client: MlflowClient, name: str) -> ModelVersion | None:
+    """The last version alone: a model that is trained each night has hundreds."""
+    found = client.search_model_versions(f"name = '{name}'", max_results=1, order_by=["version_number DESC"])
+    return found[0] if found else None
+
+
+def set_alias(client: MlflowClient, name: str, alias: str, version: str) -> None:
+    """Point `alias` at `version`."""
+    try:
+        client.set_registered_model_alias(name, alias, version)
+    except MlflowException:
+        # Another trainer may have made the alias in the same moment; it is there by now, and only moves.
+        client.set_registered_model_alias(name, alias, version)
