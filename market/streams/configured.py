@@ -21,7 +21,7 @@ def configured_streams(resources: Resources) -> LivePrices:
     from market.streams.streams import Streams
 
     folder, name = resources.home / "streams", f"{quotes_namespace(settings)}:streams"
-    lock = RedisLock(redis, f"{name}:owner") if redis is not None else None
+    lock = RedisLock(redis, f"{name}:owner", folder / "machine") if redis is not None else None
     providers = [_provider(settings, stream) for stream in settings.market.streams]
     board = Board(folder / "latest.json", redis, f"{name}:latest")
     return Streams(providers, board, Ownership(folder / "owner.lock", lock), resources.sessions)

@@ -16,8 +16,9 @@ import sys, time
 from pathlib import Path
 from market.streams.ownership import Ownership, RedisLock
 from redis_client import connect
-shared = RedisLock(connect(sys.argv[2], 5.0), "lock") if len(sys.argv) > 2 else None
-owner = Ownership(Path(sys.argv[1]), shared)
+path = Path(sys.argv[1])
+shared = RedisLock(connect(sys.argv[2], 5.0), "lock", path.with_name("machine")) if len(sys.argv) > 2 else None
+owner = Ownership(path, shared)
 assert owner.hold()
 print("held", flush=True)
 time.sleep(600)
@@ -31,6 +32,11 @@ def held_elsewhere(*arguments: str) -> "subprocess.Popen[str]":
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     return process
+
+
+def made(folder: Path, redis: Any) -> Ownership:
+    """Of a process whose machine has `folder`."""
+    return Ownership(folder / "owner.lock", RedisLock(connect(redis.url, 5.0), "lock", folder / "machine"))
 
 
 def end(process: "subprocess.Popen[str]") -> None:
@@ -52,9 +58,25 @@ async def test_of_one_machine_the_next_when_the_first_is_killed(tmp_path: Path) 
     second.release()
 
 
+async def test_what_the_first_held_of_all_machines_is_its_successors_too(tmp_path: Path, redis_server: Any) -> None:
+    first = held_elsewhere(str(tmp_path / "owner.lock"), redis_server.url)
+    second, other = made(tmp_path, redis_server), made(tmp_path / "other", redis_server)
+    redis_server.ask("PEXPIRE", "lock", "3600000")  # nobody here waits for that
+    try:
+        assert not second.hold()
+    finally:
+        end(first)
+    await until(second.hold)
+    assert not other.hold()
+    assert 0 < redis_server.ask("PTTL", "lock") <= 2500
+    second.release()
+    assert other.hold()
+    other.release()
+
+
 async def test_of_several_machines_the_next_when_the_first_is_killed(tmp_path: Path, redis_server: Any) -> None:
     first = held_elsewhere(str(tmp_path / "one" / "owner.lock"), redis_server.url)
-    second = Ownership(tmp_path / "two" / "owner.lock", RedisLock(connect(redis_server.url, 5.0), "lock"))
+    second = made(tmp_path / "two", redis_server)
     try:
         assert not second.hold()
         assert 0 < redis_server.ask("PTTL", "lock") <= 2500  # and each process tries twice a second
@@ -66,9 +88,7 @@ async def test_of_several_machines_the_next_when_the_first_is_killed(tmp_path: P
 
 
 def test_who_leaves_lets_another_at_once(tmp_path: Path, redis_server: Any) -> None:
-    first, second = (
-        Ownership(tmp_path / name / "owner.lock", RedisLock(connect(redis_server.url, 5.0), "lock")) for name in "ab"
-    )
+    first, second = (made(tmp_path / name, redis_server) for name in "ab")
     assert [first.hold(), second.hold(), first.hold()] == [True, False, True]
     first.release()
     assert [second.hold(), first.hold()] == [True, False]
@@ -76,9 +96,7 @@ def test_who_leaves_lets_another_at_once(tmp_path: Path, redis_server: Any) -> N
 
 
 def test_a_lock_that_redis_has_given_to_another_is_lost(tmp_path: Path, redis_server: Any) -> None:
-    first, second = (
-        Ownership(tmp_path / name / "owner.lock", RedisLock(connect(redis_server.url, 5.0), "lock")) for name in "ab"
-    )
+    first, second = (made(tmp_path / name, redis_server) for name in "ab")
     assert first.hold()
     redis_server.flush()  # as if the first had been paused for longer than that
     assert second.hold()
@@ -90,9 +108,7 @@ def test_a_lock_that_redis_has_given_to_another_is_lost(tmp_path: Path, redis_se
 
 def test_without_redis_each_machine_has_its_own(tmp_path: Path, redis_server: Any) -> None:
     redis_server.stop()
-    first, second = (
-        Ownership(tmp_path / name / "owner.lock", RedisLock(connect(redis_server.url, 5.0), "lock")) for name in "ab"
-    )
+    first, second = (made(tmp_path / name, redis_server) for name in "ab")
     assert first.hold()
     assert second.hold()
     first.release()

@@ -29,7 +29,7 @@ async def prices(server: Playing) -> None:
 
 def made(home: Path, url: str, sessions: Sessions, redis: str | None = None, clock: Clock | None = None) -> Streams:
     client = connect(redis, 5.0) if redis else None
-    lock = RedisLock(client, "owner") if client else None
+    lock = RedisLock(client, "owner", home / "streams" / "machine") if client else None
     ownership = Ownership(home / "streams" / "owner.lock", lock)
     board = Board(home / "streams" / "latest.json", client, "latest")
     return Streams([TiingoStream(url, KEY, ("AAPL",))], board, ownership, sessions, clock=clock, rhythm=RHYTHM)
