@@ -5,8 +5,8 @@ tickers, the service on an exchange that never closes, and 500 listeners to all 
 when it arrived, by the moment at which the stand-in sent it, and what the API worker and this process took. The
 service has no models: the baseline forecasts. `--seconds 600` shows whether memory grows, `--against` compares with
 another checkout in turns, `--beside` asks for predictions without and with the listeners. `--replay 390` plays the
-minutes of a day, made from a daily bar, at a hundred times the speed. `--faults` kills the owner of the streams, takes
-Redis away, and the provider.
+minutes of a day, made from a daily bar, at a hundred times the speed, to a client and to the page in a Chromium.
+`--faults` kills the owner of the streams, takes Redis away, and the provider.
 """
 
 import asyncio

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from rich.console import Console
 from rich.table import Table
@@ -50,4 +51,9 @@ async def faults(stage: Stage) -> None:
                 await stage.listening.aclose()
                 await asyncio.sleep(GONE)
                 await stage.listening.enter_async_context(stage.provider.listening(stage.port))
+            for hours in (1, -1):
+                async with watched(f"the provider's clock is set {hours:+d} h for {GONE:g} s"):
+                    stage.provider.ahead = timedelta(hours=hours)
+                    await asyncio.sleep(GONE)
+                    stage.provider.ahead = timedelta()
     Console(width=150).print(table)

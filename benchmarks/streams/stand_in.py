@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ class Provider:
         sent: the prices of each ticker, in their order.
         sent_at: Unix seconds at which a ticker had a price last.
         count: of all prices sent.
+        ahead: by which its clock differs from everybody's.
     """
 
     def __init__(self, closes: dict[str, float]) -> None:
@@ -34,6 +35,7 @@ class Provider:
         self.sent: dict[str, list[float]] = {ticker: [] for ticker in closes}
         self.sent_at: dict[tuple[str, float], float] = {}
         self.count = 0
+        self.ahead = timedelta()
         self._clients: set[ServerConnection] = set()
 
     async def __call__(self, connection: ServerConnection) -> None:
@@ -50,7 +52,7 @@ class Provider:
         self.count += 1
         self.sent[ticker].append(price)
         self.sent_at[ticker, price] = time.time()
-        data = [datetime.now(UTC).isoformat(), ticker.lower(), price]
+        data = [(datetime.now(UTC) + self.ahead).isoformat(), ticker.lower(), price]
         message = json.dumps({"messageType": "A", "service": "iex", "data": data})
         for client in list(self._clients):
             with suppress(ConnectionClosed):
