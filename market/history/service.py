@@ -130,7 +130,7 @@ class HistoryService:
         window = self._windows.get(ticker)
         if window is None or ticker in self._cached:
             return await self.history(ticker)
-        if self._clock.elapsed() < window.until:
+        if self._clock.elapsed() < window.until or self._was_newest(window):
             return window.history
         is_newest = window.sessions == self._current_sessions() and await asyncio.to_thread(self._is_newest, window)
         if not is_newest:
@@ -341,6 +341,14 @@ class HistoryService:
         local = self._local(cached.series.source)
         version = local.version_of(cached.series) if local is not None else None
         return Window(last_of(cached.history), cached.asked_at, cached.until, cached.sessions, version)
+
+    def _was_newest(self, window: Window) -> bool:
+        """Whether the file of a local provider was the same a moment ago; without input or output."""
+        bars = window.history.bars
+        local = self._local(bars.source)
+        if local is None or window.version is None or not local.was_version(bars.ticker, window.version):
+            return False
+        return window.sessions == self._current_sessions()
 
     def _is_newest(self, window: Window) -> bool:
         """Whether nothing newer is known than a window; looks at the file of a local provider, else into the store."""

@@ -48,6 +48,9 @@ class VersionedProvider(Protocol):
     def is_version(self, ticker: str, version: Any) -> bool:
         """Whether the ticker's bars are still of that state."""
 
+    def was_version(self, ticker: str, version: Any) -> bool:
+        """Whether they were a moment ago, as far as that is known; without input or output."""
+
 
 @dataclass(frozen=True, slots=True)
 class LimitedProvider:

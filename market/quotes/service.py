@@ -136,12 +136,14 @@ class Quotes:
 
     async def _find(self, ticker: str) -> Quote:
         history = await self._histories.recent(ticker)
-        shared = await self._read_shared(ticker, history)
+        # What is shared is young only where it came over the network.
+        shared = await self._read_shared(ticker, history) if self._chain.asks_the_network else None
         if shared is not None and (young := await self._young(shared, history)):
             return self._keep(young, self._memory_ttl)
         try:
             fresh = await self._fetch_in_turn(ticker, history)
         except NoPrices as error:
+            shared = shared or await self._read_shared(ticker, history)
             log.info("quote.last_known_served", ticker=ticker, reason=str(error))
             substitute = self._last_known(shared, history, error)
             return self._keep(substitute, min(self._memory_ttl, LOOK_SECONDS), is_substitute=True)
