@@ -1,22 +1,27 @@
 """Many tickers, made from the trained ones by renaming: start, warm-up, memory, and all of them in one request.
 
-`python -m benchmarks.scale --home HOME --bars DIRECTORY --tickers 5000` serves thousands beside the ten that they are
-made from, and prints what each costs: the first answers while models are tried, the status routes, computed answers.
+`python -m benchmarks.scale --home HOME --bars DIRECTORY --tickers 5000` serves thousands beside ten, all renamed from
+the trained ones, and prints what they cost: the first answers while models are tried, the status routes, answers from
+memory and computed ones with the ratio of their 95th percentiles, and memory when every model was asked. Of the forests
+500 are different files, the others are copies of them; `--different` says how many. `--folder` keeps what is prepared.
 """
 
 import asyncio
+import hashlib
 import json
 import random
 import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import click
+import onnx
 
 from benchmarks.servers import Server, ours, wait_warm
 from forecasting.card import CARD_FILE, FOREST_FILE
@@ -26,9 +31,19 @@ REPEATS = 20
 FIRST_SECONDS, PAUSE_SECONDS = 20.0, 0.05
 IN_ONE_REQUEST = 500
 COMPUTED = 300
+DIFFERENT, TEN = 500, 10
+PREPARED = "prepared"
 OK = 200
 FRESH = {"cache-control": "no-cache"}
-STATUS = ("/health", "/warmup/status", "/performance/metrics", "/performance/summary", "/metrics", "/track-record")
+STATUS = (
+    "/health",
+    "/warmup/status",
+    "/performance/metrics",
+    "/performance/summary",
+    "/metrics",
+    "/track-record",
+    "/tickers",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +68,7 @@ def run(home: Path, bars: Path, count: int) -> Scale:
     """Serve `count` tickers from a directory that is removed at the end."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        tickers = _multiply(home, bars, work, count)
+        tickers = _multiply(home, bars, work, count, DIFFERENT)
         with _serving(work, tickers) as server:
             warm = wait_warm(server)
             first, *others = (1000 * seconds for seconds in asyncio.run(_many(server.url, tickers)))
@@ -71,24 +86,36 @@ def _serving(work: Path, tickers: list[str]) -> AbstractContextManager[Server]:
     return ours(work / "home", **settings)
 
 
-def _multiply(home: Path, bars: Path, work: Path, count: int) -> list[str]:
-    """Copies of models and bars under invented names; the names."""
-    models = sorted((home / "bentoml" / "models").glob("forest-*-1"))
-    (work / "bars").mkdir()
-    shutil.copytree(home / "calendar", work / "home" / "calendar")
+def _multiply(home: Path, bars: Path, work: Path, count: int, different: int) -> list[str]:
+    """Copies of models and bars under invented names, unless they are there from an earlier time; the names."""
     tickers = [f"T{number}" for number in range(count)]
+    if (work / PREPARED).exists():
+        return tickers
+    models = sorted((home / "bentoml" / "models").glob("forest-*-1"))
+    (work / "bars").mkdir(parents=True)
+    shutil.copytree(home / "calendar", work / "home" / "calendar")
     for number, ticker in enumerate(tickers):
         model = models[number % len(models)]
         original = model.name.split("-")[1].upper()
         version = (model / LATEST_FILE).read_text(encoding="utf-8").strip()
         target = work / "home" / "bentoml" / "models" / f"forest-{ticker.lower()}-1"
         (target / version).mkdir(parents=True)
-        card = json.loads((model / version / CARD_FILE).read_bytes()) | {"ticker": ticker}
+        forest = _marked((model / version / FOREST_FILE).read_bytes(), number % different)
+        told = {"ticker": ticker, "forest_sha256": hashlib.sha256(forest).hexdigest()}
+        card = json.loads((model / version / CARD_FILE).read_bytes()) | told
         (target / version / CARD_FILE).write_text(json.dumps(card), encoding="utf-8")
-        shutil.copy(model / version / FOREST_FILE, target / version / FOREST_FILE)
+        (target / version / FOREST_FILE).write_bytes(forest)
         (target / LATEST_FILE).write_text(version, encoding="utf-8")
         shutil.copy(bars / f"{original}.csv", work / "bars" / f"{ticker}.csv")
+    (work / PREPARED).touch()
     return tickers
+
+
+def _marked(forest: bytes, number: int) -> bytes:
+    """The same forest as a file of its own: the service shares what is the same to the last bit."""
+    model = onnx.load_model_from_string(forest)
+    model.doc_string = f"forest {number}"
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 async def _many(url: str, tickers: list[str]) -> list[float]:
@@ -150,29 +177,46 @@ async def _side_by_side(many: Server, few: Server, tickers: list[str], trained: 
         click.echo(f"status while it warms up: {await _status(session)}")
         await _answer_all(session, tickers)
         click.echo(f"status when all were answered: {await _status(session)}")
-        chosen = random.Random(2)  # noqa: S311  # no secret
-        times: tuple[list[float], list[float]] = ([], [])
-        for _ in range(COMPUTED):
-            for one, of, found in ((session, tickers, times[0]), (other, trained, times[1])):
-                found.append((await _timed(one, f"/predict/{chosen.choice(of)}", FRESH))[0])
-        click.echo(f"computed answers: {_milliseconds(times[0])}; of the ten: {_milliseconds(times[1])}")
+        for name, headers in (("cached", {}), ("computed", FRESH)):
+            times = await _in_turns(((session, tickers), (other, trained)), headers)
+            ratio = _p95(times[0]) / _p95(times[1])
+            click.echo(f"{name}: {_milliseconds(times[0])}; of the ten: {_milliseconds(times[1])}; {ratio:.2f} times")
     memory = many.memory_mb()
     click.echo(f"memory: {sum(memory.values()):.0f} MiB, " + ", ".join(f"{k} {v:.0f}" for k, v in memory.items()))
 
 
+async def _in_turns(
+    services: Sequence[tuple[aiohttp.ClientSession, list[str]]], headers: dict[str, str]
+) -> list[list[float]]:
+    """Seconds of each service's answers for random tickers of its own."""
+    chosen, times = random.Random(2), [list[float]() for _ in services]  # noqa: S311  # no secret
+    for _ in range(COMPUTED):
+        for (session, tickers), found in zip(services, times, strict=True):
+            found.append((await _timed(session, f"/predict/{chosen.choice(tickers)}", headers))[0])
+    return times
+
+
+def _p95(times: list[float]) -> float:
+    return statistics.quantiles(times, n=20)[-1]
+
+
 def _milliseconds(times: list[float]) -> str:
-    return f"median {1000 * statistics.median(times):.1f} ms, p95 {1000 * statistics.quantiles(times, n=20)[-1]:.1f} ms"
+    return f"median {1000 * statistics.median(times):.1f} ms, p95 {1000 * _p95(times):.1f} ms"
 
 
 @click.command(help=__doc__)
 @click.option("--home", required=True, type=click.Path(exists=True, path_type=Path), help="With the trained models.")
 @click.option("--bars", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--tickers", "count", default=5000, show_default=True)
-def main(home: Path, bars: Path, count: int) -> None:
+@click.option("--different", default=DIFFERENT, show_default=True, help="Forests that are files of their own.")
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Kept for the next time.")
+def main(home: Path, bars: Path, count: int, different: int, folder: Path | None) -> None:
     """Serve both and compare."""
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        tickers, trained = _multiply(home, bars, Path(one), count), _multiply(home, bars, Path(other), 10)
-        with _serving(Path(other), trained) as few, _serving(Path(one), tickers) as many:
+    with tempfile.TemporaryDirectory() as removed:
+        work = folder or Path(removed)
+        one, other = work / f"{count}-{different}", work / "ten"
+        tickers, trained = _multiply(home, bars, one, count, different), _multiply(home, bars, other, TEN, TEN)
+        with _serving(other, trained) as few, _serving(one, tickers) as many:
             click.echo(f"{count} tickers ready after {many.started:.1f} s, ten after {few.started:.1f} s")
             asyncio.run(_side_by_side(many, few, tickers, trained))
 
