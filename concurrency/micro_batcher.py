@@ -10,6 +10,8 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 LARGEST_CALL = 256
+# Turns of the loop from bytes of a request to its question: one writes answers, one reads requests, one begins them.
+QUIET_TURNS = 3
 
 
 class MicroBatcher(Generic[Question, Answer]):
@@ -50,6 +52,7 @@ class MicroBatcher(Generic[Question, Answer]):
 
     async def _send(self) -> None:
         while self._waiting:
+            await self._gather()
             carried, self._waiting = self._waiting[:LARGEST_CALL], self._waiting[LARGEST_CALL:]
             futures = [future for _, future, _ in carried]
             try:
@@ -61,6 +64,14 @@ class MicroBatcher(Generic[Question, Answer]):
                 continue
             _settle(futures, answers)
         self._sender = None
+
+    async def _gather(self) -> None:
+        """Let what the process has received already become questions, as long as more of it does."""
+        quiet = 0
+        while quiet < QUIET_TURNS and len(self._waiting) < LARGEST_CALL:
+            known = len(self._waiting)
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if len(self._waiting) == known else 0
 
     async def _ask(self, questions: Sequence[Question]) -> Sequence[Answer | Exception]:
         answers = await self._call(questions)

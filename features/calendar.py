@@ -62,14 +62,15 @@ def isolated_events(moves: Moves) -> FloatArray:
     blind = np.zeros((*moves.bars.close.shape[:-1], min(moves.count, UNSCORED)))
     if moves.count <= UNSCORED:
         return blind
-    gap = moves.gap_sizes / np.sqrt(np.maximum(_mean_before(moves.day_variance), 1e-8))
-    surge = np.clip(moves.log_volume[..., 1:] - _mean_before(moves.log_volume[..., 1:]), 0, 1)
-    score = np.nan_to_num(np.tanh(np.clip(gap - 0.5, 0, 3) * surge))
-    isolated = np.maximum(score - 4 * np.nan_to_num(_mean_before(score)), 0)
-    return np.concatenate((blind, isolated[..., UNSCORED - 1 :]), axis=-1)
+    gap_sizes, log_volume = moves.gap_sizes[..., REFERENCE:], moves.log_volume[..., 1:]
+    gap = gap_sizes / np.sqrt(np.maximum(_mean_before(moves.day_variance), 1e-8))
+    surge = np.minimum(np.maximum(log_volume[..., REFERENCE:] - _mean_before(log_volume), 0), 1)
+    score = np.tanh(np.minimum(np.maximum(gap - 0.5, 0), 3) * surge)
+    score = np.where(np.isnan(score), 0.0, score)
+    isolated = np.maximum(score[..., REFERENCE:] - 4 * _mean_before(score), 0)
+    return np.concatenate((blind, isolated), axis=-1)
 
 
 def _mean_before(values: FloatArray) -> FloatArray:
-    """Mean of the REFERENCE values before each, shape of `values`; NaN where there are fewer."""
-    unknown = np.full((*values.shape[:-1], REFERENCE), np.nan)
-    return np.concatenate((unknown, moving_mean(values[..., :-1], REFERENCE)), axis=-1)
+    """Mean of the REFERENCE values before each that has as many, shape (..., n - REFERENCE)."""
+    return moving_mean(values[..., :-1], REFERENCE)

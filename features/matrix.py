@@ -96,10 +96,14 @@ def latest(series: Sequence[Bars], horizon: int) -> tuple[FeatureMatrix, FloatAr
     for index, bars in enumerate(series):
         by_length.setdefault(min(len(bars), WINDOW), []).append(index)
     for indices in by_length.values():
-        panel = Panel.of([series[index][-WINDOW:] for index in indices])
+        panel = Panel.of([_recent(series[index]) for index in indices])
         found, found_level = _computed(Moves(panel), horizon, rows=1)
         inputs[indices], level[indices] = found[:, 0], found_level[:, 0]
     return inputs, level
+
+
+def _recent(bars: Bars) -> Bars:
+    return bars if len(bars) <= WINDOW else bars[-WINDOW:]
 
 
 def _computed(moves: Moves, horizon: int, rows: int) -> tuple[FeatureMatrix, FloatArray]:

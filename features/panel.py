@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from market.bars import COLUMNS, Bars, FloatArray, SessionArray
 
@@ -29,4 +31,8 @@ class Panel:
         Raises:
             ValueError: there is none, or they differ in length.
         """
-        return cls(**{name: np.stack([getattr(bars, name) for bars in series]) for name in ("session", *COLUMNS)})
+        return cls(**{name: _side_by_side([getattr(bars, name) for bars in series]) for name in ("session", *COLUMNS)})
+
+
+def _side_by_side(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return columns[0][np.newaxis] if len(columns) == 1 else np.stack(columns)

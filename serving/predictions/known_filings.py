@@ -46,7 +46,7 @@ class KnownFilings:
     def at(self, ticker: str, made_on: np.datetime64) -> Filings:
         """What is known of the reports of `ticker` on the session `made_on`."""
         dates, known = self._reports_of(ticker), self._known.get(ticker)
-        if known is None or known.made_on != made_on or known.dates != dates:
+        if known is None or known.made_on != made_on or (known.dates is not dates and known.dates != dates):
             schedule = ReportSchedule.of(dates, self._sessions.session, self._announced_before)
             chances, coming = schedule.chances(np.array([made_on])), schedule.next_report(made_on)
             known = self._known[ticker] = Filings(made_on, dates, chances, coming)

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from concurrency.micro_batcher import LARGEST_CALL, MicroBatcher
+from concurrency.micro_batcher import LARGEST_CALL, QUIET_TURNS, MicroBatcher
 from serving.models.onnx_sessions import Output, Row
 from tests.patience import PATIENT
 
@@ -51,6 +51,20 @@ async def test_rows_that_arrive_during_a_call_travel_together_in_the_next() -> N
 
     assert [int(answer.values) for answer in answers] == list(range(100))
     assert len(runner.calls) == 2
+
+
+async def test_requests_that_the_process_has_already_received_travel_along() -> None:
+    runner = Runner()
+    gathering = MicroBatcher(runner)
+
+    async def received_later(number: int, turns: int) -> Output:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await gathering.ask(row(number))
+
+    await asyncio.gather(*(received_later(number, number * (QUIET_TURNS - 1)) for number in range(5)))
+
+    assert runner.calls == [5]
 
 
 async def test_a_call_carries_no_more_than_the_largest() -> None:

@@ -152,8 +152,9 @@ def _is_stream(start: Message) -> bool:
 
 
 def _is_foreign_error(start: Message) -> bool:
-    kind = dict(start["headers"]).get(b"content-type", b"")
-    return start["status"] >= HTTPStatus.BAD_REQUEST and not kind.startswith(MEDIA_TYPE.encode())
+    if start["status"] < HTTPStatus.BAD_REQUEST:
+        return False
+    return not dict(start["headers"]).get(b"content-type", b"").startswith(MEDIA_TYPE.encode())
 
 
 def _route(scope: Scope) -> str:
