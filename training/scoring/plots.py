@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import AutoLocator, MaxNLocator, PercentFormatter
 from sklearn.pipeline import Pipeline
 
 from features import NAMES, WIDTH_INPUTS, sequence
@@ -59,6 +59,7 @@ def _forecasts(data: Dataset, known: Evaluation) -> bytes:
         axes,
         f"{data.ticker}, {data.horizon} session(s) ahead: {np.mean(~missed):.1%} inside in the last {session.size}"
         f" sessions, {inside:.1%} in all {known.row.size} that are scored",
+        left=-0.05,
     )
     axes.set_ylabel("price")
     axes.legend()
@@ -95,7 +96,6 @@ def _calibration(axes: Axes, known: Evaluation) -> None:
     errors = [float(np.sqrt(share * (1 - share) / part.size)) for share, part in zip(happened, bins, strict=True)]
     axes.errorbar(stated, happened, yerr=errors, fmt="o", capsize=3)
     axes.axline((0.5, 0.5), slope=1, color="tab:gray", linewidth=0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(TICKS))
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     _title(axes, "Calibration of the probability of a rise")
@@ -123,9 +123,17 @@ def _importance(axes: Axes, data: Dataset, fitted: FittedModel, sessions: int) -
     _title(axes, "Inputs of the width: loss of R² when permuted")
 
 
-def _title(axes: Axes, text: str) -> None:
-    """A title at a place of its own: to find one above all labels lays out everything once more."""
+def _title(axes: Axes, text: str, *, left: float = -0.1) -> None:
+    """A title, and labels `left` of the axes and below, at places of their own, with few marks on the axes.
+
+    To find a place beside all marks lays out everything once more, and marks take most of the time of a picture.
+    """
     axes.set_title(text, y=1.0)
+    axes.xaxis.set_label_coords(0.5, -0.09)
+    axes.yaxis.set_label_coords(left, 0.5)
+    for axis in (axes.xaxis, axes.yaxis):
+        if type(axis.get_major_locator()) is AutoLocator:
+            axis.set_major_locator(MaxNLocator(TICKS))
 
 
 def _losses(estimator: Pipeline, data: Dataset, rows: slice, sessions: int) -> dict[str, float]:
