@@ -77,10 +77,12 @@ class ForestRunner:
 
     def __init__(self) -> None:
         import logs
+        from compat.bentoml_batching import merge_without_waiting
         from serving.models.onnx_sessions import OnnxSessions
         from serving.telemetry.metrics import MERGED_ROWS
 
         end_with_parent()
+        merge_without_waiting()
         logs.configure(settings.serving.log_level)
         self._observe = MERGED_ROWS.observe
         self._forests = OnnxSessions(settings.serving.forest_memory_mb)
