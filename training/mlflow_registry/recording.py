@@ -81,15 +81,15 @@ class Recorder:
         """
         data = trained.data
         name = model_name(data.ticker, data.horizon)
+        scores = {**trained.metrics.model_dump(), **trained.comparison, "ta_deviation": trained.deviation}
         with translated(name), model_run(self.parent, f"{data.ticker}-{data.horizon}") as run:
             mlflow.set_tags(tags_of(trained) | environment())
             mlflow.log_params(parameters_of(trained))
-            mlflow.log_metrics(
-                {**trained.metrics.model_dump(), **trained.comparison, "ta_deviation": trained.deviation}
-            )
             mlflow.log_input(dataset_of(trained), context="training")
             log_files(trained, self.sessions)
             logged = log_model(trained)
+            # After the model, which would otherwise ask for the history of each score, one request for each.
+            mlflow.log_metrics(scores, model_id=logged.model_id)
             card = card_of(trained, run.info.run_id, self._next_version(name))
             log_published_files(card, trained.onnx)
             version = self._register(name, run.info.run_id, logged, trained)
