@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,28 +34,36 @@ TRAINERS = 4
 WITHIN_SECONDS = 1800.0
 PROGRAMS = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 # What a trainer beside a server that may be restarted is given: a minute of patience.
+PATIENCE = 60
 PATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "8", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a database of its own, whose server runs as the user `postgres`."""
+def postgres() -> Iterator[str]:
+    """Address of a database of its own, whose server runs as the user `postgres`.
+
+    Its files lie outside pytest's folder, which every run of root's closes to other users anew.
+    """
     if PROGRAMS is None:
         pytest.fail("postgresql is not installed")
-    folder, port = tmp_path_factory.mktemp("postgres") / "data", free_port()
-    for parent in (folder.parent, *folder.parent.parents[:2]):
-        parent.chmod(0o755)
-    shutil.chown(folder.parent, "postgres", "postgres")
+    with tempfile.TemporaryDirectory(prefix="stocks-postgres-") as name:
+        shutil.chown(name, "postgres", "postgres")
+        yield from postgres_in(Path(name), PROGRAMS)
+
+
+def postgres_in(folder: Path, programs: Path) -> Iterator[str]:
+    """The same with its files in `folder`."""
+    data, port = folder / "data", free_port()
     as_postgres: list[str | Path] = ["runuser", "-u", "postgres", "--"]
     subprocess.run(
-        [*as_postgres, PROGRAMS / "initdb", "--auth=trust", "--username=mlflow", "--pgdata", folder], check=True
+        [*as_postgres, programs / "initdb", "--auth=trust", "--username=mlflow", "--pgdata", data], check=True, cwd="/"
     )
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-    control: list[str | Path] = [*as_postgres, PROGRAMS / "pg_ctl", "--pgdata", folder, "--wait"]
-    with (folder.parent / "log").open("wb") as log:
-        subprocess.run([*control, "--options", options, "start"], check=True, stdout=log, stderr=log)
+    options = f"-p {port} -k {data} -c listen_addresses=127.0.0.1"
+    control: list[str | Path] = [*as_postgres, programs / "pg_ctl", "--pgdata", data, "--wait"]
+    with (folder / "log").open("wb") as log:
+        subprocess.run([*control, "--options", options, "start"], check=True, cwd="/", stdout=log, stderr=log)
     yield f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/postgres"
-    subprocess.run([*control, "--mode=immediate", "stop"], check=True)
+    subprocess.run([*control, "--mode=immediate", "stop"], check=True, cwd="/")
 
 
 def train(home: Path, uri: str, *words: str) -> "subprocess.Popen[bytes]":
@@ -78,16 +87,15 @@ def test_four_trainers_and_a_restart_lose_and_double_nothing(postgres: str, tmp_
     port = free_port()
     homes = [tmp_path / f"trainer-{number}" for number in range(TRAINERS)]
     elsewhere = tmp_path / "elsewhere"
-    follower: subprocess.Popen[bytes] | None = None
+    started: list[subprocess.Popen[bytes]] = []
     try:
         with mlflow_server(tmp_path / "server", backend=postgres, port=port, workers=2) as (uri, _):
-            trainers = [train(home, uri) for home in homes]
+            started += (trainers := [train(home, uri) for home in homes])
             elsewhere.mkdir()
             with (elsewhere / "log").open("wb") as log:
-                follower = subprocess.Popen(
-                    [sys.executable, "-m", "serving", "follow"],
-                    cwd=ROOT, env=environment(elsewhere, MLFLOW_TRACKING_URI=uri), stdout=log, stderr=log,
-                )  # fmt: skip
+                words = [sys.executable, "-m", "serving", "follow"]
+                variables = environment(elsewhere, MLFLOW_TRACKING_URI=uri)
+                started.append(subprocess.Popen(words, cwd=ROOT, env=variables, stdout=log, stderr=log))
             wait_until(lambda: registered(uri) >= TRAINERS, WITHIN_SECONDS, "the first versions")
         with mlflow_server(tmp_path / "server", backend=postgres, port=port, workers=2) as (uri, _):
             ended = [trainer.wait(WITHIN_SECONDS) for trainer in trainers]
@@ -110,9 +118,9 @@ def test_four_trainers_and_a_restart_lose_and_double_nothing(postgres: str, tmp_
                 "champions elsewhere",
             )
     finally:
-        if follower is not None:
-            follower.terminate()
-            follower.wait(timeout=60)
+        for process in started:
+            process.kill()
+            process.wait(PATIENCE)
 
 
 def keys() -> list[tuple[str, int]]:
