@@ -60,8 +60,8 @@ images: image  ## that, and the images of the trainer and of the MLflow server
 	deploy/image/build.sh training stock-prediction-training:$(VERSION)
 	deploy/image/build.sh mlflow stock-prediction-mlflow:$(VERSION)
 
-test-cluster: $(VENV)/.dev  ## several trainers on MLflow with PostgreSQL; needs postgresql, takes minutes
-	env -u STOCKS_HOME -u BENTOML_HOME CLUSTER=1 $(RUN) -m pytest tests/deploy/test_past_one_machine.py
+test-cluster: $(VENV)/.dev  ## several trainers on MLflow with PostgreSQL, two replicas behind a proxy; needs postgresql and haproxy, takes minutes
+	env -u STOCKS_HOME -u BENTOML_HOME CLUSTER=1 $(RUN) -m pytest -s tests/deploy/test_two_replicas.py tests/deploy/test_past_one_machine.py
 
 fetch: setup  ## prices of all configured tickers into the history store
 	$(RUN) -m market fetch
@@ -97,7 +97,7 @@ test-deploy: $(VENV)/.dev  ## what is in deploy/ and the workflows, by the tools
 
 test-image: $(VENV)/.dev  ## the images, built and run; needs podman and buildah
 	$(RUN) -m training bento --allow-empty
-	env -u STOCKS_HOME -u BENTOML_HOME IMAGES=1 $(RUN) -m pytest tests/deploy/test_running_images.py
+	env -u STOCKS_HOME -u BENTOML_HOME IMAGES=1 $(RUN) -m pytest -s tests/deploy/test_running_images.py
 
 bench: $(VENV)/.dev  ## this service beside others on this machine; results in benchmarks/
 	$(RUN) -m benchmarks.serving

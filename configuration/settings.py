@@ -5,6 +5,7 @@ from abc import abstractmethod
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -285,6 +286,11 @@ class Training(Section):
         if unknown:
             raise ValueError(f"training.recipes_tried: {unknown[0]} is not among {', '.join(self.recipes)}")
         return self
+
+    @property
+    def has_server(self) -> bool:
+        """Whether runs are kept by an MLflow server, which other machines reach too."""
+        return urlsplit(self.tracking_uri or "").scheme in {"http", "https"}
 
 
 class Settings(BaseSettings):

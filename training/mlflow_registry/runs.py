@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 import mlflow
 import structlog
@@ -41,6 +40,7 @@ class Runs:
         self._uri = settings.tracking_uri
         self._artifacts = settings.home / "mlflow" / "artifacts"
         self._local = settings.training.tracking_uri is None
+        self._has_server = settings.training.has_server
         self._exchange = settings.exchange
         self._runs_kept_days = settings.training.runs_kept_days
 
@@ -237,7 +237,7 @@ class Runs:
     @property
     def is_server(self) -> bool:
         """Whether other machines can record here too: without a server the files of runs lie on this one."""
-        return urlsplit(self._uri).scheme in {"http", "https"}
+        return self._has_server
 
     def _model_run(self, name: str) -> mlflow.ActiveRun:
         return mlflow.start_run(experiment_id=self._experiment_id, run_name=name, nested=True, tags=process_tags())

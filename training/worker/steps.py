@@ -13,7 +13,8 @@ from configuration import Settings
 from forecasting.model_store import UnreadableModel, default_roots, newest_folder, read_published_model
 from market.errors import MarketError
 from market.market import Market
-from training.worker.ticker_lock import alone
+from training.errors import TrainingError
+from training.worker.ticker_lock import Done, TickerLock, alone
 from training_queue.jobs import MISSING, RETRAIN, Step, TrainingJobs
 from training_queue.publications import Publications
 
@@ -48,7 +49,7 @@ def work_until_idle(jobs: TrainingJobs, publications: Publications, *, add_missi
             continue
         with alone(settings, step.ticker) as lock:
             if lock is not None:
-                work(step, jobs, settings, lock.check)
+                work_once(step, jobs, settings, lock)
             else:
                 jobs.requeue(step)
                 time.sleep(LOOK_EVERY)
@@ -68,20 +69,49 @@ def finish_publications(settings: Settings, publications: Publications) -> None:
         log.info("publication.finished", ticker=ticker, horizon=horizon, published=tags)
 
 
+def publish(settings: Settings, ticker: str, horizon: int) -> list[str]:
+    """Publish the champion here that another process has made.
+
+    Raises:
+        RegistryError: MLflow failed.
+    """
+    from training.mlflow_registry.registry import Registry  # noqa: PLC0415  # seconds of imports, seldom needed
+    from training.publishing.operations import publish_champions  # noqa: PLC0415
+
+    return publish_champions(settings, Registry(settings), [(ticker, horizon)])
+
+
 def _finish_publication(settings: Settings, publications: Publications, ticker: str, horizon: int) -> list[str]:
     from training.mlflow_registry.registry import Registry  # noqa: PLC0415  # seconds of imports, seldom needed
-    from training.publishing.operations import promote, publish_champions  # noqa: PLC0415
+    from training.publishing.operations import promote  # noqa: PLC0415
 
-    registry, version = Registry(settings), publications.version_to_promote(ticker, horizon)
+    version = publications.version_to_promote(ticker, horizon)
     if version is not None:
-        return [promote(registry, ticker, horizon, version)]
-    return publish_champions(settings, registry, [(ticker, horizon)])
+        return [promote(Registry(settings), ticker, horizon, version)]
+    return publish(settings, ticker, horizon)
+
+
+def work_once(step: Step, jobs: TrainingJobs, settings: Settings, lock: TickerLock) -> None:
+    """Train what a step asks for, unless a replica with the same MLflow server has done so since it was asked for."""
+    done = lock.done_since(step.horizon, step.queued_at) if settings.training.has_server else None
+    if done is None:
+        done = work(step, jobs, settings, lock.check)
+        if done.status != "failed":
+            lock.tell(step.horizon, done)
+        return
+    try:
+        publish(settings, step.ticker, step.horizon)
+    except TrainingError as error:
+        jobs.finish(step, "failed", str(error))
+        return
+    jobs.finish(step, done.status, f"{done.reason}, by another replica")
+    log.info("training.adopted", ticker=step.ticker, horizon=step.horizon, outcome=done.status, reason=done.reason)
 
 
 def work(
     step: Step, jobs: TrainingJobs, settings: Settings, before_promotion: Callable[[], None] = lambda: None
-) -> None:
-    """Train what a step asks for and write its outcome; no failure ends the worker.
+) -> Done:
+    """Train what a step asks for and write its outcome, which is also given; no failure ends the worker.
 
     Args:
         before_promotion: called before a champion moves; raises a TrainingError to prevent it.
@@ -95,13 +125,14 @@ def work(
         )
     except Exception as error:
         log.exception("training.failed", ticker=step.ticker, horizon=step.horizon)
-        jobs.finish(step, "failed", f"{type(error).__name__}: {error}")
-        return
+        jobs.finish(step, "failed", reason := f"{type(error).__name__}: {error}")
+        return Done("failed", reason)
     status, reason = outcome.status, outcome.versioned_reason
     jobs.finish(step, status, reason)
     seconds = round(time.monotonic() - started, 3)
     tell = log.warning if outcome.failed else log.info
     tell("training.finished", ticker=step.ticker, horizon=step.horizon, outcome=status, reason=reason, seconds=seconds)
+    return Done(status, reason)
 
 
 def _asked_at(step: Step) -> datetime | None:

@@ -1,6 +1,8 @@
 """Which replica trains a ticker, where several share a Redis."""
 
+import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from redis.lock import Lock
 from configuration import Settings
 from redis_client import connect, trouble
 from training.errors import TrainingError
+from training_queue.jobs import Status
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +28,14 @@ HOLDER_EXPIRY = 86400
 
 class LockLost(TrainingError):
     """Another replica has taken the lock since, so its training counts and not this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a training: status and reason as the queue has them."""
+
+    status: Status
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,27 @@ class TickerLock:
         if last not in {None, self.token}:
             raise LockLost(f"{self.ticker}: another replica has trained it meanwhile; its version counts")
 
+    def done_since(self, horizon: int, moment: float) -> Done | None:
+        """What a training of this horizon came to that ended after `moment` (Unix seconds), if one did."""
+        if self.redis is None:
+            return None
+        try:
+            found = json.loads(self.redis.get(_done_key(self.ticker, horizon)) or "{}")
+        except trouble() as error:
+            log.warning("redis.unavailable", problem=type(error).__name__, ticker=self.ticker, doing="outcome")
+            return None
+        return Done(found["status"], found["reason"]) if found.get("at", 0.0) >= moment else None
+
+    def tell(self, horizon: int, done: Done) -> None:
+        """Tell other replicas what a training has come to."""
+        if self.redis is None:
+            return
+        told = json.dumps({"at": time.time(), "status": done.status, "reason": done.reason})
+        try:
+            self.redis.set(_done_key(self.ticker, horizon), told, ex=HOLDER_EXPIRY)
+        except trouble() as error:
+            log.warning("redis.unavailable", problem=type(error).__name__, ticker=self.ticker, doing="outcome")
+
 
 @contextmanager
 def alone(settings: Settings, ticker: str) -> Iterator[TickerLock | None]:
@@ -87,6 +119,10 @@ def alone(settings: Settings, ticker: str) -> Iterator[TickerLock | None]:
 
 def _holder_key(ticker: str) -> str:
     return f"stocks:training:{ticker}:holder"
+
+
+def _done_key(ticker: str, horizon: int) -> str:
+    return f"stocks:training:{ticker}:{horizon}:done"
 
 
 @contextmanager

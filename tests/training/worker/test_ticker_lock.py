@@ -15,7 +15,7 @@ from tests.patience import PATIENT
 from tests.redis_servers import Deployment, Server
 from tests.serving.running import wait_until
 from training.worker import ticker_lock
-from training.worker.ticker_lock import LockLost, alone
+from training.worker.ticker_lock import Done, LockLost, alone
 from training_queue.jobs import ASKED, TrainingJobs
 
 EXPIRY = 3.0
@@ -155,6 +155,20 @@ def test_a_worker_that_dies_frees_it(begin: Begin, any_redis: Deployment, tmp_pa
 
     assert lock is not None
     assert time.monotonic() < deadline
+
+
+def test_a_replica_hears_of_a_training_that_ended_after_it_was_asked_for_the_same(any_redis: Deployment) -> None:
+    settings, asked_before = with_redis(any_redis.url), time.time()
+    with alone(settings, "AAPL") as lock:
+        assert lock is not None
+        assert lock.done_since(1, asked_before) is None
+        lock.tell(1, Done("promoted", "version 2"))
+    asked_after = time.time() + 1
+    with alone(settings, "AAPL") as other:
+        assert other is not None
+        assert other.done_since(1, asked_before) == Done("promoted", "version 2")
+        assert other.done_since(1, asked_after) is None
+        assert other.done_since(5, asked_before) is None
 
 
 def test_a_lock_that_redis_forgot_is_taken_again(any_redis: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
