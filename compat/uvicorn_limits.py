@@ -11,6 +11,7 @@ from typing import Any
 
 from uvicorn.protocols.http import auto, httptools_impl
 
+from compat.direct_writes import EXTENSION, OPEN, DirectWrites
 from compat.one_write import OneWrite
 
 # A refused client reads its answer meanwhile; closing while it still sends would take the answer away.
@@ -50,6 +51,7 @@ class LimitedProtocol(httptools_impl.HttpToolsProtocol):
         self._header_bytes = 0
         self._waiting: tuple[Any, Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._extensions: dict[str, dict[object, object]] = {EXTENSION: {OPEN: lambda: DirectWrites(self)}}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin a connection, whose answers are sent in one write each."""
@@ -77,6 +79,7 @@ class LimitedProtocol(httptools_impl.HttpToolsProtocol):
         """Forget what is not complete."""
         self._stop_clock()
         self._waiting = None
+        self._extensions.clear()  # it refers to this protocol, which nothing else would free at once
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -93,6 +96,7 @@ class LimitedProtocol(httptools_impl.HttpToolsProtocol):
             self._refuse_headers()
             return
         super().on_headers_complete()
+        self.scope["extensions"] = self._extensions
         if self.scope["method"] == "GET":  # a body, if there is one, is measured as it comes
             return
         announced = next((value for name, value in self.headers if name == b"content-length"), b"0")

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from compat.direct_writes import framed
 from market.quotes.quote import Quote
 from serving.contract.problems import Problem
 from serving.contract.schemas import TickerProblem
@@ -23,6 +24,7 @@ POLLED_EVERY_SECONDS = 1.0  # where prices are asked for
 LOOKED_AT_EVERY_SECONDS = 10.0
 
 Key = tuple[str, int]
+Write = Callable[[bytes], bool]
 
 log = structlog.get_logger(__name__)
 
@@ -51,9 +53,14 @@ class Sent:
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """One client and what it has not been sent yet: at most one event for each ticker and horizon, the newest."""
+    """One client and what it has not been sent yet: at most one event for each ticker and horizon, the newest.
+
+    Attributes:
+        write: sends what is framed at once, where the connection takes it; None where it has no such way.
+    """
 
     keys: frozenset[Key]
+    write: Write | None = None
     _waiting: dict[Key, bytes] = field(default_factory=dict)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: bool = False
@@ -64,6 +71,13 @@ class Listener:
             del self._waiting[key]
         self._waiting.update(events)
         self._arrived.set()
+
+    def send(self, events: Mapping[Key, bytes], chunk: bytes) -> None:
+        """Have `events` sent, as the framed `chunk` at once where nothing waits and the client is quick."""
+        if self.write is None or self._waiting or self._ended or not self.write(chunk):
+            self.put(events)
+        else:
+            SENT["predictions"].count += len(events)
 
     def end(self) -> None:
         """Let the client go."""
@@ -106,15 +120,18 @@ class PredictionStreams:
         self._epoch = uuid.uuid4().hex[:12]
         self._is_wanted = asyncio.Event()
 
-    def subscribe(self, keys: Collection[Key], last_event: str = "") -> Listener:
+    def subscribe(self, keys: Collection[Key], last_event: str = "", write: Write | None = None) -> Listener:
         """A new listener, until `unsubscribe`; it gets what is known, unless `last_event` is the id of a later event.
+
+        Args:
+            write: sends what is framed at once, and returns whether the connection took it.
 
         Raises:
             Problem: 429 when there are too many already.
         """
         self._places.take("predictions")
         self._pass_on()
-        listener = Listener(frozenset(keys))
+        listener = Listener(frozenset(keys), write)
         seen = self._number_of(last_event)
         known = sorted(self._known(keys), key=lambda known: known[1].number)
         if unseen := {key: sent.content for key, sent in known if sent.number > seen}:
@@ -165,12 +182,14 @@ class PredictionStreams:
         told, self._told = self._told, {}
         if not told:
             return
-        chosen: dict[frozenset[Key], dict[Key, bytes]] = {}
+        chosen: dict[frozenset[Key], tuple[dict[Key, bytes], bytes]] = {}
         for listener in self._listeners:
             if listener.keys not in chosen:
-                chosen[listener.keys] = {key: content for key, content in told.items() if key in listener.keys}
-            if events := chosen[listener.keys]:
-                listener.put(events)
+                events = {key: content for key, content in told.items() if key in listener.keys}
+                chosen[listener.keys] = events, framed(b"".join(events.values()))
+            events, chunk = chosen[listener.keys]
+            if events:
+                listener.send(events, chunk)
 
     def _known(self, keys: Iterable[Key]) -> list[tuple[Key, Sent]]:
         """The last events of keys that somebody listens to; those of others may be old."""

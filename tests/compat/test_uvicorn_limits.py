@@ -36,6 +36,13 @@ async def serving(limits: Limits, started: list[str]) -> AsyncIterator[int]:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": text})
 
+    async with serving_app(app, limits) as port:
+        yield port
+
+
+@asynccontextmanager
+async def serving_app(app: Any, limits: Limits) -> AsyncIterator[int]:
+    """The port on which a real server answers by `app`."""
     config = uvicorn.Config(app, http=limited(limits, refusal), port=0, log_config=None, lifespan="off", ws="none")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())

@@ -10,6 +10,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 
+from compat.direct_writes import direct_writes
 from serving.contract.validation import check_count, check_horizon, check_ticker
 from serving.events.board import Event, EventBoard, Subscription
 from serving.events.places import DROPPED, Stream
@@ -86,7 +87,8 @@ async def stream_predictions(
     if "is_head" in request.scope:
         return Response(media_type="text/event-stream")
     streams, closing = container.prediction_streams, anyio.Event()
-    return event_source("predictions", _predictions(streams, streams.subscribe(keys, last_event_id), closing), closing)
+    listener = streams.subscribe(keys, last_event_id, direct_writes(request.scope))
+    return event_source("predictions", _predictions(streams, listener, closing), closing)
 
 
 class _EventSource(EventSourceResponse):

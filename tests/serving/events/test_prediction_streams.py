@@ -210,3 +210,41 @@ async def test_a_price_that_comes_while_an_answer_is_computed_is_not_missed(foll
         gate.set()
         (event,) = await events(listener, 1)
     assert event["data"]["current_price"] == 123.25
+
+
+async def test_a_quick_client_is_written_to_past_its_task(followed: Followed) -> None:
+    chunks: list[bytes] = []
+
+    def write(chunk: bytes) -> bool:
+        chunks.append(chunk)
+        return True
+
+    async with running(followed.streams) as streams:
+        listener = streams.subscribe([AAPL], write=write)
+        while not chunks:  # noqa: ASYNC110  # what it waits for has no event
+            await asyncio.sleep(0.005)
+    size, _, rest = chunks[0].partition(b"\r\n")
+    assert int(size, 16) == len(rest) - 2
+    assert rest.startswith(b"id: ")
+    assert not listener._waiting  # noqa: SLF001
+
+
+async def test_what_waits_for_a_slow_client_is_never_overtaken(followed: Followed) -> None:
+    chunks: list[bytes] = []
+    takes = False
+
+    def write(chunk: bytes) -> bool:
+        chunks.extend([chunk] if takes else [])
+        return takes
+
+    async with running(followed.streams) as streams:
+        quick, slow = streams.subscribe([AAPL]), streams.subscribe([AAPL], write=write)
+        await events(quick, 1)
+        takes = True
+        followed.price("AAPL", 123.25)
+        await events(quick, 1)
+        assert not chunks
+        assert [event["data"]["current_price"] for event in await events(slow, 1)] == [123.25]
+        followed.price("AAPL", 124.5)
+        await events(quick, 1)
+        assert len(chunks) == 1
