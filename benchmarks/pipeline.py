@@ -1,8 +1,8 @@
 """Speed and memory of training: `python -m benchmarks.pipeline --bars DIRECTORY [--tickers 500] [--horizons 1]`.
 
 The files are renamed until there are as many tickers as asked for; everything is written to a directory that is removed
-at the end. The table shows whether the time for each ticker and the memory stay flat; below it stands a plain refit of
-one model, as a retraining does it, with the imports done.
+at the end. The table shows whether the time for each ticker and the memory stay flat, and what MLflow keeps of each
+model; below it stands a plain refit of one model, as a retraining does it, with the imports done.
 """
 
 import json
@@ -14,6 +14,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import NamedTuple
 
 import click
 import psutil
@@ -26,6 +27,15 @@ from training.mlflow_registry.environment import prepare_environment
 STEPS = 10
 REFITS = 5
 MIB = 2**20
+
+
+class Mark(NamedTuple):
+    """After a step: models that there are, seconds since the last one, MiB in memory, MB that MLflow keeps."""
+
+    models: int
+    seconds: float
+    memory: float
+    kept: float
 
 
 def names(count: int) -> list[str]:
@@ -56,13 +66,19 @@ def memory() -> float:
     return sum(process.memory_info().rss for process in [me, *me.children(recursive=True)]) / MIB
 
 
-def measure(tickers: Sequence[str], horizons: Sequence[int]) -> tuple[float, list[tuple[int, float, float]]]:
-    """Seconds in all, and after each step how many models there are, seconds since the last step and MiB."""
+def kept() -> float:
+    """What MLflow keeps on the disk, MB."""
+    folder = configuration.load().home / "mlflow"
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def measure(tickers: Sequence[str], horizons: Sequence[int]) -> tuple[float, list[Mark]]:
+    """Seconds in all, and a mark after each step."""
     from training.execution.outcome import Outcome  # noqa: PLC0415  # the environment comes first
     from training.execution.run import RunRequest, run  # noqa: PLC0415
 
     total = len(tickers) * len(horizons)
-    marks: list[tuple[int, float, float]] = []
+    marks: list[Mark] = []
     done = 0
     started = last = perf_counter()
 
@@ -71,8 +87,8 @@ def measure(tickers: Sequence[str], horizons: Sequence[int]) -> tuple[float, lis
         done += 1
         if done % max(total // STEPS, 1) == 0:
             now = perf_counter()
-            marks.append((done, now - last, memory()))
-            last = now
+            marks.append(Mark(done, now - last, memory(), kept()))
+            last = perf_counter()
 
     outcomes = run(configuration.load(), RunRequest(tickers, horizons, on_outcome=note))
     for outcome in outcomes:
@@ -105,13 +121,14 @@ def main(bars: Path, tickers: int, horizons: str) -> None:
         prepare(bars, chosen, Path(folder))
         seconds, marks = measure(chosen, [int(text) for text in horizons.split(",")])
         refits = refit_seconds(chosen[0])
-    table = Table(
-        "models", "seconds a model", "MiB", title=f"{tickers} tickers at horizons {horizons}: {seconds:.0f} s"
-    )
-    before = 0
-    for done, spent, size in marks:
-        table.add_row(str(done), f"{spent / (done - before):.2f}", f"{size:.0f}")
-        before = done
+    title = f"{tickers} tickers at horizons {horizons}: {seconds:.0f} s"
+    table = Table("models", "seconds a model", "MiB", "MLflow, MB a model", title=title)
+    before = Mark(0, 0.0, 0.0, marks[0].kept)
+    for mark in marks:
+        count = mark.models - before.models
+        stored = f"{(mark.kept - before.kept) / count:.2f}" if before.models else "with the empty store"
+        table.add_row(str(mark.models), f"{mark.seconds / count:.2f}", f"{mark.memory:.0f}", stored)
+        before = mark
     console.print(table)
     console.print(
         f"a plain refit of one model: {median(refits):.1f} s (median of {REFITS}: {max(refits):.1f} s at most)"
