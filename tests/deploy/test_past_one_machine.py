@@ -73,6 +73,7 @@ def train(home: Path, uri: str, *words: str) -> "subprocess.Popen[bytes]":
         **PATIENT,
         "MLFLOW_TRACKING_URI": uri,
         "STOCKS_TRAINING__PROCESSES": "1",
+        "STOCKS_TRAINING__RECIPES_TRIED": '["linear"]',
         "STOCKS_TRAINING__TESTED": "240",
         "STOCKS_TRAINING__REFIT_EVERY": "120",
     }

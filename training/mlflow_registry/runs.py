@@ -9,6 +9,7 @@ from typing import Any
 
 import mlflow
 import structlog
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from PIL import Image
 
@@ -81,7 +82,14 @@ class Runs:
         if found is not None:
             return str(found.experiment_id)
         location = self._artifacts.as_uri() if self._local else None
-        return str(client.create_experiment(EXPERIMENT, artifact_location=location, tags=EXPERIMENT_TAGS))
+        try:
+            return str(client.create_experiment(EXPERIMENT, artifact_location=location, tags=EXPERIMENT_TAGS))
+        except MlflowException:
+            # Another trainer may have created it in the same moment.
+            found = client.get_experiment_by_name(EXPERIMENT)
+            if found is None:
+                raise
+            return str(found.experiment_id)
 
     @contextmanager
     def pipeline_run(self, name: str, tags: dict[str, str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -358,6 +359,20 @@ def test_a_model_that_another_trainer_registers_in_the_same_moment_is_used(
     monkeypatch.setattr(MlflowClient, "create_registered_model", create_after_another)
 
     assert registry.record(trained).version == 1
+
+
+def test_an_experiment_that_another_trainer_creates_in_the_same_moment_is_used(
+    settings: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, created = MlflowClient.create_experiment, []
+
+    def create_after_another(client: MlflowClient, name: str, **options: Any) -> str:
+        created.append(create(client, name, **options))
+        return create(client, name, **options)
+
+    monkeypatch.setattr(MlflowClient, "create_experiment", create_after_another)
+
+    assert [Registry(settings, sessions).prepare()] == created
 
 
 def test_an_alias_that_another_trainer_makes_in_the_same_moment_is_moved(
