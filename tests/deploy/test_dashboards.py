@@ -37,17 +37,20 @@ def queries() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, sessions: Sessions) -> Iterator[Service]:
-    """A service on files, with a model of one horizon, a training asked for, and a provider with a quota."""
+    """A service on files, with a model of one horizon, a canary, a training asked for, and a provider with a quota."""
     home, bars = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("bars")
     series = simulate("AAPL", sessions.between(FIRST, LAST))
     write(bars / "AAPL.csv", series[:-1])
-    Publisher(home / "bentoml" / "models")(simulated=False, source="files")
+    publish = Publisher(home / "bentoml" / "models")
+    publish(simulated=False, source="files")
+    publish(simulated=False, source="files", version=2, experiment="trial")
     TrainingJobs(home).add("AAPL", [21], RETRAIN)
     settings = {
         "STOCKS_TICKERS": '["AAPL"]',
         "STOCKS_MARKET__PROVIDERS": '["files", "tiingo"]',
         "STOCKS_MARKET__FILES__DIRECTORY": str(bars),
         "STOCKS_MARKET__TIINGO__BASE_URL": "http://127.0.0.1:9",
+        "STOCKS_SERVING__EXPERIMENTS": '[{"name": "trial", "challenger": "2", "horizons": [1], "share": 1.0}]',
         "STOCKS_TRAINING__ON_START": "false",
         "STOCKS_MARKET__STREAMS": '["tiingo"]',
         "STOCKS_MARKET__TIINGO__STREAM_URL": "ws://127.0.0.1:9/",
