@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from compat import bentoml_worker
+
 CHECK_SECONDS = 1.0
 # Set in every process that a supervisor has started.
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -52,12 +54,20 @@ def close_control_ports(folder: Path) -> None:
     class PrivateArbiter(arbiter):  # type: ignore[misc, valid-type]  # a class of a library without types
         """Takes commands only from who may enter the folder."""
 
-        def __init__(self, *args: Any, **given: Any) -> None:
+        def __init__(self, watchers: list[Any], *args: Any, **given: Any) -> None:
+            for watcher in watchers:
+                _import_less(watcher)
             given |= {
                 "endpoint": f"ipc://{folder / 'control.sock'}",
                 "pubsub_endpoint": f"ipc://{folder / 'events.sock'}",
                 "check_delay": CHECK_SECONDS,
             }
-            super().__init__(*args, **given)
+            super().__init__(watchers, *args, **given)
 
     setattr(circus, "Arbiter", PrivateArbiter)  # noqa: B010  # a type is not assigned to otherwise
+
+
+def _import_less(watcher: Any) -> None:
+    """Have the processes of a watcher started by compat/bentoml_worker.py."""
+    if watcher.args[:2] == ["-m", bentoml_worker.WORKER]:
+        watcher.args[:2] = [bentoml_worker.__file__]
