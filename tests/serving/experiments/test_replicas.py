@@ -1,5 +1,6 @@
 """Replicas with homes of their own and one real Redis start and stop the same experiments."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 import redis
 
 from serving.experiments.states import ExperimentStates
+from tests.patience import PATIENT
 from tests.serving.experiments.conftest import Laboratory, MakeLaboratory
 
 MakeReplica = Callable[..., Laboratory]
@@ -77,3 +79,21 @@ async def test_without_the_redis_that_is_configured_each_goes_by_its_own(replica
     await alone.experiments.hear_replicas()
 
     assert not alone.trial.runs
+
+
+async def test_running_replicas_hear_of_each_other_by_themselves(replica: MakeReplica) -> None:
+    one, other = replica("one"), replica("other")
+    heard = asyncio.Event()
+    other.experiments.on_change(lambda _ticker, _horizon: heard.set())
+    following = [asyncio.create_task(each.experiments.follow()) for each in (one, other)]
+
+    one.experiments.move(one.trial, "stopped", "its challenger failed")
+    async with asyncio.timeout(PATIENT):
+        await heard.wait()
+
+    assert not other.trial.runs
+    for task in following:
+        task.cancel()
+    assert [type(ended) for ended in await asyncio.gather(*following, return_exceptions=True)] == [
+        asyncio.CancelledError
+    ] * 2
