@@ -12,6 +12,8 @@ DEFAULTS = {
     # Its log goes the way of every other, and its link to each run is not printed among our lines.
     "MLFLOW_CONFIGURE_LOGGING": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # Its bars go to logs too, and one a file is none that a person follows.
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # Its server would keep processes for jobs that nobody submits here.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
