@@ -64,19 +64,18 @@ class Tail(NamedTuple):
     correction_trust: float = 0.25
     residuals: int = 504
     overlap_widening: float = 0.25
-    sign_trust: float = 0.25
+    sign_trust: float = 0.5
+    sessions_per_freedom: float = 15.0
 
 
 TAILS = (
     Tail(),
+    Tail(sign_trust=0.25, sessions_per_freedom=0.0),
+    Tail(sign_trust=0.25),
+    Tail(sessions_per_freedom=0.0),
     Tail(correction_trust=1.0),
     Tail(residuals=1000),
     Tail(overlap_widening=0.5),
-    Tail(overlap_widening=1.0),
-    Tail(sign_trust=0.5),
-    Tail(overlap_widening=0.5, sign_trust=0.5),
-    Tail(overlap_widening=1.0, sign_trust=0.5),
-    Tail(residuals=1000, overlap_widening=1.0),
 )
 
 
@@ -243,11 +242,11 @@ def tails(parts: Sequence[Parts], today: Sequence[Evaluation], last: slice) -> N
     earliest = min(one.known().row.size for one in today)
     before = slice(-earliest, last.start)
     for tail in TAILS:
-        chosen = {**HORIZONS, FAR: replace(HORIZONS[FAR], sign_trust=tail.sign_trust)}
+        far = replace(HORIZONS[FAR], sign_trust=tail.sign_trust, sessions_per_freedom=tail.sessions_per_freedom)
         with (
             patch("training.learning.walk_forward.LARGEST_SAMPLE", tail.residuals),
             patch("forecasting.distribution.OVERLAP_WIDENING", tail.overlap_widening),
-            patch("forecasting.distribution.HORIZONS", chosen),
+            patch("forecasting.distribution.HORIZONS", {**HORIZONS, FAR: far}),
         ):
             made = [one.evaluated(("forest", "ridge"), tail.correction_trust) for one in parts]
         for name, part in (("before", before), ("scored", last)):

@@ -23,8 +23,11 @@ SMALLEST_RESIDUAL = 1e-6
 _HALF = 0.5
 
 _SIZES: FloatArray = np.concatenate((np.arange(100) / 100, [0.995]))
-# Quantiles of the absolute value of a normal variable, in units of its mean.
-_HALF_NORMAL: FloatArray = np.array([NormalDist().inv_cdf(0.5 + size / 2) for size in _SIZES]) * np.sqrt(np.pi / 2)
+# Quantiles of the absolute value of a normal variable, in units of its standard deviation and of its mean.
+_NORMAL: FloatArray = np.array([NormalDist().inv_cdf(0.5 + size / 2) for size in _SIZES])
+_HALF_NORMAL: FloatArray = _NORMAL * np.sqrt(np.pi / 2)
+# From fewer degrees of freedom the expansion of Student's distribution is not used.
+FEWEST_FREEDOMS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +123,10 @@ def quantile_table(residuals: FloatArray, horizon: int) -> FloatArray:
     """Quantiles of Z from past residuals, with tails of equal size on both sides.
 
     The absolute residuals above and below are pooled, which doubles the sample that the tails are estimated from, and
-    their quantiles are averaged in logs with those of a normal variable of the same mean absolute value. Signs are
-    then restored, with the share of rises drawn to one half by `sign_trust` of the horizon. An interval from the
-    empirical part alone is that of split conformal prediction with a symmetric score, widened for the finite sample.
+    their quantiles are averaged in logs with those of a normal variable of the same mean absolute value, whose error
+    makes it Student's where few residuals are independent. Signs are then restored, with the share of rises drawn to
+    one half by `sign_trust` of the horizon. An interval from the empirical part alone is that of split conformal
+    prediction with a symmetric score, widened for the finite sample.
 
     Args:
         residuals: shape (n,), n at least 1, finite: (actual - centre) / width.
@@ -133,12 +137,12 @@ def quantile_table(residuals: FloatArray, horizon: int) -> FloatArray:
 
     Source: Lei et al., "Distribution-Free Predictive Inference for Regression", 2018, section 2.2.
     """
-    sizes = np.abs(residuals)
+    sizes, parameters = np.abs(residuals), HORIZONS[horizon]
     widening = 1 + OVERLAP_WIDENING * horizon / sizes.size
     observed = _quantiles(np.sort(sizes), np.minimum(_SIZES * widening, 1))
-    normal = sizes.mean() * _HALF_NORMAL
+    normal = sizes.mean() * half_student(parameters.sessions_per_freedom / sizes.size)
     size = np.sqrt(np.maximum(observed, SMALLEST_RESIDUAL) * np.maximum(normal, SMALLEST_RESIDUAL))
-    rises = 0.5 + HORIZONS[horizon].sign_trust * (float(np.mean(residuals > 0)) - 0.5)
+    rises = 0.5 + parameters.sign_trust * (float(np.mean(residuals > 0)) - 0.5)
     rises = float(np.clip(rises, SMALLEST_SHARE, 1 - SMALLEST_SHARE))
     falls = 1 - rises
     below = -np.interp(1 - PROBABILITIES / falls, _SIZES, size)
@@ -158,6 +162,23 @@ def _quantiles(ascending: FloatArray, probabilities: FloatArray) -> FloatArray:
     lower, upper, share = ascending[below], ascending[np.minimum(below + 1, ascending.size - 1)], place - below
     step = upper - lower
     return np.asarray(np.where(share < _HALF, lower + step * share, upper - step * (1 - share)))
+
+
+def half_student(spread: float) -> FloatArray:
+    """Quantiles of the absolute value of a variable with Student's distribution, at 0, 1 … 99 and 99.5 percent.
+
+    Args:
+        spread: one over the degrees of freedom, taken as 1 / FEWEST_FREEDOMS at most; 0 for a normal variable.
+
+    Returns:
+        Shape (101,), ascending, in units of the mean absolute value that its scale was estimated from.
+
+    Source: Abramowitz and Stegun, "Handbook of Mathematical Functions", 1964, 26.7.5.
+    """
+    spread = min(spread, 1 / FEWEST_FREEDOMS)
+    first = (_NORMAL**3 + _NORMAL) / 4
+    second = (5 * _NORMAL**5 + 16 * _NORMAL**3 + 3 * _NORMAL) / 96
+    return np.asarray(_HALF_NORMAL + np.sqrt(np.pi / 2) * (first * spread + second * spread**2))
 
 
 def mixed(quantiles: FloatArray, chance: float, widening: float) -> FloatArray:

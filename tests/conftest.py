@@ -28,6 +28,7 @@ from market.providers.simulated import FIRST, simulate
 from tests.redis_servers import DEPLOYMENTS, Deployment
 
 REAL_BARS = Path(os.environ.get("STOCKS_TEST_BARS") or "/nonexistent")
+REAL_REPORTS = Path(os.environ.get("STOCKS_TEST_REPORTS") or "/nonexistent")
 
 
 @pytest.hookimpl(trylast=True)

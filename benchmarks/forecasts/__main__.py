@@ -36,7 +36,6 @@ from training.scoring.baselines import evaluate_baselines
 from training.scoring.evaluation import Evaluation, distributions, evaluate
 
 SESSIONS = 780
-HEADINGS = ("", "1 session", "5 sessions", "21 sessions")
 BASELINES = ("last_252", "ewma", "baseline")
 # The delays of filings were learnt on sessions before this one.
 LEARNT_UNTIL = np.datetime64("2023-03-01")
@@ -78,9 +77,7 @@ def score(
     outputs = walk_forward(data, config)
 
     def made(schedule: ReportSchedule) -> Evaluation:
-        whole = evaluate(make_dataset(bars, horizon, schedule), outputs)
-        kept = slice(len(whole.row) - SESSIONS, None)
-        return Evaluation(*(getattr(whole, name)[kept] for name in Evaluation.__slots__))
+        return evaluate(make_dataset(bars, horizon, schedule), outputs, SESSIONS)
 
     model = made(announced)
     names = VARIANTS if len(announced.position) else ()
@@ -104,7 +101,8 @@ def score(
 def table(by_horizon: dict[int, list[Scored]]) -> str:
     """Markdown: one column for each horizon."""
     columns = [column(scored) for scored in by_horizon.values()]
-    lines = ["| " + " | ".join(HEADINGS[: len(columns) + 1]) + " |", "| --- " * (len(columns) + 1) + "|"]
+    headings = ["", *(f"{horizon} session{'s' if horizon > 1 else ''}" for horizon in by_horizon)]
+    lines = ["| " + " | ".join(headings) + " |", "| --- " * len(headings) + "|"]
     lines += [f"| {name} | " + " | ".join(one[name] for one in columns) + " |" for name in columns[0]]
     return "\n".join(lines)
 

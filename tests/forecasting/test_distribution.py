@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.distribution import INTERVAL_LEVEL, PROBABILITIES, Distribution, forecast, mixed, quantile_table
+from configuration import HORIZONS
+from forecasting.distribution import (
+    INTERVAL_LEVEL,
+    PROBABILITIES,
+    Distribution,
+    forecast,
+    half_student,
+    mixed,
+    quantile_table,
+)
 from market.bars import FloatArray
 
 NORMAL = np.array([NormalDist().inv_cdf(probability) for probability in PROBABILITIES])
@@ -67,6 +76,7 @@ def test_a_table_believes_half_of_a_lean_to_rises() -> None:
     observed = np.where(np.arange(400) < 240, np.abs(observed), -np.abs(observed))
     assert forecast(1, 0.0, 1.0, quantile_table(observed, 1)).probability_up == pytest.approx(0.55, abs=0.005)
     assert forecast(5, 0.0, 1.0, quantile_table(observed, 5)).probability_up == pytest.approx(0.525, abs=0.005)
+    assert forecast(21, 0.0, 1.0, quantile_table(observed, 21)).probability_up == pytest.approx(0.55, abs=0.005)
 
 
 def test_a_table_of_few_residuals_over_a_long_horizon_is_wider() -> None:
@@ -74,6 +84,31 @@ def test_a_table_of_few_residuals_over_a_long_horizon_is_wider() -> None:
     low, high = np.searchsorted(PROBABILITIES, [0.05, 0.95])
     near, far = quantile_table(observed, 1), quantile_table(observed, 21)
     assert far[high] - far[low] > near[high] - near[low]
+
+
+# From any table of Student's distribution: at 90 and 95 percent of its absolute value.
+@pytest.mark.parametrize(("freedoms", "expected"), [(10, (1.81246, 2.22814)), (30, (1.69726, 2.04227))])
+def test_sizes_are_those_of_student_where_few_residuals_tell_the_scale(
+    freedoms: int, expected: tuple[float, float]
+) -> None:
+    np.testing.assert_allclose(half_student(1 / freedoms)[[90, 95]] / np.sqrt(np.pi / 2), expected, rtol=2e-3)
+    assert np.all(np.diff(half_student(1 / 2)) > 0)
+
+
+def test_the_mean_size_of_a_month_of_overlap_is_worth_a_degree_of_freedom_every_fifteen_sessions() -> None:
+    overlap = 1 - np.arange(1, 21) / 21
+    # Correlation of the sizes of two normal variables, and 2 (pi / 2 - 1) / n for the squared relative error of a mean.
+    alike = 2 / np.pi * (overlap * np.arcsin(overlap) + np.sqrt(1 - overlap**2) - 1) / (1 - 2 / np.pi)
+    assert HORIZONS[21].sessions_per_freedom == pytest.approx((np.pi - 2) * (1 + 2 * alike.sum()), abs=0.05)
+
+
+def test_an_interval_of_overlapping_returns_holds_the_next_one_nearly_as_often_as_it_says() -> None:
+    generator, inside = np.random.default_rng(11), []
+    for _ in range(1500):
+        sums = np.convolve(generator.standard_normal(504 + 41), np.ones(21) / np.sqrt(21), "valid")
+        made = forecast(21, 0.0, 1.0, quantile_table(sums[:504], 21))
+        inside.append(made.lower <= sums[-1] <= made.upper)
+    assert abs(np.mean(inside) - INTERVAL_LEVEL) < 0.005 + 2 * np.sqrt(0.09 / 1500)
 
 
 @pytest.mark.parametrize("draw", ["normal", "t4", "laplace"])

@@ -42,6 +42,10 @@ class Outputs:
         covered = data.reports.chances.covered[self.first :]
         return np.exp(self.log_ratio + np.where(covered, 0.0, self.echo))
 
+    def widths_without_dates(self) -> FloatArray:
+        """Widths in units as if no report date were known, shape (m,)."""
+        return np.exp(self.log_ratio + self.echo)
+
 
 def walk_forward(data: Dataset, config: TrainingConfig) -> Outputs:
     """Fit again every `config.refit_every` sessions on all rows whose return was known then.
@@ -103,15 +107,18 @@ def _block(data: Dataset, config: TrainingConfig, start: int) -> tuple[FloatArra
 def calibrate(data: Dataset, outputs: Outputs, now: int) -> Calibration:
     """Calibrate on the outputs whose return was known at row `now`, which stand at rows up to `now - horizon`.
 
-    The quantiles are those of ordinary residuals: reports have an effect of their own.
+    The quantiles are those of ordinary residuals: reports have an effect of their own. Where the known dates are too
+    old for any to be expected, all is as if there were none: a report may then fall on any session.
     """
     rows = slice(outputs.first, now - data.horizon + 1)
     count = rows.stop - rows.start
     units = data.actual[rows] / data.unit[rows]
     expected = outputs.expected[:count]
     shrinkage = shrinkage_of(expected, units, data.horizon)
-    residuals = (units - shrinkage * expected) / outputs.widths(data)[:count]
-    ordinary = residuals[~data.reports.near[rows]]
+    covered = data.reports.chances.covered[now]
+    widths = outputs.widths(data) if covered else outputs.widths_without_dates()
+    residuals = (units - shrinkage * expected) / widths[:count]
+    ordinary = residuals[~data.reports.near[rows]] if covered else residuals
     if ordinary.size < SMALLEST_SAMPLE:
         ordinary = residuals
     quantiles = quantile_table(ordinary[-LARGEST_SAMPLE:], data.horizon)

@@ -37,15 +37,20 @@ class Evaluation:
         return Evaluation(*columns)
 
 
-def evaluate(data: Dataset, outputs: Outputs) -> Evaluation:
-    """The model's forecasts, each calibrated on the residuals known on its session."""
+def evaluate(data: Dataset, outputs: Outputs, last: int | None = None) -> Evaluation:
+    """The model's forecasts, each calibrated on the residuals known on its session.
+
+    Args:
+        last: only so many of them, at most, the newest.
+    """
     read = _reader(data, outputs)
 
     def made_at(row: int) -> Forecast:
         calibration, reading = read(row)
         return calibration.forecast(data.horizon, reading)
 
-    return collect(data, first_evaluated(data, outputs), made_at)
+    first = first_evaluated(data, outputs)
+    return collect(data, first if last is None else max(first, len(data) - last), made_at)
 
 
 def distributions(data: Dataset, outputs: Outputs) -> list[Distribution]:

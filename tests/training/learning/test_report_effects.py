@@ -103,3 +103,13 @@ def test_without_dates_all_is_as_if_nobody_reported(short_bars: Bars, sessions: 
     _, without = made(short_bars, 5, None)
     _, empty = made(short_bars, 5, schedule(none, sessions))
     np.testing.assert_array_equal(empty.lower, without.lower)
+
+
+def test_dates_that_ended_long_ago_are_as_none(jumping: Bars, sessions: Sessions) -> None:
+    filed = filings(jumping)
+    data, without = made(jumping, 1, None)
+    _, ended = made(jumping, 1, schedule(filed[filed <= jumping.session[400]], sessions))
+    long_ago = data.session[without.row] > filed[filed <= jumping.session[400]][-1] + np.timedelta64(400, "D")
+    assert long_ago.sum() > 100
+    np.testing.assert_array_equal(ended.lower[long_ago], without.lower[long_ago])
+    np.testing.assert_array_equal(ended.upper[long_ago], without.upper[long_ago])

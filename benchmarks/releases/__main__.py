@@ -1,6 +1,7 @@
 """This release beside another checkout: the same answers, at which rate; `python -m benchmarks.releases DIRECTORY`.
 
 Both run in the environment of this one, at the same time, and are asked in turns. Each has one API worker.
+`python -m benchmarks.releases.training_times` compares how long both train.
 """
 
 import json
@@ -50,13 +51,19 @@ def _answer(server: Server, path: str, headers: dict[str, str]) -> tuple[object,
 @click.argument("other", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--other-home", type=click.Path(path_type=Path), help="STOCKS_HOME of OTHER, when it reads older files.")
 @click.option("--rates-only", is_flag=True, help="Compare no answers, when the models differ.")
+@click.option(
+    "--reports",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="ticker,filed_on[,timing] for this release alone, when OTHER knows no report dates.",
+)
 @click.option("--seconds", default=5, show_default=True, help="Of each single load.")
-def main(other: Path, other_home: Path | None, rates_only: bool, seconds: int) -> None:  # noqa: FBT001  # a flag
+def main(other: Path, other_home: Path | None, rates_only: bool, reports: Path | None, seconds: int) -> None:  # noqa: FBT001  # a flag
     """Compare answers, then rates of hits and of computed predictions."""
     configuration.anchor()
     settings = configuration.load()
+    alone = {"STOCKS_MARKET__FILES__REPORTS": str(reports.resolve())} if reports else {}
     paths = [f"/predict/{ticker}" for ticker in settings.tickers]
-    with ours(settings.home) as this, ours(other_home or settings.home, other.resolve()) as beside:
+    with ours(settings.home, **alone) as this, ours(other_home or settings.home, other.resolve()) as beside:
         servers = {"this release": this, "the other": beside}
         for server in servers.values():
             wait_warm(server)

@@ -1,0 +1,1 @@
+"""This release beside another checkout."""
