@@ -56,6 +56,18 @@ def rival(client: MlflowClient, name: str, *, simulated: bool) -> Rival:
         found = client.get_model_version(name, str(version))
         if found.tags.get("simulated") != str(simulated).lower():
             return Rival(version)
-        path = Path(client.download_artifacts(str(found.run_id), FORECASTS, folder))
+        path = download(client, str(found.run_id), FORECASTS, folder)
         sessions, evaluation = forecast_file.read(path.read_text(encoding="utf-8"))
     return Rival(version, Candidate(str(found.tags.get("recipe_sha256")), simulated, sessions, evaluation))
+
+
+def download(client: MlflowClient, run_id: str, path: str, folder: str) -> Path:
+    """A file of a run, asked for twice: MLflow asks again where no answer comes, but not where one breaks off.
+
+    Raises:
+        MlflowException: it is missing, or MLflow does not answer.
+    """
+    try:
+        return Path(client.download_artifacts(run_id, path, folder))
+    except MlflowException:
+        return Path(client.download_artifacts(run_id, path, folder))

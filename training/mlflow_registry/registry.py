@@ -17,7 +17,7 @@ from market.calendar.sessions import Sessions
 from training.errors import RegistryError
 from training.learning.pipeline import Trained
 from training.learning.promotion import Decision
-from training.mlflow_registry.champions import CHAMPION, Rival, champion_version, rival
+from training.mlflow_registry.champions import CHAMPION, Rival, champion_version, download, rival
 from training.mlflow_registry.recording import (
     CHALLENGER,
     Recorder,
@@ -209,7 +209,7 @@ class Registry(Runs):
         name = f"{model_name(ticker, horizon)} version {version}"
         with translated(name), tempfile.TemporaryDirectory() as folder:
             found = self._client.get_model_version(model_name(ticker, horizon), str(version))
-            files = [Path(self._client.download_artifacts(str(found.run_id), path, folder)) for path in (CARD, FOREST)]
+            files = [download(self._client, str(found.run_id), path, folder) for path in (CARD, FOREST)]
             card, onnx = _card(name, files[0]), files[1].read_bytes()
         if hashlib.sha256(onnx).hexdigest() != card.forest_sha256:
             raise RegistryError(f"{name}: its ONNX file is not the one of its model card; promote another version")
