@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -44,19 +44,27 @@ class Engine:
         Raises:
             NoScheduler: there is a scheduler's address, but nobody answers.
         """
-        with ExitStack() as stack:
-            if self.scheduler:
-                stack.enter_context(_dask(self.scheduler))
-            work = joblib.Parallel(n_jobs=self._count(calls), return_as="generator", batch_size=1)
-            parent = None if self.scheduler else os.getpid()  # a Dask worker is nobody's child here
-            results = work(joblib.delayed(_in_child)(parent, function, *call) for call in calls)
-            stack.enter_context(closing(results))
+        if self.scheduler:
+            yield from _on_cluster(self.scheduler, function, calls)
+            return
+        work = joblib.Parallel(n_jobs=self._count(calls), return_as="generator", batch_size=1)
+        results = work(joblib.delayed(_in_child)(os.getpid(), function, *call) for call in calls)
+        with closing(results):
             yield from results
 
     def _count(self, calls: Sequence[tuple[Any, ...]]) -> int:
-        if self.scheduler:
-            return -1
         return min(self.processes or joblib.cpu_count(), max(len(calls), 1))
+
+
+def _on_cluster(
+    scheduler: str, function: Callable[..., Result], calls: Sequence[tuple[Any, ...]]
+) -> Generator[Result, None, None]:
+    """Results of workers alone: joblib's Dask backend would do all in this process while there is a single one."""
+    with closing(_connected(scheduler)) as client:
+        futures = [client.submit(_in_child, None, function, *call, pure=False) for call in calls]
+        for future in futures:
+            yield future.result()
+            future.release()
 
 
 def _in_child(parent: int | None, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -77,28 +85,12 @@ def _follow_parent() -> None:
     end_with_parent()
 
 
-def _dask(scheduler: str) -> Any:
+def _connected(scheduler: str) -> Any:
     try:
         from distributed import Client  # noqa: PLC0415  # optional group `scale`
 
-        client = Client(scheduler, timeout=CONNECT_TIMEOUT)  # type: ignore[no-untyped-call]  # published without types
+        return Client(scheduler, timeout=CONNECT_TIMEOUT)  # type: ignore[no-untyped-call]  # published without types
     except ImportError:
         raise NoScheduler("--engine dask needs the packages of the group `scale`; run `make scale`") from None
     except (OSError, TimeoutError) as error:
         raise NoScheduler(f"--scheduler {scheduler}: no Dask scheduler answers there: {error}") from None
-    return _Connected(client)
-
-
-class _Connected:
-    """joblib's Dask backend for as long as the block runs."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._backend = joblib.parallel_config(backend="dask", client=client)
-
-    def __enter__(self) -> None:
-        self._backend.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        self._backend.__exit__(*error)
-        self._client.close()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import onnxruntime
-from onnx import ModelProto, checker
+from onnx import ModelProto, checker, helper
 
 from features.matrix import FeatureMatrix
 from market.bars import FloatArray
@@ -27,7 +27,7 @@ def checked_onnx(
     Raises:
         Deviation: an output differs by more than that.
     """
-    checker.check_model(compact(graph))
+    checker.check_model(_ordered(compact(graph)))
     content: bytes = graph.SerializeToString(deterministic=True)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {session.get_inputs()[0].name: inputs})
@@ -35,3 +35,11 @@ def checked_onnx(
     if not difference <= TOLERANCE * rounding:
         raise Deviation(f"{ticker}: the ONNX file differs from its model by {difference:.2e}; train it again")
     return content
+
+
+def _ordered(graph: ModelProto) -> ModelProto:
+    """The graph with its sets of operators in the order of their names; skl2onnx leaves that to chance."""
+    imports = sorted((one.domain, one.version) for one in graph.opset_import)
+    del graph.opset_import[:]
+    graph.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in imports)
+    return graph

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import helper
 
 from market.bars import Bars
 from tests.training.recipes_of_tests import NAMES, recipe
@@ -12,7 +13,7 @@ from training.errors import Deviation
 from training.learning.dataset import Dataset, make_dataset
 from training.learning.pipeline import export_onnx
 from training.learning.recipe import FittedModel
-from training.onnx_conversion.export import TOLERANCE
+from training.onnx_conversion.export import TOLERANCE, checked_onnx
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,20 @@ def test_is_equal_on_every_row(data: Dataset, name: str, fitted: FittedModel) ->
 def test_is_the_same_file_for_the_same_seed(data: Dataset, name: str, fitted: FittedModel) -> None:
     again = recipe(name).fit(data, data.known, 1)
     assert export_onnx(recipe(name), again, data) == export_onnx(recipe(name), fitted, data)
+
+
+def test_is_the_same_file_in_whatever_order_operators_are_imported(
+    data: Dataset, name: str, fitted: FittedModel
+) -> None:
+    inputs = data.model_inputs(slice(data.known), recipe(name).sessions)
+    files = []
+    for turned in (False, True):
+        graph = recipe(name).to_onnx(fitted, inputs)
+        imports = sorted(((one.domain, one.version) for one in graph.opset_import), reverse=turned)
+        del graph.opset_import[:]
+        graph.opset_import.extend(helper.make_opsetid(*one) for one in imports)
+        files.append(checked_onnx(graph, inputs, fitted.predict(inputs), data.ticker, recipe(name).rounding))
+    assert files[0] == files[1]
 
 
 def test_is_another_file_for_another_seed(data: Dataset) -> None:
