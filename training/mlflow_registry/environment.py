@@ -16,6 +16,8 @@ DEFAULTS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # Its server would keep processes for jobs that nobody submits here.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    # It would tell its makers which of its functions are called.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 # They announce every migration of MLflow's database, and every request that is tried again.
 TALKATIVE = ("mlflow", "alembic", "urllib3")

@@ -62,8 +62,9 @@ def log_files(trained: Trained, sessions: Sessions) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, content in trained.plots.items():
             (Path(folder) / name).write_bytes(content)
-            # Beside the charts of the run and of a comparison, too, where pictures are looked for.
-            mlflow.log_image(Image.open(io.BytesIO(content)), key=Path(name).stem, step=0)
+            # Beside the charts of the run and of a comparison, too, where pictures are looked for; and at once, because
+            # to end a run waits half a second for what is logged in the background.
+            mlflow.log_image(Image.open(io.BytesIO(content)), key=Path(name).stem, step=0, synchronous=True)
         mlflow.log_artifacts(folder, "plots")
 
 

@@ -185,7 +185,7 @@ class Runs:
             mlflow.log_params(dict(parameters))
             mlflow.log_metrics(dict(figures))
             for name, picture in pictures.items():
-                mlflow.log_image(Image.open(io.BytesIO(picture)), key=name, step=0)
+                mlflow.log_image(Image.open(io.BytesIO(picture)), key=name, step=0, synchronous=True)
             if table:
                 mlflow.log_text(table, "table.csv")
 

@@ -16,3 +16,4 @@ def test_mlflow_gives_up_soon_unless_the_user_says_otherwise(monkeypatch: pytest
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "60"
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "2"
     assert os.environ["MLFLOW_CONFIGURE_LOGGING"] == "false"
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
