@@ -40,6 +40,7 @@ from serving.telemetry import metrics
 from serving.telemetry.batches import write_all, write_regularly
 from serving.training_requests.missing_models import WantedModels, WantedRetraining
 from serving.training_requests.retraining import Retraining
+from serving.training_requests.shared_jobs import SharedJobs
 from serving.training_requests.trainer_process import can_train
 from training_queue.jobs import Step, TrainingJobs
 from training_queue.publications import Publications
@@ -107,7 +108,7 @@ class Container:
         jobs, worker = TrainingJobs(settings.home), WorkerLock(settings.home)
         publications = Publications(settings.home)
         wanted = WantedModels(jobs, publications, worker)
-        retraining = Retraining(settings, jobs, worker, expects_trainer=can_train())
+        retraining = Retraining(settings, jobs, worker, SharedJobs.open(settings), expects_trainer=can_train())
 
         def want(ticker: str, horizon: int) -> None:
             if champions.is_missing(ticker, horizon):
@@ -201,6 +202,7 @@ class Container:
             for task in background:
                 with suppress(asyncio.CancelledError):
                     await task
+            await self.retraining.close()
             await self.redis_cache.close()
             await self.market.close()
 

@@ -149,11 +149,13 @@ class TrainingJobs:
             steps = self._steps(connection, job_id)
         return _job(steps) if steps else None
 
-    def recent(self, limit: int) -> list[Job]:
-        """The `limit` jobs that were queued last, the newest first."""
+    def recent(self, limit: int, priority: int = MISSING) -> list[Job]:
+        """The `limit` jobs that were queued last, the newest first; those with a step as urgent as `priority` alone."""
         with self._transaction() as connection:
             found = connection.execute(
-                "SELECT job_id FROM steps GROUP BY job_id ORDER BY max(queued_at) DESC, job_id LIMIT ?", (limit,)
+                "SELECT job_id FROM steps GROUP BY job_id HAVING min(priority) <= ?"
+                " ORDER BY max(queued_at) DESC, job_id LIMIT ?",
+                (priority, limit),
             ).fetchall()
             return [_job(self._steps(connection, job_id)) for (job_id,) in found]
 

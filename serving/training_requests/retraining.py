@@ -8,9 +8,11 @@ import structlog
 from prometheus_client.metrics_core import GaugeMetricFamily
 
 from configuration import Settings
+from redis_client.failures import RedisUnavailable
 from serving.contract.problems import not_found, unavailable
 from serving.contract.schemas import Retrained, RetrainStep
 from serving.contract.validation import check_horizon, check_ticker
+from serving.training_requests.shared_jobs import SharedJobs
 from training_queue.database import QueueUnavailable
 from training_queue.jobs import RETRAIN, Job, Step, TrainingJobs
 from training_queue.worker_lock import WorkerLock
@@ -20,6 +22,8 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER_SECONDS = 60
 QUEUE_RETRY_AFTER_SECONDS = 10
 LOOK_EVERY = 1.0
+# The last jobs that people asked for; other replicas are told how they stand.
+TOLD = 20
 # Seconds after the start within which the trainer beside the service may still be starting.
 TRAINER_STARTS_WITHIN = 60.0
 
@@ -28,16 +32,24 @@ class Retraining:
     """The queue of trainings, and the trainer, as clients see them."""
 
     def __init__(
-        self, settings: Settings, jobs: TrainingJobs, worker: WorkerLock, *, expects_trainer: bool = False
+        self,
+        settings: Settings,
+        jobs: TrainingJobs,
+        worker: WorkerLock,
+        shared: SharedJobs,
+        *,
+        expects_trainer: bool = False,
     ) -> None:
         """Wire the parts.
 
         Args:
+            shared: the jobs of other replicas.
             expects_trainer: whether this service starts a trainer, so that one should live.
         """
         self._settings = settings
         self._jobs = jobs
         self._worker = worker
+        self._shared = shared
         self._expects_trainer = expects_trainer
         self._missed_after = monotonic() + TRAINER_STARTS_WITHIN
 
@@ -58,23 +70,33 @@ class Retraining:
             )
         horizons = self._settings.horizons if horizon is None else (horizon,)
         try:
-            return _retrained(await asyncio.to_thread(self._jobs.add, ticker, horizons, RETRAIN))
+            queued = _retrained(await asyncio.to_thread(self._jobs.add, ticker, horizons, RETRAIN))
         except QueueUnavailable as error:
             raise _queue_unavailable(error) from None
+        await self._shared.tell([queued])
+        return queued
 
     async def outcome(self, job_id: str) -> Retrained:
-        """The job of this id as it stands.
+        """The job of this id as it stands, or as another replica told a moment ago.
 
         Raises:
-            Problem: 404 when there is none of this id, 503 when the queue cannot be read.
+            Problem: 404 when there is none of this id, 503 when the queue or what others told cannot be read.
         """
         try:
             job = await asyncio.to_thread(self._jobs.get, job_id)
         except QueueUnavailable as error:
             raise _queue_unavailable(error) from None
-        if job is None:
+        found = _retrained(job) if job else await self._elsewhere(job_id)
+        if found is None:
             raise not_found("There is no such job; those that ended more than a week ago are forgotten.")
-        return _retrained(job)
+        return found
+
+    async def _elsewhere(self, job_id: str) -> Retrained | None:
+        try:
+            return await self._shared.find(job_id)
+        except RedisUnavailable:
+            reason = "This replica does not know the job, and Redis, where others tell of theirs, does not answer."
+            raise unavailable(reason, QUEUE_RETRY_AFTER_SECONDS) from None
 
     def recent(self, limit: int) -> list[Retrained]:
         """The last jobs, the newest first; reads the file of the queue."""
@@ -85,7 +107,7 @@ class Retraining:
         return self._jobs.changed_at()
 
     async def follow(self, ended: Callable[[Step], Awaitable[None]]) -> None:
-        """Tell `ended` of every training that ends, until cancelled."""
+        """Tell `ended` of every training that ends, and other replicas how those stand here, until cancelled."""
         since, changed_at, problem = time(), 0, ""
         while True:
             await asyncio.sleep(LOOK_EVERY)
@@ -95,6 +117,7 @@ class Retraining:
                 for step in await asyncio.to_thread(self._jobs.finished, since):
                     await ended(step)
                     since = max(since, step.finished_at or since)
+                await self._tell()
                 problem = ""
             except QueueUnavailable as error:
                 if problem != (problem := str(error)):
@@ -103,6 +126,15 @@ class Retraining:
             except Exception:
                 log.exception("queue.look_failed")
                 changed_at = 0
+
+    async def _tell(self) -> None:
+        if self._shared.are_shared:
+            asked = await asyncio.to_thread(self._jobs.recent, TOLD, priority=RETRAIN)
+            await self._shared.tell([_retrained(job) for job in asked])
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._shared.close()
 
     def trainer_problem(self) -> str:
         """Why nothing can be trained although this service starts a trainer; empty when one lives."""

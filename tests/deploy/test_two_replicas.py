@@ -170,13 +170,12 @@ def a_retrain_runs_once(replicas: Replicas) -> None:
 
 
 def ended(replicas: Replicas, jobs: set[str]) -> dict[str, tuple[str, str]]:
-    """Status and reason of each job that has ended, asked of the replica that knows it."""
+    """Status and reason of each job that has ended, asked of whichever replica the proxy chooses."""
     found = {}
     for job in jobs:
-        for service in replicas.services:
-            answer = httpx.get(f"{service.url}/model/retrain/{job}", headers=AUTHORIZED, timeout=60)
-            if answer.is_success and answer.json()["status"] not in {"queued", "running"}:
-                found[job] = answer.json()["status"], str(answer.json()["reason"])
+        answer = httpx.get(f"{replicas.proxy}/model/retrain/{job}", headers=AUTHORIZED, timeout=60).raise_for_status()
+        if answer.json()["status"] not in {"queued", "running"}:
+            found[job] = answer.json()["status"], str(answer.json()["reason"])
     return found
 
 

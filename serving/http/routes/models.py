@@ -17,6 +17,7 @@ RETRAIN_PROBLEMS = STATUS_PROBLEMS | problems(
         503: "No worker is there to train",
     }
 )
+JOB_PROBLEMS = problems({404: "No such job", 503: "The list of trainings cannot be read now"})
 
 router = APIRouter(prefix="/model", tags=["models"])
 
@@ -40,7 +41,7 @@ async def retrain(
     return queued
 
 
-@router.get("/retrain/{job_id}", responses=problems({404: "No such job"}))
+@router.get("/retrain/{job_id}", responses=JOB_PROBLEMS)
 async def retrained(job_id: str, container: Parts) -> Retrained:
     """What became of a training."""
     return await container.retraining.outcome(job_id)

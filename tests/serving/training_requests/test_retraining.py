@@ -8,6 +8,7 @@ from configuration import Settings
 from serving.contract.problems import Problem
 from serving.training_requests import retraining
 from serving.training_requests.retraining import Retraining
+from serving.training_requests.shared_jobs import SharedJobs
 from tests.patience import PATIENT
 from training_queue.jobs import Step, TrainingJobs
 from training_queue.worker_lock import WorkerLock
@@ -27,7 +28,7 @@ async def test_without_a_worker_it_is_503_and_says_how_to_start_one(
     settings: Settings, jobs: TrainingJobs, lock: WorkerLock
 ) -> None:
     with pytest.raises(Problem, match="python -m training work") as caught:
-        await Retraining(settings, jobs, lock).ask("AAPL", None)
+        await Retraining(settings, jobs, lock, SharedJobs(None)).ask("AAPL", None)
 
     assert caught.value.status == 503
     assert not jobs.waiting()
@@ -35,7 +36,7 @@ async def test_without_a_worker_it_is_503_and_says_how_to_start_one(
 
 async def test_all_horizons_or_one(settings: Settings, jobs: TrainingJobs, lock: WorkerLock) -> None:
     lock.take()
-    queue = Retraining(settings, jobs, lock)
+    queue = Retraining(settings, jobs, lock, SharedJobs(None))
 
     every, one = await queue.ask("aapl", None), await queue.ask("MSFT", 5)
 
@@ -53,14 +54,14 @@ async def test_what_cannot_be_asked(
     ticker, horizon, code = asked
     lock.take()
     with pytest.raises(Problem) as caught:
-        await Retraining(settings, jobs, lock).ask(ticker, horizon)
+        await Retraining(settings, jobs, lock, SharedJobs(None)).ask(ticker, horizon)
 
     assert caught.value.status == code
 
 
 async def test_an_unknown_job_is_404(settings: Settings, jobs: TrainingJobs, lock: WorkerLock) -> None:
     with pytest.raises(Problem) as caught:
-        await Retraining(settings, jobs, lock).outcome("nonsense")
+        await Retraining(settings, jobs, lock, SharedJobs(None)).outcome("nonsense")
 
     assert caught.value.status == 404
 
@@ -70,7 +71,7 @@ async def test_every_end_is_told_once(
 ) -> None:
     monkeypatch.setattr(retraining, "LOOK_EVERY", 0.01)
     lock.take()
-    queue = Retraining(settings, jobs, lock)
+    queue = Retraining(settings, jobs, lock, SharedJobs(None))
     ended: list[str] = []
     told = asyncio.Event()
 
@@ -98,7 +99,7 @@ async def test_a_queue_that_cannot_be_used_is_503_with_the_reason_and_spoils_no_
 ) -> None:
     lock.take()
     (tmp_path / "jobs" / "jobs.sqlite").mkdir()
-    queue = Retraining(settings, jobs, lock)
+    queue = Retraining(settings, jobs, lock, SharedJobs(None))
 
     with pytest.raises(Problem, match=r"jobs\.sqlite") as caught:
         await queue.ask("AAPL", 1)
@@ -112,7 +113,7 @@ async def test_a_queue_that_cannot_be_used_is_503_with_the_reason_and_spoils_no_
 def test_a_trainer_that_should_live_and_does_not_is_a_problem(
     settings: Settings, jobs: TrainingJobs, lock: WorkerLock
 ) -> None:
-    queue = Retraining(settings, jobs, lock, expects_trainer=True)
+    queue = Retraining(settings, jobs, lock, SharedJobs(None), expects_trainer=True)
     starting = queue.trainer_problem()
     held = lock.take()
     alive = queue.trainer_problem()
@@ -121,4 +122,4 @@ def test_a_trainer_that_should_live_and_does_not_is_a_problem(
 
     assert (starting, alive) == ("", "")
     assert queue.trainer_problem() == "the trainer does not run; it is started again"
-    assert Retraining(settings, jobs, lock).trainer_problem() == ""
+    assert Retraining(settings, jobs, lock, SharedJobs(None)).trainer_problem() == ""
