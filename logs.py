@@ -62,8 +62,8 @@ def configure(level: str) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    for name in ("httpx", "uvicorn.access"):  # the one writes whole URLs, keys included; the other every request
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it writes whole URLs, keys included
+    logging.getLogger("uvicorn.access").propagate = False  # with a handler in reach uvicorn prepares a line per request
     logging.getLogger(REQUESTS).addFilter(_no_mistake_of_a_client)
 
 

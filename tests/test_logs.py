@@ -83,6 +83,12 @@ def test_our_events_and_those_of_libraries_have_one_form(capsys: pytest.CaptureF
     assert theirs == ours | {"logger": "theirs"}
 
 
+def test_the_server_prepares_no_line_for_each_request() -> None:
+    with configured():
+        assert not logging.getLogger("uvicorn.access").hasHandlers()
+        assert logging.getLogger("uvicorn.error").hasHandlers()
+
+
 def test_an_exception_is_written_without_the_values_of_variables(capsys: pytest.CaptureFixture[str]) -> None:
     secret = "a key of a provider"  # noqa: S105  # it looks like one, which is the point
     with configured():
