@@ -189,12 +189,13 @@ def _container() -> "Container":
 
 def _entrance(app: "ASGIApp") -> "ASGIApp":
     from compat import uvicorn_limits
+    from serving.http.middleware.cache_hits import CacheHits
     from serving.http.middleware.entrance import make_entrance
     from serving.http.middleware.refusal import refusal
 
     serving = settings.serving
     limits = uvicorn_limits.Limits(serving.max_header_bytes, serving.max_body_bytes, serving.receive_timeout)
-    uvicorn_limits.install(limits, refusal)
+    uvicorn_limits.install(limits, refusal, CacheHits(settings, _container))
     return make_entrance(app, settings, _container)
 
 

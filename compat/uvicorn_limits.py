@@ -12,7 +12,7 @@ from typing import Any
 from uvicorn.protocols.http import auto, httptools_impl
 
 from compat.direct_writes import EXTENSION, OPEN, DirectWrites
-from compat.one_write import OneWrite
+from compat.known_answers import Known, write_known
 
 # A refused client reads its answer meanwhile; closing while it still sends would take the answer away.
 LINGER_SECONDS = 2.0
@@ -42,6 +42,7 @@ class LimitedProtocol(httptools_impl.HttpToolsProtocol):
 
     limits: Limits
     refusal: Refusal
+    known: Known
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -52,11 +53,6 @@ class LimitedProtocol(httptools_impl.HttpToolsProtocol):
         self._waiting: tuple[Any, Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._extensions: dict[str, dict[object, object]] = {EXTENSION: {OPEN: lambda: DirectWrites(self)}}
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin a connection, whose answers are sent in one write each."""
-        super().connection_made(transport)
-        self.transport = OneWrite(transport, self.loop)  # type: ignore[assignment]  # it acts as one
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client, and start the clock of a request that is not complete with them."""
@@ -115,14 +111,16 @@ class LimitedProtocol(httptools_impl.HttpToolsProtocol):
             self._refuse_body()
 
     def on_message_complete(self) -> None:
-        """Hand the request over."""
+        """Answer the request if that is known, or hand it over."""
         self._is_receiving, self._header_bytes = False, 0
         self._stop_clock()
         if self._is_refused:
             return
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and write_known(self, self.known):
+            return
         super().on_message_complete()
-        if self._waiting is not None:
-            waiting, self._waiting = self._waiting, None
+        if waiting is not None:
             super()._start_asgi_task(*waiting)
 
     def send_400_response(self, msg: str) -> None:
@@ -166,8 +164,8 @@ class LimitedProtocol(httptools_impl.HttpToolsProtocol):
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
 
-def install(limits: Limits, refusal: Refusal) -> None:
-    """Have the servers that this process starts from now on keep `limits`.
+def install(limits: Limits, refusal: Refusal, known: Known) -> None:
+    """Have the servers that this process starts from now on keep `limits`, and answer at once what is `known`.
 
     Raises:
         RuntimeError: this release of uvicorn chooses its protocol elsewhere, or has no httptools.
@@ -176,9 +174,10 @@ def install(limits: Limits, refusal: Refusal) -> None:
         auto.AutoHTTPProtocol, httptools_impl.HttpToolsProtocol
     ):
         raise RuntimeError("uvicorn has no httptools protocol here; compat/uvicorn_limits.py needs it")
-    auto.AutoHTTPProtocol = limited(limits, refusal)
+    auto.AutoHTTPProtocol = limited(limits, refusal, known)
 
 
-def limited(limits: Limits, refusal: Refusal) -> type[LimitedProtocol]:
+def limited(limits: Limits, refusal: Refusal, known: Known = lambda _scope: None) -> type[LimitedProtocol]:
     """Return the protocol with its limits."""
-    return type("Limited", (LimitedProtocol,), {"limits": limits, "refusal": staticmethod(refusal)})
+    given = {"limits": limits, "refusal": staticmethod(refusal), "known": staticmethod(known)}
+    return type("Limited", (LimitedProtocol,), given)

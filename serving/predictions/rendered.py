@@ -1,5 +1,6 @@
 """A prediction as it leaves the service: rendered once, kept in the caches, served many times."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from time import time
@@ -18,6 +19,11 @@ ARM = b"x-model-arm"
 CacheLayer = Literal["memory", "redis", "prediction", "miss", "stale"]
 
 
+def lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they go over the wire."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Rendered:
     """An answer of the service.
@@ -25,6 +31,7 @@ class Rendered:
     Attributes:
         body: the prediction as JSON.
         headers: that every answer with this body has, ready to send.
+        head: the same as they go over the wire.
         model: tag of the model that could have made it, also when the baseline stood in for it; empty when
             there was none.
         expires: Unix seconds; the quote in it is good no longer.
@@ -37,6 +44,7 @@ class Rendered:
     prediction: Prediction
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...]
+    head: bytes
     etag: bytes
     model: str
     expires: float
@@ -66,7 +74,7 @@ class Rendered:
             (b"etag", etag),
             *(((ARM, arm.encode()),) if arm else ()),
         )
-        return cls(prediction, body, headers, etag, model, expires, served, forecast, arm)
+        return cls(prediction, body, headers, lines(headers), etag, model, expires, served, forecast, arm)
 
     @classmethod
     def from_body(cls, body: bytes, model: str, expires: float, arm: str = "") -> Self:

@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 import uvicorn
 from uvicorn.protocols.http import auto
+from uvicorn.server import ServerState
 
+from compat.known_answers import Known
 from compat.uvicorn_limits import Limits, install, limited
 
 LIMITS = Limits(header_bytes=1000, body_bytes=200_000, seconds=60.0)
@@ -21,6 +24,10 @@ Connected = Callable[..., Any]
 def refusal(status: HTTPStatus, detail: str, path: str) -> bytes:
     body = f"{detail} at {path}".encode()
     return b"HTTP/1.1 %d x\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s" % (status, len(body), body)
+
+
+def nothing(_scope: Any) -> None:
+    """Leaves every request to the application."""
 
 
 @asynccontextmanager
@@ -41,18 +48,21 @@ async def serving(limits: Limits, started: list[str]) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def serving_app(app: Any, limits: Limits) -> AsyncIterator[int]:
-    """The port on which a real server answers by `app`."""
-    config = uvicorn.Config(app, http=limited(limits, refusal), port=0, log_config=None, lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  # the library has no event for it
-        await asyncio.sleep(0.01)
+async def serving_app(app: Any, limits: Limits, known: Known = nothing) -> AsyncIterator[int]:
+    """The port on which a real server answers by `app` what is not `known`."""
+    protocol = limited(limits, refusal, known)
+    config = uvicorn.Config(app, http=protocol, log_config=None, lifespan="off", ws="none")
+    state = ServerState()
+    state.default_headers = [(b"date", b"today")]
+    connect = partial(protocol, config=config, server_state=state, app_state={})
+    server = await asyncio.get_running_loop().create_server(connect, "127.0.0.1", 0)
     try:
-        yield server.servers[0].sockets[0].getsockname()[1]
+        yield server.sockets[0].getsockname()[1]
     finally:
-        server.should_exit = True
-        await task
+        server.close()
+        async with asyncio.timeout(60):
+            while state.connections or state.tasks:  # noqa: ASYNC110  # the library has no event for it
+                await asyncio.sleep(0.01)
 
 
 async def exchange(port: int, *parts: bytes, until: bytes = b"") -> bytes:
@@ -180,7 +190,7 @@ async def test_what_is_not_http_is_refused_in_the_same_form(started: list[str]) 
 
 def test_the_server_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auto, "AutoHTTPProtocol", auto.AutoHTTPProtocol)
-    install(LIMITS, refusal)
+    install(LIMITS, refusal, nothing)
     config = uvicorn.Config(lambda: None, log_config=None)
     config.load()
 
@@ -190,4 +200,4 @@ def test_the_server_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_release_without_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auto, "AutoHTTPProtocol", asyncio.Protocol)
     with pytest.raises(RuntimeError, match=r"compat/uvicorn_limits\.py needs it"):
-        install(LIMITS, refusal)
+        install(LIMITS, refusal, nothing)

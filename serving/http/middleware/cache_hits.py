@@ -5,14 +5,14 @@ from functools import cached_property
 from time import perf_counter
 
 import structlog
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from configuration import Settings
 from serving.container import Container
 from serving.http.middleware.plain_requests import plain_horizon, plain_horizons
 from serving.http.middleware.request_ids import REQUEST_ID, is_plain, new_request_id
 from serving.http.prediction import BYPASS, CACHE_CONTROL, IF_NONE_MATCH, Headers
-from serving.predictions.rendered import Rendered
+from serving.predictions.rendered import Rendered, lines
 from serving.telemetry import metrics
 from serving.telemetry.batches import histogram
 
@@ -21,50 +21,52 @@ log = structlog.get_logger(__name__)
 HIT_SECONDS = histogram(metrics.REQUESTS, "GET", metrics.PREDICT, "200")
 UNCHANGED_SECONDS = histogram(metrics.REQUESTS, "GET", metrics.PREDICT, "304")
 PREFIX_LENGTH = len(metrics.PREDICT_PREFIX)
-FROM_MEMORY = (b"x-cache", b"memory")
 # Headers of a request that change the answer from memory.
 HEEDED = frozenset({CACHE_CONTROL, IF_NONE_MATCH, REQUEST_ID})
-# Headers that say how long an answer took, by microseconds; all of these round to the same milliseconds.
-AT_ONCE = (b"x-response-time", b"0.000")
 
 
-def server_timing(microseconds: int) -> tuple[bytes, bytes]:
-    """Return the header for an answer from memory."""
+def timing(microseconds: int) -> bytes:
+    """Return the headers that say that an answer came from memory, and how long that took."""
     milliseconds = microseconds / 1000
-    return (b"server-timing", b"cache;dur=%.3f, total;dur=%.3f" % (milliseconds, milliseconds))
+    return lines(
+        [
+            (b"x-cache", b"memory"),
+            (b"x-response-time", b"%.3f" % (milliseconds / 1000)),
+            (b"server-timing", b"cache;dur=%.3f, total;dur=%.3f" % (milliseconds, milliseconds)),
+        ]
+    )
 
 
-TIMINGS = tuple(server_timing(microseconds) for microseconds in range(500))
+TIMINGS = tuple(timing(microseconds) for microseconds in range(500))
 
 
 class CacheHits:
-    """Answers plain requests for predictions that are in memory; everything else goes on to the application."""
+    """Knows the answers to plain requests for predictions that are in memory; all others are the application's."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, container: Callable[[], Container]) -> None:
-        self._app = app
+    def __init__(self, settings: Settings, container: Callable[[], Container]) -> None:
         self._container = container
         self._horizons = plain_horizons(settings.horizons)
         self._debug = settings.serving.log_level == "debug"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        horizon = plain_horizon(scope, self._horizons) if scope["type"] == "http" else None
-        if horizon is not None:
-            started = perf_counter()
-            fresh, known, request_id = _directives(scope["headers"])
-            answer = None if fresh else self._find(scope["path"][PREFIX_LENGTH:], horizon)
-            if answer is not None:
-                is_known = answer.etag in known
-                status, shared = (304, answer.unchanged_headers) if is_known else (200, answer.headers)
-                headers = [*shared, FROM_MEMORY, *timing_headers(perf_counter() - started), (REQUEST_ID, request_id)]
-                body = b"" if is_known or scope["method"] == "HEAD" else answer.body
-                await send({"type": "http.response.start", "status": status, "headers": headers})
-                await send({"type": "http.response.body", "body": body})
-                (UNCHANGED_SECONDS if is_known else HIT_SECONDS).values.append(perf_counter() - started)
-                if self._debug:
-                    log.debug("cache.hit", path=scope["path"], layer="memory")
-                return
-        await self._app(scope, receive, send)
+    def __call__(self, scope: Scope) -> tuple[int, bytes] | None:
+        """Return status, headers and body of the answer to a request, and count it."""
+        horizon = plain_horizon(scope, self._horizons)
+        if horizon is None:
+            return None
+        started = perf_counter()
+        fresh, known, request_id = _directives(scope["headers"])
+        answer = None if fresh else self._find(scope["path"][PREFIX_LENGTH:], horizon)
+        if answer is None:
+            return None
+        if self._debug:
+            log.debug("cache.hit", path=scope["path"], layer="memory")
+        is_known = answer.etag in known
+        head = lines(answer.unchanged_headers) if is_known else answer.head
+        body = b"" if is_known or scope["method"] == "HEAD" else answer.body
+        seconds = perf_counter() - started
+        (UNCHANGED_SECONDS if is_known else HIT_SECONDS).values.append(seconds)
+        told = b"%b%bx-request-id: %b\r\n\r\n%b" % (head, _timing(seconds), request_id, body)
+        return (304 if is_known else 200), told
 
     @cached_property
     def _find(self) -> Callable[[str, int], Rendered | None]:
@@ -72,12 +74,9 @@ class CacheHits:
         return self._container().predictor.hit
 
 
-def timing_headers(seconds: float) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
-    """Return the headers that say how long an answer from memory took."""
+def _timing(seconds: float) -> bytes:
     microseconds = int(1e6 * seconds + 0.5)
-    if microseconds < len(TIMINGS):
-        return AT_ONCE, TIMINGS[microseconds]
-    return (b"x-response-time", b"%.3f" % seconds), server_timing(microseconds)
+    return TIMINGS[microseconds] if microseconds < len(TIMINGS) else timing(microseconds)
 
 
 def _directives(headers: Headers) -> tuple[bool, bytes, bytes]:

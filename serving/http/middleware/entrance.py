@@ -1,4 +1,4 @@
-"""What every request to an API worker passes, in order."""
+"""What every request to an API worker passes that is not answered from memory, in order."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,6 @@ from starlette.types import ASGIApp
 
 from configuration import Settings
 from serving.container import Container
-from serving.http.middleware.cache_hits import CacheHits
 from serving.http.middleware.dispatcher import Dispatcher
 from serving.http.middleware.envelope import Envelope
 
@@ -26,4 +25,4 @@ def make_entrance(native: ASGIApp, settings: Settings, container: Callable[[], C
         return make_application(settings, container)
 
     dispatcher = Dispatcher(native, application, settings, container)
-    return CacheHits(Envelope(dispatcher, settings), settings, container)
+    return Envelope(dispatcher, settings)

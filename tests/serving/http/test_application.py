@@ -13,15 +13,19 @@ from typing import Any
 import httpx
 import pytest
 
+from compat.uvicorn_limits import Limits
 from configuration import Settings
 from market.calendar.sessions import Sessions
 from serving.container import Container, embedded_forests
+from serving.http.middleware.cache_hits import CacheHits
 from serving.http.middleware.entrance import make_entrance
 from serving.http.middleware.native import NATIVE_PATHS
 from serving.http.middleware.plain_requests import SMALL_BODY_BYTES
 from serving.telemetry import tracing
+from tests.compat.test_uvicorn_limits import serving_app
 from training_queue.worker_lock import WorkerLock
 
+LIMITS = Limits(header_bytes=65_536, body_bytes=1_000_000, seconds=60.0)
 Running = Callable[..., Any]
 # They never end, and the client within this process waits for the end.
 STREAMS = {"/stream/predictions", "/events"}
@@ -46,8 +50,11 @@ def running(make_settings: Callable[..., Settings], sessions: Sessions, tmp_path
         async with container.running():
             while container.warm_up.status().completed_at is None:  # noqa: ASYNC110  # as a client would
                 await asyncio.sleep(0.01)
-            transport = httpx.ASGITransport(entrance, client=("127.0.0.1", 4711))
-            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            known = CacheHits(settings, lambda: container)
+            async with (
+                serving_app(entrance, LIMITS, known) as port,
+                httpx.AsyncClient(base_url=f"http://localhost:{port}") as client,
+            ):
                 yield client, container
 
     return start

@@ -1,4 +1,4 @@
-"""What a request passes in the application that the server really runs, BentoML's own parts included."""
+"""What a request passes in the server that really runs, BentoML's own parts included."""
 
 import json
 import subprocess
@@ -13,6 +13,7 @@ from tests.serving.running import environment
 SCRIPT = """
 import asyncio, json
 import httpx
+import uvicorn
 from bentoml._internal.server.http.traffic import TimeoutMiddleware
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -34,16 +35,15 @@ import service
 from serving.http.middleware.envelope import Envelope
 
 watch(Envelope)
-application = service.StockPrediction.to_asgi()
+server = uvicorn.Server(uvicorn.Config(service.StockPrediction.to_asgi(), port=0, log_config=None))
 
 async def main():
-    told, asked = asyncio.Queue(), asyncio.Queue()
-    life = asyncio.create_task(application({"type": "lifespan", "asgi": {"version": "3.0"}}, told.get, asked.put))
-    await told.put({"type": "lifespan.startup"})
-    assert (await asked.get())["type"] == "lifespan.startup.complete"
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
     found = {}
-    transport = httpx.ASGITransport(application)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         await client.get("/predict/AAPL")
         for name, path, headers in (
             ("hit", "/predict/AAPL", {}),
@@ -53,15 +53,15 @@ async def main():
             passed.clear()
             answer = await client.get(path, headers=headers)
             found[name] = [answer.status_code, answer.headers.get("x-cache"), list(passed)]
-    await told.put({"type": "lifespan.shutdown"})
-    await life
+    server.should_exit = True
+    await serving
     print("FOUND " + json.dumps(found))
 
 asyncio.run(main())
 """
 
 
-def test_what_is_in_memory_never_passes_bentomls_own_layers(tmp_path: Path) -> None:
+def test_what_is_in_memory_passes_no_application(tmp_path: Path) -> None:
     given = {
         "STOCKS_TICKERS": '["AAPL"]',
         "STOCKS_HORIZONS": "[1]",
