@@ -257,7 +257,7 @@ class HistoryService:
         )
         moment = self._clock.now()
         fetched_at = datetime.fromtimestamp(moment, UTC)
-        if not series.bars.simulated:
+        if not series.bars.simulated and (update is not None or series is not stored):
             await asyncio.to_thread(self._attempt, lambda: self._write(series, update, stored, fetched_at))
         return self._keep(series, fetched_at, moment).history
 

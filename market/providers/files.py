@@ -33,7 +33,7 @@ class Files:
     full_history = True
 
     def __init__(self, directory: Path, sessions: Sessions) -> None:
-        self._directory = directory
+        self._directory = str(directory)
         self._sessions = sessions
         self._known: OrderedDict[str, tuple[Version, Series]] = OrderedDict()
         self._tails: dict[str, tuple[Version, Series]] = {}
@@ -85,7 +85,7 @@ class Files:
             version, (known, series) = _version(path), self._known.get(ticker, NOTHING)
             if series is not None and known == version:
                 return series
-            series = parse_csv(path.read_bytes(), ticker, str(path))
+            series = parse_csv(Path(path).read_bytes(), ticker, path)
         except FileNotFoundError:
             raise UnknownTicker(f"{ticker}: no file {path}; put its bars there or leave the ticker out") from None
         except OSError as error:
@@ -104,12 +104,12 @@ class Files:
             return tail
         return self._read(ticker)
 
-    def _path(self, ticker: str) -> Path:
-        return self._directory / f"{ticker}.csv"
+    def _path(self, ticker: str) -> str:
+        return f"{self._directory}/{ticker}.csv"
 
 
-def _version(path: Path) -> Version:
-    status = os.stat(path)  # noqa: PTH116  # half the time of Path.stat, for thousands of files
+def _version(path: str) -> Version:
+    status = os.stat(path)  # noqa: PTH116  # a third of the time of a path object's, for thousands of files
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 

@@ -1,7 +1,7 @@
 """How served forecasts fit their outcomes: how many missed, and where in its distribution each outcome fell."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,25 +52,30 @@ class Fit:
         return f"intervals are too {too}: {self.missed:.0%} of {self.sessions} sessions missed theirs, not {MISS:.0%}"
 
 
-def fit(outcomes: Sequence[Outcome], horizon: int) -> Fit | None:
-    """The fit of predictions of one or several tickers at one horizon; None without any outcome.
+def fit(outcomes: Iterable[Outcome], horizon: int) -> Fit | None:
+    """The fit of predictions of one ticker at one horizon; None without any outcome."""
+    told = [*outcomes]
+    found = pooled_fit(told, horizon)
+    places = probabilities(told)
+    if found is None or not places.size:
+        return found
+    dispersion = float(np.var(places) / EVEN) if places.size > 1 else None
+    return replace(found, bias=float(places.mean() - 0.5), dispersion=dispersion)
 
-    The misses of one session count as their share, for tickers move together.
-    """
+
+def pooled_fit(outcomes: Iterable[Outcome], horizon: int) -> Fit | None:
+    """The misses of several tickers together; those of one session count as their share, for tickers move together."""
     by_session: dict[str, list[bool]] = {}
     for noted, actual in outcomes:
         by_session.setdefault(noted.made_on, []).append(not noted.lower <= actual <= noted.upper)
     if not by_session:
         return None
     shares = np.array([float(np.mean(by_session[session])) for session in sorted(by_session)])
-    places = probabilities(outcomes)
     return Fit(
         horizon=horizon,
         sessions=shares.size,
         missed=float(shares.mean()),
         evidence=float(evidence(shares, MISS, 0.0, 1.0, horizon).max()),
-        bias=float(places.mean() - 0.5) if places.size else None,
-        dispersion=float(np.var(places) / EVEN) if places.size > 1 else None,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 
 import structlog
 from prometheus_client.metrics_core import GaugeMetricFamily
@@ -13,15 +14,22 @@ from market.errors import MarketError
 from market.market import Market
 from serving.contract.schemas import DriftAnswer
 from serving.details.outcomes import saw_report
-from serving.drift.fit import Fit, Outcome, fit
+from serving.drift.fit import Fit, Outcome, fit, pooled_fit
 from serving.drift.stability import shifted_inputs
 from serving.models.champions import Champions, Key
 from serving.monitoring.track_record import TrackRecord
+from serving.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_SECONDS = 300.0
+# Tickers that are looked at between two pauses, so that requests come first.
+LOOKED_AT_ONCE, PAUSE_SECONDS = 16, 0.5
 ALL = "all"
+
+# Version that serves, and the session of the newest prediction whose outcome is known.
+State = tuple[int | None, str]
+UNSEEN: State = (None, "never")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,9 @@ class DriftWatch:
         self._champions = champions
         self._record = record
         self._retrain = retrain if settings.training.retrain_on_drift else None
+        self._tickers = frozenset(settings.tickers)
+        self._seen: dict[Key, State] = {}
+        self._outcomes: dict[Key, list[Outcome]] = {}
         self._known: dict[Key, Drift] = {}
         self._pooled: dict[int, Fit] = {}
 
@@ -89,15 +100,19 @@ class DriftWatch:
         )
 
     def figures(self) -> list[GaugeMetricFamily]:
-        """The evidence, for Prometheus."""
+        """The evidence, for Prometheus; of tickers without a label of their own the strongest."""
         found = GaugeMetricFamily(
             "stocks_drift_evidence",
             "That intervals miss too often or too rarely; 20 or more settles it.",
             labels=["ticker", "horizon"],
         )
+        evidence: dict[tuple[str, str], float] = {}
         for (ticker, horizon), drift in self._known.items():
             if drift.ordinary:
-                found.add_metric([ticker, str(horizon)], drift.ordinary.evidence)
+                label = metrics.ticker_label(ticker), str(horizon)
+                evidence[label] = max(evidence.get(label, 0.0), drift.ordinary.evidence)
+        for label, most in evidence.items():
+            found.add_metric([*label], most)
         for horizon, pooled in self._pooled.items():
             found.add_metric([ALL, str(horizon)], pooled.evidence)
         return [found]
@@ -112,18 +127,39 @@ class DriftWatch:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def look(self) -> None:
-        """Compare all outcomes that are known with their forecasts."""
-        pooled: dict[int, list[Outcome]] = {}
-        for ticker in self._settings.tickers:
-            try:
-                bars = (await self._market.history(ticker)).bars
-            except MarketError:
-                continue  # health says so
+        """Compare the outcomes that are known with their forecasts, of every ticker where there may be others."""
+        held = await asyncio.to_thread(self._record.tickers)
+        changed = [ticker for ticker in held if ticker in self._tickers and self._is_changed(ticker)]
+        for count, ticker in enumerate(changed, 1):
+            await self._look_at_ticker(ticker)
+            if count % LOOKED_AT_ONCE == 0:
+                await asyncio.sleep(PAUSE_SECONDS)
+        if changed:
             for horizon in self._settings.horizons:
-                ordinary = await asyncio.to_thread(self._look_at, (ticker, horizon), bars)
-                pooled.setdefault(horizon, []).extend(ordinary)
-        for horizon, outcomes in pooled.items():
-            self._take_pooled(horizon, fit(outcomes, horizon))
+                self._take_pooled(horizon, await asyncio.to_thread(self._fit_pooled, horizon))
+
+    def _is_changed(self, ticker: str) -> bool:
+        """Whether another model serves than at the last look, or more outcomes are known."""
+        keys = [(ticker, horizon) for horizon in self._settings.horizons]
+        return any(self._seen.get(key, UNSEEN) != self._state(key) for key in keys)
+
+    def _state(self, key: Key) -> State:
+        published, known = self._champions.get(*key), self._record.last_outcomes().get(key)
+        return published.card.version if published else None, known[-1][0].made_on if known else ""
+
+    async def _look_at_ticker(self, ticker: str) -> None:
+        try:
+            bars = (await self._market.recent(ticker)).bars
+        except MarketError:
+            return  # health says so
+        for horizon in self._settings.horizons:
+            key = ticker, horizon
+            self._seen[key] = self._state(key)
+            self._outcomes[key] = await asyncio.to_thread(self._look_at, key, bars)
+
+    def _fit_pooled(self, horizon: int) -> Fit | None:
+        of_horizon = [outcomes for key, outcomes in self._outcomes.items() if key[1] == horizon]
+        return pooled_fit(chain.from_iterable(of_horizon), horizon)
 
     def _look_at(self, key: Key, bars: Bars) -> list[Outcome]:
         """Judge one model; gives its outcomes of ordinary sessions."""

@@ -12,6 +12,7 @@ import structlog
 from prometheus_client.metrics_core import GaugeMetricFamily
 
 from concurrency.single_flight import SingleFlight
+from concurrency.unhurried import unhurried
 from forecasting.card import model_name
 from forecasting.model_store import Pointers, PublishedModel, UnreadableModel, read_published_model
 from serving.models.forest_client import ForestsUnavailable
@@ -30,8 +31,6 @@ TRIED_IN_A_LOOK = 256
 FOUND_WITHIN_SECONDS = 0.5
 # New models that are tried without pauses; a service is ready when they are.
 MANY = 64
-# Share of the time that may be spent on looking at which models are newest.
-LOOKING_SHARE = 0.1
 NO_FOLDER = Path()
 
 Key = tuple[str, int]
@@ -86,9 +85,9 @@ class Champions:
         self._serving: dict[Key, PublishedModel] = {}
         self._refused: dict[Key, Refusal] = {}
         self._untried: dict[Key, Path] = {}
-        self._published: set[Key] = set()
+        self._seen: dict[Key, Path | str | None] = {}
+        self._unsettled: dict[Key, Path] = {}
         self._trials = SingleFlight[None]()
-        self._looked_for = 0.0
         self.has_looked = False
 
     def get(self, ticker: str, horizon: int) -> PublishedModel | None:
@@ -106,7 +105,7 @@ class Champions:
     def is_missing(self, ticker: str, horizon: int) -> bool:
         """Whether none was published by the last look, or what was published cannot serve."""
         key = ticker, horizon
-        return self.has_looked and (key not in self._published or key in self._refused)
+        return self.has_looked and (not isinstance(self._seen.get(key), Path) or key in self._refused)
 
     def refusal(self, ticker: str, horizon: int) -> str | None:
         """Why the newest published model does not serve, when it does not."""
@@ -149,18 +148,18 @@ class Champions:
                 await self.look()
             except Exception:
                 log.exception("models.look_failed")
-            await asyncio.sleep(max(LOOK_EVERY_SECONDS, self._looked_for / LOOKING_SHARE))
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def look(self) -> None:
         """Take over what was published since the last look; of very many new models the first TRIED_IN_A_LOOK."""
-        began = self._now()
-        newest = await asyncio.to_thread(lambda: [(key, self._newest(key)) for key in self._keys])
-        self._looked_for = self._now() - began
-        for key, found in newest:
-            if isinstance(found, str):
+        for key, found in await asyncio.to_thread(self._changed):
+            self._seen[key] = found
+            self._unsettled.pop(key, None)
+            if isinstance(found, Path):
+                self._unsettled[key] = found
+            elif found is not None:
                 self._refuse(key, NO_FOLDER, found)
-        self._published = {key for key, found in newest if isinstance(found, Path)}
-        due = {key: found for key, found in newest if isinstance(found, Path) and self._is_due(key, found)}
+        due = {key: folder for key, folder in [*self._unsettled.items()] if self._is_due(key, folder)}
         self._untried = due
         keys = [*due][:TRIED_IN_A_LOOK]
         await self._try_in_turn(keys[:MANY])
@@ -177,6 +176,8 @@ class Champions:
         key = published.card.ticker, published.card.horizon
         if self._serving.get(key) == published:
             del self._serving[key]
+            if isinstance(newest := self._seen.get(key), Path):
+                self._unsettled[key] = newest
             self._refuse(key, published.folder, reason)
             self._tell(key)
 
@@ -203,6 +204,12 @@ class Champions:
             if self._untried.get(key) == folder:
                 del self._untried[key]
 
+    def _changed(self) -> list[tuple[Key, Path | str | None]]:
+        """What is another than the last look saw: a folder, why it is not known, or null where none is published."""
+        keys = unhurried(self._keys) if self.has_looked else self._keys
+        newest = ((key, self._newest(key)) for key in keys)
+        return [(key, found) for key, found in newest if found != self._seen.get(key)]
+
     def _newest(self, key: Key) -> Path | str | None:
         """The folder of the newest model, or why it is not known."""
         try:
@@ -214,6 +221,7 @@ class Champions:
         serving, refused = self._serving.get(key), self._refused.get(key)
         if serving and serving.folder == folder:
             self._refused.pop(key, None)
+            del self._unsettled[key]
             return False
         return refused is None or refused.folder != folder or self._now() >= refused.retry_at
 

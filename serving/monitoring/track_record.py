@@ -53,6 +53,7 @@ class TrackRecord:
         self._arms: dict[str, dict[Key, dict[str, Noted]]] = defaultdict(lambda: defaultdict(dict))
         self._scores: dict[Key, Accuracy] = {}
         self._known: dict[Key, list[tuple[Noted, float]]] = {}
+        self._awaited: dict[str, set[str]] = defaultdict(set)
         self._lock = threading.Lock()
 
     def note(self, prediction: Prediction, forecast: Forecast | None = None) -> None:
@@ -97,6 +98,9 @@ class TrackRecord:
             self._log.remove_before(_month(datetime.now(UTC).date() - timedelta(days=31 * self._months_kept)))
             self._take_in(bars.values())
             found = {key: self._due(bars[key[0]], key[1]) for key in self._recent if key[0] in bars}
+            for ticker, one in bars.items():
+                last = str(one.session[-1])
+                self._awaited[ticker] = {target_on for target_on in self._awaited[ticker] if target_on > last}
         self._known |= {key: pairs for key, pairs in found.items() if pairs}
         self._scores |= {key: _score(pairs[-ROLLING:]) for key, pairs in found.items() if pairs}
 
@@ -159,6 +163,17 @@ class TrackRecord:
             self._take_in([])
             return sorted({ticker for ticker, _ in self._recent})
 
+    def due(self, session: str) -> set[str]:
+        """Those with a prediction for `session` or an earlier one that no bars were seen of when it was scored last."""
+        self.write()
+        with self._lock:
+            self._take_in([])
+            return {
+                ticker
+                for ticker, targets in self._awaited.items()
+                if any(target_on <= session for target_on in targets)
+            }
+
     def last_outcomes(self) -> dict[Key, list[tuple[Noted, float]]]:
         """The last sessions' predictions whose return was known when they were scored last."""
         return self._known
@@ -180,8 +195,9 @@ class TrackRecord:
             try:
                 await asyncio.to_thread(self.write)
                 if loop.time() >= score_at:
-                    held = set(await asyncio.to_thread(self.tickers))
-                    await self._score(market, [ticker for ticker in tickers if ticker in held])
+                    complete = str(market.sessions.last_complete(datetime.now(UTC)))
+                    due = await asyncio.to_thread(self.due, complete)
+                    await self._score(market, [ticker for ticker in tickers if ticker in due])
                     score_at = loop.time() + SCORE_EVERY_SECONDS
             except Exception:
                 log.exception("track_record.failed")
@@ -202,6 +218,7 @@ class TrackRecord:
             if noted.arm:
                 self._arms[noted.arm][noted.ticker, noted.horizon].setdefault(noted.made_on, noted)
                 continue
+            self._awaited[noted.ticker].add(noted.target_on)
             recent = self._recent[noted.ticker, noted.horizon]
             session = f"{noted.made_on} {noted.simulated}"
             recent[session] = max(recent.get(session, noted), noted, key=lambda one: one.version or 0)

@@ -3,12 +3,19 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from concurrency.process_turns import ProcessTurns
 from market.calendar.sessions import Sessions
+from market.history.history import History
+from market.history.service import LOCAL_LOOK_SECONDS, HistoryService
+from market.history.sqlite_store import HistoryStore
+from market.providers.chain import Chain
 from market.providers.file_versions import LOOK_EVERY, LOOK_HOLDS, MANY, FileVersions, Version
 from market.providers.files import Files
+from market.providers.provider import LimitedProvider
 from market.series import Series
 
 ROWS = "date,open,high,low,close,volume\n2024-03-07,10,12,9,11,1000\n2024-03-08,11,13,10,{close},2000\n"
@@ -103,3 +110,31 @@ def test_many_files_are_answered_for_without_the_disk_and_read_again_when_they_c
     (tmp_path / "T0.csv").write_text(ROWS.format(close=12.5), encoding="utf-8")
     while asyncio.run(price()) != 12.5:
         time.sleep(0.01)
+
+
+def test_bars_of_a_file_that_did_not_change_are_not_written_again(
+    tmp_path: Path, sessions: Sessions, clock: Any
+) -> None:
+    for ticker in TICKERS:
+        (tmp_path / f"{ticker}.csv").write_text(ROWS.format(close=12), encoding="utf-8")
+    limited = LimitedProvider(Files(tmp_path, sessions))
+    store = HistoryStore(tmp_path)
+    turns = ProcessTurns(tmp_path, 5.0)
+    histories = HistoryService(
+        Chain([limited]), store, sessions, ttl=86400, quoted_tickers=len(TICKERS), turns=turns, clock=clock
+    )
+
+    async def read_all() -> History:
+        for ticker in TICKERS:
+            found = await histories.history(ticker)
+        await limited.provider.series("LAST")  # has all looked at
+        await asyncio.get_running_loop().shutdown_default_executor()
+        return found
+
+    async def again_without_threads() -> History:
+        await asyncio.get_running_loop().shutdown_default_executor()  # whoever needs a thread fails
+        return await histories.history("LAST")
+
+    first = asyncio.run(read_all())
+    clock.forward(LOCAL_LOOK_SECONDS)
+    assert asyncio.run(again_without_threads()) is first

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from serving.drift.fit import DECILES, Outcome, fit, probabilities
+from serving.drift.fit import DECILES, Outcome, fit, pooled_fit, probabilities
 from serving.monitoring.served_predictions import Noted
 
 NORMAL = NormalDist(0.0, 0.02)
@@ -60,7 +60,7 @@ def test_outcomes_above_their_medians_show_as_bias() -> None:
 def test_tickers_that_move_together_are_one_observation_a_session() -> None:
     together = [(noted(day, ticker), 1.0 if day < DAYS[3] else 0.0) for day in DAYS[:6] for ticker in "ABCDEFGHIJ"]
 
-    found, alone = fit(together, 1), fit([one for one in together if one[0].ticker == "A"], 1)
+    found, alone = pooled_fit(together, 1), fit([one for one in together if one[0].ticker == "A"], 1)
 
     assert found is not None
     assert alone is not None

@@ -14,10 +14,12 @@ from configuration import Settings
 from features import features
 from forecasting.formula import training_inputs
 from forecasting.model_store import PublishedModel
+from market.market import History
 from market.reports.dates import Report, ReportDates, Timing
 from serving.drift.watch import DriftWatch
 from serving.monitoring.served_predictions import Noted
 from serving.monitoring.track_record import TrackRecord
+from serving.telemetry import metrics
 from serving.training_requests.missing_models import WantedRetraining
 from training_queue.jobs import TrainingJobs
 from training_queue.worker_lock import WorkerLock
@@ -98,6 +100,55 @@ async def test_a_new_version_begins_anew(watching: Callable[..., Watching], publ
 
     assert one.watch.of("AAPL", 1) is None
     assert [line["event"] for line in lines if line["ticker"] == "AAPL"] == ["drift.over"]
+
+
+async def test_only_tickers_with_new_outcomes_or_another_model_are_looked_at_again(
+    watching: Callable[..., Watching], publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, asked = watching(), []
+    publish("AAPL")
+    publish("MSFT")
+    await one.parts.champions.look()
+    one.serve("AAPL", half_width=0.0001)
+    recent, bars = one.parts.market.recent, one.parts.market.bars
+
+    async def counted(ticker: str) -> History:
+        asked.append(ticker)
+        return await recent(ticker)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(one.parts.market, "recent", counted)
+    for _ in range(2):
+        await one.watch.look()
+    assert asked == ["AAPL"], "of MSFT nothing was ever predicted"
+
+    one.record.score_due({"AAPL": bars["AAPL"]})
+    for _ in range(2):
+        await one.watch.look()
+    assert asked == ["AAPL"] * 2
+    publish("AAPL", version=2)
+    await one.parts.champions.look()
+    for _ in range(2):
+        await one.watch.look()
+    assert asked == ["AAPL"] * 3
+
+
+async def test_tickers_without_a_label_of_their_own_show_their_strongest_evidence(
+    watching: Callable[..., Watching], publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "_labelled", {"TSLA"})
+    one = watching()
+    for ticker, half_width in (("AAPL", 0.0001), ("MSFT", 0.02)):
+        publish(ticker)
+        one.serve(ticker, half_width)
+    await one.parts.champions.look()
+
+    await one.watch.look()
+
+    samples = {tuple(s.labels.values()): s.value for s in one.watch.figures()[0].samples}
+    found = one.watch.of("AAPL", 1)
+    assert found is not None
+    assert samples.keys() == {(metrics.OTHERS, "1"), ("all", "1")}
+    assert samples[metrics.OTHERS, "1"] == found.evidence
 
 
 async def test_sessions_with_reports_are_counted_apart(watching: Callable[..., Watching], publish: Publish) -> None:

@@ -198,6 +198,40 @@ async def test_of_many_new_models_those_that_are_asked_for_are_tried_first(
     assert await champions.find("IBM", 1) is None
 
 
+async def test_a_model_that_is_removed_from_the_store_is_missing_until_it_is_there_again(
+    store: Path, publish: Publish
+) -> None:
+    champions, published = Champions([store], KEYS, accept), publish("AAPL")
+    await champions.look()
+    pointer = published.folder.parent / LATEST_FILE
+    missing = [champions.is_missing("AAPL", 1)]
+
+    content = pointer.read_bytes()
+    pointer.unlink()
+    await champions.look()
+    missing.append(champions.is_missing("AAPL", 1))
+    pointer.write_bytes(content)
+    await champions.look()
+
+    assert [*missing, champions.is_missing("AAPL", 1)] == [False, True, False]
+    assert champions.get("AAPL", 1) == published, "what was loaded serves on meanwhile"
+
+
+async def test_a_look_at_a_store_where_nothing_changed_tries_and_tells_nothing(store: Path, publish: Publish) -> None:
+    attempts, told = [], []
+
+    async def attempt(published: PublishedModel) -> None:
+        attempts.append(published.card.ticker)
+
+    champions = Champions([store], KEYS, attempt)
+    champions.on_swap(lambda *key: told.append(key))
+    publish("AAPL")
+    for _ in range(3):
+        await champions.look()
+
+    assert (attempts, told) == (["AAPL"], [("AAPL", 1)])
+
+
 async def test_a_request_waits_for_no_model_that_takes_long(
     store: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,6 +56,22 @@ async def test_what_is_not_due_yet_is_not_judged(parts: Any, tmp_path: Path) -> 
     assert scored(record, parts.market.bars) == {}
 
 
+async def test_only_predictions_whose_session_has_closed_since_the_last_score_are_due(
+    parts: Any, make_bars: Any, tmp_path: Path
+) -> None:
+    whole, (prediction,) = await predictions(parts, make_bars, 1)
+    record = TrackRecord(tmp_path)
+    record.note(prediction)
+    made_on, target_on = (str(day) for day in (prediction.prediction.made_on, prediction.prediction.target_on))
+
+    assert (record.due(made_on), record.due(target_on)) == (set(), {"AAPL"})
+    scored(record, {"AAPL": whole[:-1]})
+    assert record.due(target_on) == {"AAPL"}, "its bar was not there yet"
+    assert scored(record, {"AAPL": whole})["AAPL", 1].count == 1
+    assert record.due(target_on) == set()
+    assert TrackRecord(tmp_path).due(target_on) == {"AAPL"}, "another process has scored nothing yet"
+
+
 async def test_a_prediction_counts_once_however_many_workers_served_it(
     parts: Any, make_bars: Any, tmp_path: Path
 ) -> None:
