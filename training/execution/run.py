@@ -3,41 +3,32 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
 import numpy as np
-import structlog
 
 from configuration import Settings
-from forecasting.report_schedule import ReportSchedule
-from market.bars import Bars
 from training.errors import TrainingError
+from training.execution.decision import Call, finish
 from training.execution.elsewhere import attempt_and_record
 from training.execution.engine import Engine
+from training.execution.in_order import one_by_one, side_by_side
 from training.execution.interruption import Interruption
 from training.execution.loading import chunks, load, report_schedules
 from training.execution.outcome import Outcome, best
 from training.execution.pooling import Pools
-from training.execution.recorded import Recorded, record
+from training.execution.recorded import Recorded
 from training.learning.pipeline import Trained, attempt
-from training.learning.promotion import Candidate, decide
 from training.learning.training_config import TrainingConfig
-from training.mlflow_registry.recording import Registered
 from training.mlflow_registry.registry import Registry
-from training.publishing.challengers import republish_challengers
-from training.publishing.operations import newest_card, release
+from training.publishing.operations import newest_card
 from training.recipes import make_recipe
 from training_queue.jobs import TrainingJobs
 
 # Decisions on a version that the same bars and recipe would only bring back.
 KEPT_BACK = ("rejected", "rolled back")
-
-log = structlog.get_logger(__name__)
-
-# Of one model: its bars, its horizon, how to train.
-Call = tuple[Bars, int, TrainingConfig, ReportSchedule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +102,7 @@ def run_one(
         if len(rejected) == len(calls):
             return best(rejected)
         with registry.pipeline_run(f"refit {ticker}-{horizon}", {"ticker": ticker, "horizon": str(horizon)}):
-            outcomes = [_finish(settings, registry, call, attempt(*call), before_promotion) for call in calls]
+            outcomes = [finish(settings, registry, call, attempt(*call), before_promotion) for call in calls]
             registry.summarize(_totals(outcomes), _decision(outcomes))
             _fail_if_all_failed(registry, outcomes)
     except TrainingError as error:
@@ -145,10 +136,14 @@ def _outcomes(
     ]
     if request.resume:
         calls = [call for call in calls if not _is_left_out(settings, registry, request, call)]
-    with closing(request.engine.map(_work(registry, request.engine), calls)) as results:
-        for call, trained in zip(calls, results, strict=True):
-            with request.interruption.deferred():
-                yield _finish(settings, registry, call, trained)
+    work = _work(registry, request.engine)
+    with closing(request.engine.map(work, calls)) as results:
+        tasks = (
+            ((call[0].ticker, call[1]), partial(finish, settings, registry, call, trained))
+            for call, trained in zip(calls, results, strict=True)
+        )
+        in_order = one_by_one if work is attempt else side_by_side
+        yield from in_order(tasks, request.interruption)
 
 
 def _work(registry: Registry, engine: Engine) -> Callable[..., Trained | Recorded | str]:
@@ -182,75 +177,6 @@ def _rejected_before(registry: Registry, call: Call) -> Outcome | None:
     return Outcome(
         bars.ticker, horizon, promoted=False, reason=reason, recipe=config.recipe.name, version=found.version
     )
-
-
-def _finish(
-    settings: Settings,
-    registry: Registry,
-    call: Call,
-    trained: Trained | Recorded | str,
-    before_promotion: Callable[[], None] = lambda: None,
-) -> Outcome:
-    """Register what is not yet, decide, publish what is promoted; until the last step the old champion serves."""
-    bars, horizon, config, _ = call
-    failed = Outcome(bars.ticker, horizon, promoted=False, reason="", recipe=config.recipe.name)
-    if isinstance(trained, str):
-        return replace(failed, reason=trained)
-    try:
-        recorded = trained if isinstance(trained, Recorded) else _record(registry, trained)
-        return _decided(settings, registry, recorded, before_promotion)
-    except TrainingError as error:
-        return replace(failed, reason=str(error))
-    except Exception as error:  # one model's trouble is never another's
-        log.exception("training.failed", ticker=bars.ticker, horizon=horizon)
-        return replace(failed, reason=f"{bars.ticker}: {type(error).__name__}: {error}; the log has the traceback")
-
-
-def _record(registry: Registry, trained: Trained) -> Recorded:
-    data = trained.data
-    return record(trained, registry.rival(data.ticker, data.horizon, simulated=data.simulated), registry.record)
-
-
-def _decided(
-    settings: Settings, registry: Registry, recorded: Recorded, before_promotion: Callable[[], None]
-) -> Outcome:
-    registered, card = recorded.registered, recorded.registered.card
-    margin = settings.training.promotion_margin
-    champion = _champion(registry, recorded)
-    decision = decide(recorded.candidate, recorded.baseline, champion, card.horizon, margin)
-    registry.write_decision(registered, decision)
-    if decision.promoted:
-        _promote(registry, registered, before_promotion)
-    republish_challengers(settings, registry, (card.ticker, card.horizon))
-    return Outcome(
-        ticker=card.ticker,
-        horizon=card.horizon,
-        promoted=decision.promoted,
-        reason=decision.reason,
-        recipe=card.recipe,
-        version=registered.version,
-        metrics=card.metrics,
-        scores=recorded.scores,
-        simulated=card.simulated,
-    )
-
-
-def _champion(registry: Registry, recorded: Recorded) -> Candidate | None:
-    """What the version has to beat: another trainer may have moved the champion since it was registered."""
-    card = recorded.registered.card
-    if registry.champion(card.ticker, card.horizon) == recorded.rival.version:
-        return recorded.rival.candidate
-    return registry.rival(card.ticker, card.horizon, simulated=card.simulated).candidate
-
-
-def _promote(registry: Registry, registered: Registered, before_promotion: Callable[[], None]) -> None:
-    card = registered.card
-    try:
-        before_promotion()
-    except TrainingError as error:
-        registry.overrule(card.ticker, card.horizon, registered.version, "rejected", str(error))
-        raise
-    release(registry, registered)
 
 
 def _fail_if_all_failed(registry: Registry, outcomes: Sequence[Outcome]) -> None:

@@ -3,6 +3,7 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
@@ -13,7 +14,15 @@ from training.mlflow_registry.run_contents import FORECASTS
 from training.mlflow_registry.tracking import first_line, translated
 from training.scoring import forecast_file
 
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
+
+
+@dataclass(frozen=True, slots=True)
+class Aliases:
+    """The versions that the aliases of a registered model point at; null where there is none."""
+
+    champion: int | None
+    challenger: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,18 @@ class Rival:
 
     version: int | None = None
     candidate: Candidate | None = None
+
+
+def aliases(register: Any, name: str) -> Aliases:
+    """The aliases of the registered model `name`, by one request.
+
+    Raises:
+        RegistryError: there is no such model, or MLflow failed.
+    """
+    with translated(name):
+        found = register.get_registered_model(name).aliases
+    champion, challenger = (int(found[alias]) if alias in found else None for alias in (CHAMPION, CHALLENGER))
+    return Aliases(champion, challenger)
 
 
 def champion_version(client: MlflowClient, name: str) -> int | None:

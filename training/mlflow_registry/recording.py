@@ -9,9 +9,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from compat.mlflow_register import register_of
 from forecasting.card import ModelCard, model_name
 from market.calendar.sessions import Sessions
 from training.learning.pipeline import Trained
+from training.mlflow_registry.champions import CHALLENGER
 from training.mlflow_registry.orphans import process_tags
 from training.mlflow_registry.parent_run import ParentRun
 from training.mlflow_registry.run_contents import (
@@ -28,8 +30,6 @@ from training.mlflow_registry.run_contents import (
     version_tags_of,
 )
 from training.mlflow_registry.tracking import translated
-
-CHALLENGER = "challenger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Recorder:
             description=description_of(trained),
             model_id=logged.model_id,
         )
-        set_alias(self.client, name, CHALLENGER, str(made.version))
+        set_alias(register_of(self.client), name, CHALLENGER, str(made.version))
         return int(made.version)
 
     def _ensure_registered(self, name: str) -> None:
@@ -149,10 +149,10 @@ def newest_version(client: MlflowClient, name: str) -> ModelVersion | None:
     return found[0] if found else None
 
 
-def set_alias(client: MlflowClient, name: str, alias: str, version: str) -> None:
+def set_alias(register: Any, name: str, alias: str, version: str) -> None:
     """Point `alias` at `version`."""
     try:
-        client.set_registered_model_alias(name, alias, version)
+        register.set_registered_model_alias(name, alias, version)
     except MlflowException:
         # Another trainer may have made the alias in the same moment; it is there by now, and only moves.
-        client.set_registered_model_alias(name, alias, version)
+        register.set_registered_model_alias(name, alias, version)

@@ -17,9 +17,17 @@ from market.calendar.sessions import Sessions
 from training.errors import RegistryError
 from training.learning.pipeline import Trained
 from training.learning.promotion import Decision
-from training.mlflow_registry.champions import CHAMPION, Rival, champion_version, download, rival
-from training.mlflow_registry.recording import (
+from training.mlflow_registry.champions import (
     CHALLENGER,
+    CHAMPION,
+    Aliases,
+    Rival,
+    aliases,
+    champion_version,
+    download,
+    rival,
+)
+from training.mlflow_registry.recording import (
     Recorder,
     Registered,
     newest_version,
@@ -88,7 +96,7 @@ class Registry(Runs):
         name, at = model_name(card.ticker, card.horizon), int(datetime.now(UTC).timestamp() * 1000)
         with translated(name):
             for key, value in tags.items():
-                self._client.set_model_version_tag(name, str(registered.version), key, value)
+                self._register.set_model_version_tag(name, str(registered.version), key, value)
             self._client.log_batch(
                 card.run_id,
                 metrics=[Metric(key, value, at, 0) for key, value in decision.numbers().items()],
@@ -103,16 +111,21 @@ class Registry(Runs):
         """
         self._tag(model_name(ticker, horizon), version, {"decision": decision, "decision_reason": reason})
 
-    def make_champion(self, ticker: str, horizon: int, version: int) -> None:
+    def make_champion(self, ticker: str, horizon: int, version: int, seen: Aliases | None = None) -> None:
         """Point the alias `champion` at `version`, which is no challenger any more.
+
+        Args:
+            seen: the aliases, where they have just been read, and `version` was never champion.
 
         Raises:
             RegistryError: there is no such version.
         """
         name = model_name(ticker, horizon)
         with translated(name):
-            self._point_champion(name, self.champion(ticker, horizon), version)
-            self._client.set_model_version_tag(name, str(version), CHAMPION_AT, now())
+            self._point_champion(name, seen or aliases(self._register, name), version)
+            self._register.set_model_version_tag(name, str(version), CHAMPION_AT, now())
+            if seen is None:
+                self._take_place_again(name, version)
 
     def earlier_champion(self, ticker: str, horizon: int) -> int:
         """The version that was champion before the current one.
@@ -142,8 +155,9 @@ class Registry(Runs):
         if current is None:
             raise RegistryError(f"{name}: there is no champion to roll back from")
         with translated(name):
-            self._point_champion(name, current, version)
-            self._client.set_model_version_tag(name, str(current), ROLLED_BACK_AT, now())
+            self._point_champion(name, aliases(self._register, name), version)
+            self._take_place_again(name, version)
+            self._register.set_model_version_tag(name, str(current), ROLLED_BACK_AT, now())
         self.overrule(ticker, horizon, current, "rolled back", f"version {version} is champion again")
         self.overrule(ticker, horizon, version, "promoted", f"version {current} was rolled back")
 
@@ -167,6 +181,14 @@ class Registry(Runs):
             if one.tags.get("simulated") == tags.get("simulated")
         ]
         return [version for at, version in sorted(before) if at < str(tags.get(CHAMPION_AT, ""))]
+
+    def aliases(self, ticker: str, horizon: int) -> Aliases:
+        """Champion and challenger of a model that has versions.
+
+        Raises:
+            RegistryError: it has none, or MLflow failed.
+        """
+        return aliases(self._register, model_name(ticker, horizon))
 
     def champion(self, ticker: str, horizon: int) -> int | None:
         """Version of the champion, if there is one.
@@ -252,19 +274,22 @@ class Registry(Runs):
         with translated(name):
             run_id = str(self._client.get_model_version(name, str(version)).run_id)
             for key, value in tags.items():
-                self._client.set_model_version_tag(name, str(version), key, value)
+                self._register.set_model_version_tag(name, str(version), key, value)
                 self._client.set_tag(run_id, key, value)
 
-    def _point_champion(self, name: str, current: int | None, version: int) -> None:
+    def _point_champion(self, name: str, seen: Aliases, version: int) -> None:
+        if seen.challenger == version:
+            self._register.delete_registered_model_alias(name, CHALLENGER)
+        set_alias(self._register, name, CHAMPION, str(version))
+        self._client.set_experiment_tag(self._experiment_id, CHANGED_AT, now())
+        if seen.champion not in {None, version}:
+            self._register.set_model_version_tag(name, str(seen.champion), REPLACED_BY, str(version))
+
+    def _take_place_again(self, name: str, version: int) -> None:
+        """Remove what says that a champion is one no more."""
         found = self._client.get_model_version(name, str(version))
-        if CHALLENGER in found.aliases:
-            self._client.delete_registered_model_alias(name, CHALLENGER)
-        set_alias(self._client, name, CHAMPION, str(version))
         for tag in {REPLACED_BY, ROLLED_BACK_AT} & set(found.tags):
             self._client.delete_model_version_tag(name, str(version), tag)
-        self._client.set_experiment_tag(self._experiment_id, CHANGED_AT, now())
-        if current is not None and current != version:
-            self._client.set_model_version_tag(name, str(current), REPLACED_BY, str(version))
 
     def _versions(self, name: str) -> list[ModelVersion]:
         return list(self._client.search_model_versions(f"name = '{name}'"))

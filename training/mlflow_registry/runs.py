@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from PIL import Image
 
+from compat.mlflow_register import register_of
 from configuration import Settings
 from training.errors import RegistryError
 from training.mlflow_registry import views
@@ -55,6 +56,10 @@ class Runs:
             client = MlflowClient(self._uri)
             client.search_experiments(max_results=1)
         return client
+
+    @cached_property
+    def _register(self) -> Any:
+        return register_of(self._client)
 
     @cached_property
     def _experiment_id(self) -> str:

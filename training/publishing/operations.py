@@ -8,6 +8,7 @@ from configuration import Settings, home
 from forecasting.card import ModelCard
 from forecasting.model_store import UnreadableModel, default_roots, newest_folder, read_published_model
 from training.errors import RegistryError
+from training.mlflow_registry.champions import Aliases
 from training.mlflow_registry.recording import Registered
 from training.mlflow_registry.registry import Registry, Standing
 from training.publishing.publish import publish
@@ -16,8 +17,11 @@ from training_queue.publications import Publications
 Model = tuple[str, int]
 
 
-def release(registry: Registry, registered: Registered) -> str:
+def release(registry: Registry, registered: Registered, seen: Aliases | None = None) -> str:
     """Make a version champion and publish it.
+
+    Args:
+        seen: as `Registry.make_champion` takes it.
 
     Returns:
         Its tag in the model store.
@@ -28,7 +32,7 @@ def release(registry: Registry, registered: Registered) -> str:
     """
     card = registered.card
     with Publications(home()).under_way(card.ticker, card.horizon):
-        registry.make_champion(card.ticker, card.horizon, registered.version)
+        registry.make_champion(card.ticker, card.horizon, registered.version, seen)
         return publish(card, registered.onnx)
 
 

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,14 @@ from mlflow.tracking import MlflowClient
 import configuration
 from configuration import Settings
 from forecasting.card import ModelCard
+from forecasting.report_schedule import ReportSchedule
 from market.bars import Bars
+from market.calendar.sessions import Sessions
+from market.reports.dates import ReportDates
 from tests.training.execution.clusters import dask_cluster
 from tests.training.recipes_of_tests import quick
 from tests.training.test_commands import write_csv
+from training.execution.decision import finish
 from training.execution.elsewhere import attempt_and_record
 from training.execution.engine import Engine
 from training.execution.recorded import Recorded
@@ -106,6 +111,35 @@ def test_little_comes_back_and_a_model_whose_worker_died_after_registering_it_is
     assert (again.registered.version, again.registered.card.run_id) == (1, run_id)
     assert client.get_run(run_id).info.status == "FINISHED"
     assert len(client.search_model_versions("name = 'forest-TEST-1'")) == 1
+
+
+def test_deciding_asks_the_server_little(
+    elsewhere: Registry, on_server: Settings, short_bars: Bars, sessions: Sessions
+) -> None:
+    schedule = ReportSchedule.of(ReportDates.of("TEST", []), sessions.session, 0)
+
+    def asked(unseen: int, *, worse: bool = False) -> tuple[str, int]:
+        """The decision on a version trained without the last sessions, and how many requests it took."""
+        call = (short_bars[: len(short_bars) - unseen], 1, CONFIG, schedule)
+        recorded = attempt_and_record(elsewhere.parent, *call)
+        assert isinstance(recorded, Recorded)
+        if worse:
+            evaluation = recorded.candidate.evaluation
+            wide = replace(evaluation, lower=evaluation.lower - 1)
+            recorded = replace(recorded, candidate=replace(recorded.candidate, evaluation=wide))
+        before = requests(on_server)
+        outcome = finish(on_server, elsewhere, call, recorded)
+        return outcome.decision, requests(on_server) - before
+
+    assert asked(2) == ("promoted", 8)
+    assert asked(1) == ("promoted", 9)
+    assert asked(0, worse=True) == ("rejected", 4)
+    assert [version(on_server, "TEST", number).aliases for number in (1, 2, 3)] == [[], ["champion"], ["challenger"]]
+
+
+def requests(settings: Settings) -> int:
+    """How many requests the server has answered, as it notes before each answer."""
+    return (settings.home / "server" / "log").read_text(encoding="utf-8").count(" HTTP/1.1")
 
 
 def test_what_a_dead_worker_left_open_ends_with_the_pipeline(settings: Settings) -> None:

@@ -14,6 +14,7 @@ import pytest
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from mlflow.tracking._model_registry.client import ModelRegistryClient
 
 from configuration import Settings
 from forecasting.card import model_name
@@ -378,15 +379,15 @@ def test_an_experiment_that_another_trainer_creates_in_the_same_moment_is_used(
 def test_an_alias_that_another_trainer_makes_in_the_same_moment_is_moved(
     registry: Registry, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_alias, attempts = MlflowClient.set_registered_model_alias, []
+    set_alias, attempts = ModelRegistryClient.set_registered_model_alias, []
 
-    def refuse_once(client: MlflowClient, name: str, alias: str, version: str) -> None:
+    def refuse_once(client: ModelRegistryClient, name: str, alias: str, version: str) -> None:
         attempts.append(alias)
         if len(attempts) == 1:
             raise MlflowException("duplicate key value violates unique constraint")
-        set_alias(client, name, alias, version)
+        set_alias(client, name, alias, version)  # type: ignore[no-untyped-call]  # MLflow's own
 
-    monkeypatch.setattr(MlflowClient, "set_registered_model_alias", refuse_once)
+    monkeypatch.setattr(ModelRegistryClient, "set_registered_model_alias", refuse_once)
 
     version = registry.record(trained).version
 
