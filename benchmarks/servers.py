@@ -21,6 +21,9 @@ from configuration import ROOT
 from serving.monitoring.process_memory import MIB
 
 READY_WITHIN = 180.0
+IDLE_WITHIN = 30.0
+# Of one core, which a server takes that nobody asks.
+IDLE_SHARE = 0.15
 # Headers of an answer that its server adds, and that would have another close its connections.
 OF_THE_CONNECTION = frozenset({"date", "connection"})
 
@@ -159,6 +162,23 @@ def bare(model: Server, path: str) -> Iterator[Server]:
         file.flush()
         with running([sys.executable, "-m", "benchmarks.serving.bare"], "/", free_port(), ANSWER=file.name) as server:
             yield server
+
+
+def wait_idle(server: Server) -> None:
+    """Wait until a server has computed what is left of a load, so that it takes nothing from who is asked next."""
+    until, before = time.monotonic() + IDLE_WITHIN, _processor_seconds(server)
+    while time.monotonic() < until:
+        time.sleep(0.2)
+        now = _processor_seconds(server)
+        if now - before <= IDLE_SHARE * 0.2:
+            return
+        before = now
+
+
+def _processor_seconds(server: Server) -> float:
+    top = psutil.Process(server.process.pid)
+    times = [process.cpu_times() for process in [top, *top.children(recursive=True)]]
+    return sum(one.user + one.system for one in times)
 
 
 def wait_warm(server: Server) -> float:

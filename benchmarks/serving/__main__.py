@@ -22,7 +22,7 @@ from rich.console import Console
 
 import configuration
 from benchmarks import load, scale
-from benchmarks.servers import Server, bare, free_port, ours, plain, redis_server, running, wait_warm
+from benchmarks.servers import Server, bare, free_port, ours, plain, redis_server, running, wait_idle, wait_warm
 from benchmarks.serving import wrk
 from benchmarks.serving.tables import draw, table, written
 from configuration import ROOT
@@ -84,6 +84,7 @@ def in_turns(
         for _ in range(ROUNDS):
             for name, server in servers.items():
                 found[name].append(wrk.run(server.url, paths, connections=number, seconds=seconds, headers=headers))
+                wait_idle(server)
         yield {name: median(loads) for name, loads in found.items()}
 
 
