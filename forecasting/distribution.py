@@ -1,12 +1,17 @@
 """The distribution that every forecast is read from: a centre, a width, and quantiles."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from statistics import NormalDist
+from typing import Any, TypeVar
 
 import numpy as np
 
 from configuration import HORIZONS
 from market.bars import FloatArray
+
+Places = np.ndarray[tuple[int], np.dtype[np.intp]]
+Array = TypeVar("Array", bound=np.ndarray[Any, Any])
 
 INTERVAL_LEVEL = 0.9
 
@@ -28,6 +33,8 @@ _NORMAL: FloatArray = np.array([NormalDist().inv_cdf(0.5 + size / 2) for size in
 _HALF_NORMAL: FloatArray = _NORMAL * np.sqrt(np.pi / 2)
 # From fewer degrees of freedom the expansion of Student's distribution is not used.
 FEWEST_FREEDOMS = 4.0
+# Sample sizes for which what depends on nothing else is kept; a full memory of residuals has always the same.
+MOST_REMEMBERED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,32 +145,38 @@ def quantile_table(residuals: FloatArray, horizon: int) -> FloatArray:
     Source: Lei et al., "Distribution-Free Predictive Inference for Regression", 2018, section 2.2.
     """
     sizes, parameters = np.abs(residuals), HORIZONS[horizon]
-    widening = 1 + OVERLAP_WIDENING * horizon / sizes.size
-    observed = _quantiles(np.sort(sizes), np.minimum(_SIZES * widening, 1))
+    observed = _quantiles(np.sort(sizes), 1 + OVERLAP_WIDENING * horizon / sizes.size)
     normal = sizes.mean() * half_student(parameters.sessions_per_freedom / sizes.size)
     size = np.sqrt(np.maximum(observed, SMALLEST_RESIDUAL) * np.maximum(normal, SMALLEST_RESIDUAL))
-    rises = 0.5 + parameters.sign_trust * (float(np.mean(residuals > 0)) - 0.5)
-    rises = float(np.clip(rises, SMALLEST_SHARE, 1 - SMALLEST_SHARE))
+    rises: float = 0.5 + parameters.sign_trust * (np.count_nonzero(residuals > 0) / residuals.size - 0.5)
+    rises = min(max(rises, SMALLEST_SHARE), 1 - SMALLEST_SHARE)
     falls = 1 - rises
     below = -np.interp(1 - PROBABILITIES / falls, _SIZES, size)
     above = np.interp(1 - (1 - PROBABILITIES) / rises, _SIZES, size)
     return np.asarray(np.where(falls > PROBABILITIES, below, above))
 
 
-def _quantiles(ascending: FloatArray, probabilities: FloatArray) -> FloatArray:
-    """`numpy.quantile` to the last bit, of values that are sorted, in a fifth of the time.
+def _quantiles(ascending: FloatArray, widening: float) -> FloatArray:
+    """`numpy.quantile` to the last bit, of values that are sorted, at `_SIZES` times `widening`, 1 at most.
 
     Args:
         ascending: shape (n,), n at least 1, finite.
-        probabilities: shape (m,), 0 to 1.
     """
-    place = (ascending.size - 1) * probabilities
-    below = np.minimum(place.astype(np.intp), max(ascending.size - 2, 0))
-    lower, upper, share = ascending[below], ascending[np.minimum(below + 1, ascending.size - 1)], place - below
+    below, above, share = _places(ascending.size, widening)
+    lower, upper = ascending[below], ascending[above]
     step = upper - lower
     return np.asarray(np.where(share < _HALF, lower + step * share, upper - step * (1 - share)))
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _places(count: int, widening: float) -> "tuple[Places, Places, FloatArray]":
+    """Between which two of so many sorted values each quantile lies, and how far from the lower one, 0 to 1."""
+    place = (count - 1) * np.minimum(_SIZES * widening, 1)
+    below = np.minimum(place.astype(np.intp), max(count - 2, 0))
+    return _shared(below), _shared(np.minimum(below + 1, count - 1)), _shared(place - below)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
 def half_student(spread: float) -> FloatArray:
     """Quantiles of the absolute value of a variable with Student's distribution, at 0, 1 … 99 and 99.5 percent.
 
@@ -178,7 +191,7 @@ def half_student(spread: float) -> FloatArray:
     spread = min(spread, 1 / FEWEST_FREEDOMS)
     first = (_NORMAL**3 + _NORMAL) / 4
     second = (5 * _NORMAL**5 + 16 * _NORMAL**3 + 3 * _NORMAL) / 96
-    return np.asarray(_HALF_NORMAL + np.sqrt(np.pi / 2) * (first * spread + second * spread**2))
+    return _shared(np.asarray(_HALF_NORMAL + np.sqrt(np.pi / 2) * (first * spread + second * spread**2)))
 
 
 def mixed(quantiles: FloatArray, chance: float, widening: float) -> FloatArray:
@@ -197,6 +210,12 @@ def mixed(quantiles: FloatArray, chance: float, widening: float) -> FloatArray:
     values = np.sort(np.concatenate((quantiles, wide)))
     ordinary, widened = (np.interp(values, one, PROBABILITIES) for one in (quantiles, wide))
     return np.asarray(np.interp(PROBABILITIES, (1 - chance) * ordinary + chance * widened, values))
+
+
+def _shared(array: Array) -> Array:
+    """An array that nobody changes, since others are given the same one."""
+    array.setflags(write=False)
+    return array
 
 
 def _agreeing(probability_up: float, median: float) -> float:

@@ -1,5 +1,6 @@
 """Forecasts of the past as they would have been made then."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,24 +106,34 @@ def _block(data: Dataset, config: TrainingConfig, start: int) -> tuple[FloatArra
 
 
 def calibrate(data: Dataset, outputs: Outputs, now: int) -> Calibration:
-    """Calibrate on the outputs whose return was known at row `now`, which stand at rows up to `now - horizon`.
+    """Calibrate on the outputs whose return was known at row `now`, which stand at rows up to `now - horizon`."""
+    return calibrator(data, outputs)(now)
+
+
+def calibrator(data: Dataset, outputs: Outputs) -> Callable[[int], Calibration]:
+    """`calibrate` for many rows, each time with what was known at the row.
 
     The quantiles are those of ordinary residuals: reports have an effect of their own. Where the known dates are too
     old for any to be expected, all is as if there were none: a report may then fall on any session.
     """
-    rows = slice(outputs.first, now - data.horizon + 1)
-    count = rows.stop - rows.start
-    units = data.actual[rows] / data.unit[rows]
-    expected = outputs.expected[:count]
-    shrinkage = shrinkage_of(expected, units, data.horizon)
-    covered = data.reports.chances.covered[now]
-    widths = outputs.widths(data) if covered else outputs.widths_without_dates()
-    residuals = (units - shrinkage * expected) / widths[:count]
-    ordinary = residuals[~data.reports.near[rows]] if covered else residuals
-    if ordinary.size < SMALLEST_SAMPLE:
-        ordinary = residuals
-    quantiles = quantile_table(ordinary[-LARGEST_SAMPLE:], data.horizon)
-    return Calibration(shrinkage, quantiles, data.reports.reaction(now))
+    known = slice(outputs.first, None)
+    all_units = data.actual[known] / data.unit[known]
+    widths = {True: outputs.widths(data), False: outputs.widths_without_dates()}
+
+    def made_at(now: int) -> Calibration:
+        rows = slice(outputs.first, now - data.horizon + 1)
+        count = rows.stop - rows.start
+        units, expected = all_units[:count], outputs.expected[:count]
+        shrinkage = shrinkage_of(expected, units, data.horizon)
+        covered = bool(data.reports.chances.covered[now])
+        residuals = (units - shrinkage * expected) / widths[covered][:count]
+        ordinary = residuals[~data.reports.near[rows]] if covered else residuals
+        if ordinary.size < SMALLEST_SAMPLE:
+            ordinary = residuals
+        quantiles = quantile_table(ordinary[-LARGEST_SAMPLE:], data.horizon)
+        return Calibration(shrinkage, quantiles, data.reports.reaction(now))
+
+    return made_at
 
 
 def shrinkage_of(expected: FloatArray, units: FloatArray, horizon: int) -> float:
@@ -140,4 +151,4 @@ def shrinkage_of(expected: FloatArray, units: FloatArray, horizon: int) -> float
         return PRIOR_SHRINKAGE
     slope = float(expected @ units) / energy
     prior, evidence = 1 / PRIOR_ERROR**2, energy / (horizon * float(np.mean(units**2)))
-    return float(np.clip((PRIOR_SHRINKAGE * prior + slope * evidence) / (prior + evidence), 0, 1))
+    return min(max((PRIOR_SHRINKAGE * prior + slope * evidence) / (prior + evidence), 0.0), 1.0)

@@ -10,7 +10,7 @@ from forecasting.calibration import Calibration, Reading
 from forecasting.distribution import Distribution, Forecast
 from market.bars import FloatArray
 from training.learning.dataset import Dataset
-from training.learning.walk_forward import Outputs, calibrate
+from training.learning.walk_forward import Outputs, calibrator
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,9 +67,10 @@ def distributions(data: Dataset, outputs: Outputs) -> list[Distribution]:
 def _reader(data: Dataset, outputs: Outputs) -> Callable[[int], tuple[Calibration, Reading]]:
     """What was known at a row: the calibration, and the outputs of the model of that time."""
     chances, log_ratio = data.reports.chances, np.log(outputs.widths(data))
+    calibrate = calibrator(data, outputs)
 
     def read(row: int) -> tuple[Calibration, Reading]:
-        index, calibration = row - outputs.first, calibrate(data, outputs, row)
+        index, calibration = row - outputs.first, calibrate(row)
         report_chance = chances.within(data.horizon, calibration.reaction.same_session, row)
         return calibration, Reading(outputs.expected[index], log_ratio[index], data.unit[row], report_chance)
 
