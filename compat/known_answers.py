@@ -19,10 +19,10 @@ Known = Callable[[Scope], tuple[int, bytes] | None]
 def write_known(protocol: Any, known: Known) -> bool:
     """Answer the request that has arrived on a connection of uvicorn; whether its answer was known.
 
-    Slow readers and connections that end with the answer are left to uvicorn.
+    A client that does not read is left to the application, which waits for it.
     """
     cycle, transport = protocol.cycle, protocol.transport
-    if not cycle.keep_alive or protocol.flow.write_paused or transport.is_closing():
+    if protocol.flow.write_paused or transport.is_closing():
         return False
     try:
         answer = known(cycle.scope)
@@ -33,7 +33,11 @@ def write_known(protocol: Any, known: Known) -> bool:
         return False
     status, rest = answer
     added = [b"%b: %b\r\n" % header for header in protocol.server_state.default_headers]
-    transport.write(b"".join([STATUS_LINE[status], *added, rest]))
+    if cycle.keep_alive:
+        transport.write(b"".join([STATUS_LINE[status], *added, rest]))
+    else:
+        transport.write(b"".join([STATUS_LINE[status], *added, b"connection: close\r\n", rest]))
+        transport.close()
     cycle.response_started = cycle.response_complete = True
     cycle.on_response = _nothing  # it refers to the protocol, which nothing else would free at once
     protocol.on_response_complete()
