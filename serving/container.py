@@ -236,13 +236,18 @@ class Container:
 
     async def _serve_models(self) -> None:
         await self.warm_up.run()
-        # What is there now stays: the collector need not look through it again and again, and forked pages stay shared.
-        gc.collect()
-        gc.freeze()
+        _keep_for_good()
+        self.champions.on_many_tried(_keep_for_good)
         await self.champions.follow()
 
     async def _trained(self, step: Step) -> None:
         await self.predictor.forget(step.ticker)
+
+
+def _keep_for_good() -> None:
+    """Have the collector pass by what is there and stays; the cards of thousands of models alone took it 0.3 s."""
+    gc.collect()
+    gc.freeze()
 
 
 def _experiments(

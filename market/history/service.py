@@ -85,6 +85,8 @@ class HistoryService:
         clock: Clock,
     ) -> None:
         self._chain = chain
+        # Looked at once: whether an object fits a protocol takes longer than to find its ticker's bars.
+        self._versioned = {one.name: one for one in chain.providers if isinstance(one, VersionedProvider)}
         self._store = store
         self._sessions = sessions
         self._ttl = ttl
@@ -362,8 +364,7 @@ class HistoryService:
 
     def _local(self, source: str) -> VersionedProvider | None:
         """The local provider of this name, if it tells versions."""
-        limited = self._chain.named(source)
-        return limited.provider if limited and isinstance(limited.provider, VersionedProvider) else None
+        return self._versioned.get(source)
 
     def _usual_seconds(self, source: str) -> float:
         return LOCAL_LOOK_SECONDS if self._chain.is_local(source) else LOOK_SECONDS

@@ -26,8 +26,7 @@ def rejection_reason(quote: Quote, history: History, sessions: Sessions, held_ba
     if quote.simulated is not bars.simulated:
         return f"{HeldBack.MARK} {quote.ticker}: of quote and bars one is simulated and the other is not"
     move = quote.price / float(bars.close[-1]) - 1
-    is_comparable = sessions.between(bars.session[-1], begun).size <= COMPARABLE_SESSIONS + 1
-    if abs(move) < OUTLIER_MOVE or not is_comparable:
+    if abs(move) < OUTLIER_MOVE or sessions.between(bars.session[-1], begun).size > COMPARABLE_SESSIONS + 1:
         return None
     if any(abs(quote.price / other.price - 1) < AGREEMENT for other in held_back):
         return None

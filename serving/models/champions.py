@@ -82,6 +82,7 @@ class Champions:
         self._log = log.bind(experiment=experiment) if experiment else log
         self._on_swap: list[OnSwap] = []
         self._on_refusal: list[OnSwap] = []
+        self._on_many_tried: list[Callable[[], None]] = []
         self._serving: dict[Key, PublishedModel] = {}
         self._refused: dict[Key, Refusal] = {}
         self._untried: dict[Key, Path] = {}
@@ -141,6 +142,10 @@ class Champions:
         """Have `tell` called with ticker and horizon whenever a published model turns out not to answer."""
         self._on_refusal.append(tell)
 
+    def on_many_tried(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called after each look that tried more than MANY new models."""
+        self._on_many_tried.append(tell)
+
     async def follow(self) -> None:
         """Look for new models until cancelled."""
         while True:
@@ -165,6 +170,9 @@ class Champions:
         await self._try_in_turn(keys[:MANY])
         self.has_looked = True
         await self._try_in_turn(keys[MANY:])
+        if len(keys) > MANY:
+            for tell in self._on_many_tried:
+                tell()
 
     async def recheck(self) -> None:
         """Try every model that serves, and withdraw those that no longer answer."""

@@ -232,6 +232,21 @@ async def test_a_look_at_a_store_where_nothing_changed_tries_and_tells_nothing(s
     assert (attempts, told) == (["AAPL"], [("AAPL", 1)])
 
 
+async def test_a_look_that_tried_many_models_is_told_of(
+    store: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.models.champions.MANY", 1)
+    champions, told = Champions([store], KEYS, accept), []
+    champions.on_many_tried(lambda: told.append(len(champions.serving())))
+    publish("AAPL")
+    publish("MSFT")
+    await champions.look()
+    publish("AAPL", version=2)
+    await champions.look()
+
+    assert told == [2]
+
+
 async def test_a_request_waits_for_no_model_that_takes_long(
     store: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
