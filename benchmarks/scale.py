@@ -1,8 +1,10 @@
-"""Many tickers, made from the trained ones by renaming: start, warm-up, memory, and all of them in one request.
+"""Many tickers, made from the trained ones by renaming: start, first answers, status routes, memory, ten beside them.
 
 `python -m benchmarks.scale --home HOME --bars DIRECTORY --tickers 5000` serves thousands beside ten, all renamed from
-the trained ones, and prints what they cost: the first answers while models are tried, the status routes, answers from
-memory and computed ones with the ratio of their 95th percentiles, and memory when every model was asked. Of the forests
+the trained ones, and prints what they cost: the first answers while models are tried, the status routes; then, when
+every ticker was answered and every model tried, answers from memory and computed ones with the ratio of their 95th
+percentiles, what both services take of a processor while nobody asks, and memory. Answers from memory were made a
+moment before they are asked for; those that are computed are of tickers that nobody asked for lately. Of the forests
 500 are different files, the others are copies of them; `--different` says how many. `--folder` keeps what is prepared.
 """
 
@@ -30,7 +32,8 @@ from forecasting.model_store import LATEST_FILE
 REPEATS = 20
 FIRST_SECONDS, PAUSE_SECONDS = 20.0, 0.05
 IN_ONE_REQUEST = 500
-COMPUTED = 300
+AT_A_TIME, CACHED_ROUNDS, COMPUTED_ROUNDS = 250, 8, 4
+IDLE_SECONDS = 20.0
 DIFFERENT, TEN = 500, 10
 PREPARED = "prepared"
 OK = 200
@@ -78,12 +81,19 @@ def run(home: Path, bars: Path, count: int) -> Scale:
 
 def _serving(work: Path, tickers: list[str]) -> AbstractContextManager[Server]:
     settings = {
-        "STOCKS_TICKERS": json.dumps(tickers),
+        "STOCKS_CONFIGURATION": str(_configuration(work, tickers)),
         "STOCKS_HORIZONS": "[1]",
         "STOCKS_MARKET__PROVIDERS": '["files"]',
         "STOCKS_MARKET__FILES__DIRECTORY": str(work / "bars"),
     }
     return ours(work / "home", **settings)
+
+
+def _configuration(work: Path, tickers: list[str]) -> Path:
+    """A file that names the tickers: of 20,000 a variable of the environment does not take the names."""
+    path = work / "configuration.yaml"
+    path.write_text(f"tickers: {json.dumps(tickers)}\n", encoding="utf-8")
+    return path
 
 
 def _multiply(home: Path, bars: Path, work: Path, count: int, different: int) -> list[str]:
@@ -170,33 +180,59 @@ async def _answer_all(session: aiohttp.ClientSession, tickers: list[str]) -> Non
         left = [ticker for ticker in left if ticker not in found]
 
 
+async def _tried(session: aiohttp.ClientSession, count: int) -> None:
+    """Wait until every model was tried, so that what is measured then is no start any more."""
+    while True:
+        async with session.get("/warmup/status") as answer:
+            if (await answer.json())["models_loaded"] >= count:
+                return
+        await asyncio.sleep(1)
+
+
 async def _side_by_side(many: Server, few: Server, tickers: list[str], trained: list[str]) -> None:
     """Print how the two compare; requests to them alternate, so that noise strikes both alike."""
-    async with aiohttp.ClientSession(many.url) as session, aiohttp.ClientSession(few.url) as other:
+    unlimited = aiohttp.ClientTimeout()
+    async with (
+        aiohttp.ClientSession(many.url, timeout=unlimited) as session,
+        aiohttp.ClientSession(few.url, timeout=unlimited) as other,
+    ):
         click.echo(await _first(session, tickers))
         click.echo(f"status while it warms up: {await _status(session)}")
         await _answer_all(session, tickers)
+        await _tried(session, len(tickers))
         click.echo(f"status when all were answered: {await _status(session)}")
-        for name, headers in (("cached", {}), ("computed", FRESH)):
-            times = await _in_turns(((session, tickers), (other, trained)), headers)
+        services = (session, tickers), (other, trained)
+        for name, rounds, headers in (("cached", CACHED_ROUNDS, {}), ("computed", COMPUTED_ROUNDS, FRESH)):
+            times = await _in_turns(services, rounds, headers)
             ratio = _p95(times[0]) / _p95(times[1])
             click.echo(f"{name}: {_milliseconds(times[0])}; of the ten: {_milliseconds(times[1])}; {ratio:.2f} times")
+        click.echo(await _idle(many, few))
     memory = many.memory_mb()
     click.echo(f"memory: {sum(memory.values()):.0f} MiB, " + ", ".join(f"{k} {v:.0f}" for k, v in memory.items()))
 
 
 async def _in_turns(
-    services: Sequence[tuple[aiohttp.ClientSession, list[str]]], headers: dict[str, str]
+    services: Sequence[tuple[aiohttp.ClientSession, list[str]]], rounds: int, headers: dict[str, str]
 ) -> list[list[float]]:
-    """Seconds of each service's answers for random tickers of its own; of cached ones, which are asked for twice."""
+    """Seconds of each service's answers for random tickers of its own; cached ones were answered a moment before."""
     chosen, times = random.Random(2), [list[float]() for _ in services]  # noqa: S311  # no secret
-    for _ in range(COMPUTED):
-        for (session, tickers), found in zip(services, times, strict=True):
-            path = f"/predict/{chosen.choice(tickers)}"
+    for _ in range(rounds):
+        asked = [chosen.sample(tickers, min(AT_A_TIME, len(tickers))) for _, tickers in services]
+        for (session, _), own in zip(services, asked, strict=True):
             if not headers:
-                await _timed(session, path)
-            found.append((await _timed(session, path, headers))[0])
+                await _answer_all(session, own)
+        for place in range(AT_A_TIME):
+            for (session, _), own, found in zip(services, asked, times, strict=True):
+                found.append((await _timed(session, f"/predict/{own[place % len(own)]}", headers))[0])
     return times
+
+
+async def _idle(*servers: Server) -> str:
+    """Share of a processor that each service takes while nobody asks."""
+    before = [server.processor_seconds() for server in servers]
+    await asyncio.sleep(IDLE_SECONDS)
+    shares = [(server.processor_seconds() - one) / IDLE_SECONDS for server, one in zip(servers, before, strict=True)]
+    return f"while nobody asks: {100 * shares[0]:.1f} % of a processor; the ten {100 * shares[1]:.1f} %"
 
 
 def _p95(times: list[float]) -> float:
