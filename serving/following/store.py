@@ -8,6 +8,7 @@ from pathlib import Path
 from concurrency.atomic_file import replace_file
 from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard
 from forecasting.model_store import LATEST_FILE, UnreadableModel, read_published_model
+from forecasting.model_store_lock import publishing_lock
 
 # What serves, what served before it, and one more for a service that refuses the newest.
 KEPT = 3
@@ -25,13 +26,20 @@ def published_version(root: Path, name: str) -> int | None:
 def put(root: Path, name: str, card: ModelCard, forest: bytes) -> None:
     """Add a version and point at it, in this order, so that nobody ever sees half of it.
 
+    A trainer beside the service may publish the same version in the same moment; BentoML then looks for a description
+    of what the store points at, which entries made here have none of.
+
     Raises:
         UnreadableModel: the ONNX file is not the one that the card belongs to.
         OSError: the folder cannot be written.
     """
     if hashlib.sha256(forest).hexdigest() != card.forest_sha256:
         raise UnreadableModel(f"{name}: version {card.version}: its ONNX file is not the one its card belongs to")
-    folder = root / name.lower()
+    with publishing_lock(root):
+        _put(root, root / name.lower(), card, forest)
+
+
+def _put(root: Path, folder: Path, card: ModelCard, forest: bytes) -> None:
     entry = folder / f"v{card.version}-{card.run_id[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
     if not entry.exists():

@@ -12,6 +12,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from compat.mlflow_register import register_of
 from forecasting.card import ModelCard, model_name
 from market.calendar.sessions import Sessions
+from training.errors import RegistryError
 from training.learning.pipeline import Trained
 from training.mlflow_registry.champions import CHALLENGER
 from training.mlflow_registry.orphans import process_tags
@@ -29,7 +30,7 @@ from training.mlflow_registry.run_contents import (
     tags_of,
     version_tags_of,
 )
-from training.mlflow_registry.tracking import translated
+from training.mlflow_registry.tracking import is_broken_off, translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Recorder:
     parent: ParentRun
 
     def recorded_before(self, trained: Trained) -> Registered | None:
-        """The version of this very training that a process registered below the same run before it died, if one did.
+        """The version of this very training that was registered below the same run by who died or was cut off, if any.
 
         Raises:
             RegistryError: MLflow failed.
@@ -69,6 +70,7 @@ class Recorder:
             run = self.client.get_run(str(found[0].run_id)) if found else None
             if run is None or run.data.tags.get(MLFLOW_PARENT_RUN_ID) != self.parent.run_id:
                 return None
+            set_alias(self.client, name, CHALLENGER, str(found[0].version))
             self.client.set_terminated(run.info.run_id, "FINISHED")
         card = card_of(trained, run.info.run_id, int(found[0].version))
         return Registered(card.version, card, trained.onnx)
@@ -76,9 +78,19 @@ class Recorder:
     def record(self, trained: Trained) -> Registered:
         """Log a trained model in a run of its own, and register it as the new challenger.
 
+        Where a server that is restarted breaks an answer off, all is done again but for a version that it has made.
+
         Raises:
             RegistryError: MLflow failed; there is no new version, or one that nothing points at.
         """
+        try:
+            return self._record(trained)
+        except RegistryError as error:
+            if not is_broken_off(error):
+                raise
+            return self.recorded_before(trained) or self._record(trained)
+
+    def _record(self, trained: Trained) -> Registered:
         data = trained.data
         name = model_name(data.ticker, data.horizon)
         scores = {**trained.metrics.model_dump(), **trained.comparison, "ta_deviation": trained.deviation}

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 from alembic.util import CommandError
 from mlflow.exceptions import MlflowException
+from requests.exceptions import ChunkedEncodingError
 from sqlalchemy.exc import SQLAlchemyError
 
 from training.errors import RegistryError
@@ -32,13 +33,21 @@ def check_answers(uri: str) -> None:
     except httpx.TimeoutException:
         raise RegistryError(f"MLflow at {address} does not answer within {ANSWERS_WITHIN:.0f} s; {REMEDY}") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        if not _is_about_certificates(error):
+        if not _comes_from(error, ssl.SSLError):
             raise RegistryError(f"MLflow at {address} does not answer: {first_line(error)}; {REMEDY}") from None
 
 
-def _is_about_certificates(error: BaseException | None) -> bool:
+def is_broken_off(error: BaseException) -> bool:
+    """Whether a server's answer ended in the middle, so that it may have done what it was asked for.
+
+    MLflow asks again where no answer begins, but not then.
+    """
+    return _comes_from(error, ChunkedEncodingError)
+
+
+def _comes_from(error: BaseException | None, kind: type[BaseException]) -> bool:
     while error is not None:
-        if isinstance(error, ssl.SSLError):
+        if isinstance(error, kind):
             return True
         error = error.__cause__ or error.__context__
     return False

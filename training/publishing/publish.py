@@ -9,15 +9,12 @@ from pathlib import Path
 
 import bentoml
 from bentoml.exceptions import BentoMLException
-from filelock import FileLock
 
 from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard, model_name
+from forecasting.model_store_lock import publishing_lock
 from training.errors import NotPublished
 from training.publishing.pointer import drop_broken_pointer, point_at
 from training.publishing.pruning import prune
-
-# Seconds to wait for others who publish; each takes a fraction of one.
-LOCK_TIMEOUT = 30.0
 
 
 def publish(card: ModelCard, onnx: bytes, name: str = "") -> str:
@@ -36,12 +33,12 @@ def publish(card: ModelCard, onnx: bytes, name: str = "") -> str:
         NotPublished: the store could not be written.
     """
     name = (name or model_name(card.ticker, card.horizon)).lower()
-    home = Path(os.environ["BENTOML_HOME"])
+    root = Path(os.environ["BENTOML_HOME"]) / "models"
+    folder = root / name
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True)
         # BentoML's store does not support two that write to the same model.
-        with FileLock(home / "publishing.lock", timeout=LOCK_TIMEOUT):
-            folder = home / "models" / name
+        with publishing_lock(root):
             drop_broken_pointer(folder)
             entry = f"v{card.version}-{uuid.uuid4().hex[:8]}"
             with _removed_on_failure(folder / entry):

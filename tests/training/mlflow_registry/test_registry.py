@@ -15,6 +15,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.tracking._model_registry.client import ModelRegistryClient
+from requests.exceptions import ChunkedEncodingError
 
 from configuration import Settings
 from forecasting.card import model_name
@@ -394,6 +395,31 @@ def test_an_alias_that_another_trainer_makes_in_the_same_moment_is_moved(
     assert attempts == ["challenger", "challenger"]
     challenger = MlflowClient().get_model_version_by_alias(model_name("TEST", 1), "challenger")
     assert int(challenger.version) == version
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_an_answer_that_a_server_breaks_off_loses_and_doubles_no_version(
+    registry: Registry, trained: Trained, monkeypatch: pytest.MonkeyPatch, *, made: bool
+) -> None:
+    create, attempts = MlflowClient.create_model_version, []
+
+    def break_off_once(client: MlflowClient, name: str, *arguments: Any, **options: Any) -> ModelVersion:
+        attempts.append(name)
+        if len(attempts) == 1:
+            if made:
+                create(client, name, *arguments, **options)
+            raise MlflowException("API request failed") from ChunkedEncodingError("Connection broken")
+        return create(client, name, *arguments, **options)
+
+    monkeypatch.setattr(MlflowClient, "create_model_version", break_off_once)
+
+    recorded = registry.record(trained)
+
+    (version,) = MlflowClient().search_model_versions(f"name = '{model_name('TEST', 1)}'")
+    assert (recorded.version, recorded.card.run_id) == (1, version.run_id)
+    assert MlflowClient().get_run(str(version.run_id)).info.status == "FINISHED"
+    assert MlflowClient().get_model_version(version.name, "1").aliases == ["challenger"]
+    assert registry.get("TEST", 1, 1).onnx == trained.onnx
 
 
 def test_a_server_that_is_gone_is_named(settings: Settings, sessions: Sessions) -> None:
