@@ -100,7 +100,7 @@ def test_four_trainers_and_a_restart_lose_and_double_nothing(postgres: str, tmp_
             wait_until(lambda: registered(uri) >= TRAINERS, WITHIN_SECONDS, "the first versions")
         with mlflow_server(tmp_path / "server", backend=postgres, port=port, workers=2) as (uri, _):
             ended = [trainer.wait(WITHIN_SECONDS) for trainer in trainers]
-            assert ended == [0] * TRAINERS, [(home / "log").read_text() for home in homes]
+            assert ended == [0] * TRAINERS, "\n".join((home / "log").read_text() for home in homes)
 
             client = MlflowClient(uri)
             champions = {}

@@ -159,8 +159,9 @@ def a_retrain_runs_once(replicas: Replicas) -> None:
 
     wait_until(lambda: len(ended(replicas, took)) == len(took), PATIENT, "both jobs have ended")
 
-    assert [status for status, _ in sorted(ended(replicas, took).values())] == ["promoted", "promoted"]
-    assert Counter(reason.endswith("by another replica") for _, reason in ended(replicas, took).values()) == {
+    outcomes = ended(replicas, took)
+    assert [status for status, _ in sorted(outcomes.values())] == ["promoted", "promoted"], outcomes
+    assert Counter(reason.endswith("by another replica") for _, reason in outcomes.values()) == {
         True: 1,
         False: 1,
     }

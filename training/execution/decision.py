@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -17,6 +18,7 @@ from training.learning.training_config import TrainingConfig
 from training.mlflow_registry.champions import Aliases
 from training.mlflow_registry.recording import Registered
 from training.mlflow_registry.registry import Registry
+from training.mlflow_registry.tracking import past_a_restart
 from training.publishing.challengers import republish_challengers
 from training.publishing.operations import release
 
@@ -40,7 +42,8 @@ def finish(
         return replace(failed, reason=trained)
     try:
         recorded = trained if isinstance(trained, Recorded) else _record(registry, trained)
-        return _decided(settings, registry, recorded, before_promotion)
+        decided = partial(_decided, settings, registry, recorded, before_promotion)
+        return past_a_restart(decided, decided)
     except TrainingError as error:
         return replace(failed, reason=str(error))
     except Exception as error:  # one model's trouble is never another's

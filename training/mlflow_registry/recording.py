@@ -12,7 +12,6 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from compat.mlflow_register import register_of
 from forecasting.card import ModelCard, model_name
 from market.calendar.sessions import Sessions
-from training.errors import RegistryError
 from training.learning.pipeline import Trained
 from training.mlflow_registry.champions import CHALLENGER
 from training.mlflow_registry.orphans import process_tags
@@ -30,7 +29,7 @@ from training.mlflow_registry.run_contents import (
     tags_of,
     version_tags_of,
 )
-from training.mlflow_registry.tracking import is_broken_off, translated
+from training.mlflow_registry.tracking import past_a_restart, translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class Recorder:
             run = self.client.get_run(str(found[0].run_id)) if found else None
             if run is None or run.data.tags.get(MLFLOW_PARENT_RUN_ID) != self.parent.run_id:
                 return None
-            set_alias(self.client, name, CHALLENGER, str(found[0].version))
+            set_alias(register_of(self.client), name, CHALLENGER, str(found[0].version))
             self.client.set_terminated(run.info.run_id, "FINISHED")
         card = card_of(trained, run.info.run_id, int(found[0].version))
         return Registered(card.version, card, trained.onnx)
@@ -83,12 +82,9 @@ class Recorder:
         Raises:
             RegistryError: MLflow failed; there is no new version, or one that nothing points at.
         """
-        try:
-            return self._record(trained)
-        except RegistryError as error:
-            if not is_broken_off(error):
-                raise
-            return self.recorded_before(trained) or self._record(trained)
+        return past_a_restart(
+            lambda: self._record(trained), lambda: self.recorded_before(trained) or self._record(trained)
+        )
 
     def _record(self, trained: Trained) -> Registered:
         data = trained.data
@@ -97,7 +93,7 @@ class Recorder:
         with translated(name), model_run(self.parent, f"{data.ticker}-{data.horizon}") as run:
             mlflow.set_tags(tags_of(trained) | environment())
             mlflow.log_params(parameters_of(trained))
-            mlflow.log_input(dataset_of(trained), context="training")
+            _log_dataset(trained)
             log_files(trained, self.sessions)
             logged = log_model(trained)
             # After the model, which would otherwise ask for the history of each score, one request for each.
@@ -137,6 +133,15 @@ class Recorder:
     def _next_version(self, name: str) -> int:
         newest = newest_version(self.client, name)
         return int(newest.version) + 1 if newest is not None else 1
+
+
+def _log_dataset(trained: Trained) -> None:
+    """Log the bars on the open run."""
+    try:
+        mlflow.log_input(dataset_of(trained), context="training")
+    except MlflowException:
+        # Another trainer may have logged the same bars first in the same moment; they are there by now.
+        mlflow.log_input(dataset_of(trained), context="training")
 
 
 def model_run(parent: ParentRun, name: str) -> mlflow.ActiveRun:

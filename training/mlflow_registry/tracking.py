@@ -2,8 +2,9 @@
 
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,6 +14,8 @@ from requests.exceptions import ChunkedEncodingError
 from sqlalchemy.exc import SQLAlchemyError
 
 from training.errors import RegistryError
+
+Result = TypeVar("Result")
 
 # Seconds for a connection, and again for the first bytes of an answer.
 ANSWERS_WITHIN = 4.0
@@ -37,12 +40,17 @@ def check_answers(uri: str) -> None:
             raise RegistryError(f"MLflow at {address} does not answer: {first_line(error)}; {REMEDY}") from None
 
 
-def is_broken_off(error: BaseException) -> bool:
-    """Whether a server's answer ended in the middle, so that it may have done what it was asked for.
+def past_a_restart(work: Callable[[], Result], again: Callable[[], Result]) -> Result:
+    """What `work` gives, or `again` where a server broke off in the middle of an answer, as one that is restarted does.
 
-    MLflow asks again where no answer begins, but not then.
+    It may have done what it was asked for. MLflow itself asks again where no answer begins, but not then.
     """
-    return _comes_from(error, ChunkedEncodingError)
+    try:
+        return work()
+    except RegistryError as error:
+        if not _comes_from(error, ChunkedEncodingError):
+            raise
+        return again()
 
 
 def _comes_from(error: BaseException | None, kind: type[BaseException]) -> bool:

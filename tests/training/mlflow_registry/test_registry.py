@@ -363,6 +363,24 @@ def test_a_model_that_another_trainer_registers_in_the_same_moment_is_used(
     assert registry.record(trained).version == 1
 
 
+def test_bars_that_another_trainer_logs_in_the_same_moment_are_used(
+    registry: Registry, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_inputs, attempts = MlflowClient.log_inputs, []
+
+    def refuse_once(client: MlflowClient, *arguments: Any, **options: Any) -> None:
+        attempts.append(arguments)
+        if len(attempts) == 1:
+            raise MlflowException("duplicate key value violates unique constraint")
+        log_inputs(client, *arguments, **options)
+
+    monkeypatch.setattr(MlflowClient, "log_inputs", refuse_once)
+
+    run_id = registry.record(trained).card.run_id
+
+    assert [one.dataset.name for one in MlflowClient().get_run(run_id).inputs.dataset_inputs] == ["TEST bars"]
+
+
 def test_an_experiment_that_another_trainer_creates_in_the_same_moment_is_used(
     settings: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
