@@ -378,7 +378,9 @@ def test_bars_that_another_trainer_logs_in_the_same_moment_are_used(
 
     run_id = registry.record(trained).card.run_id
 
-    assert [one.dataset.name for one in MlflowClient().get_run(run_id).inputs.dataset_inputs] == ["TEST bars"]
+    inputs = MlflowClient().get_run(run_id).inputs
+    assert inputs is not None
+    assert [one.dataset.name for one in inputs.dataset_inputs] == ["TEST bars"]
 
 
 def test_an_experiment_that_another_trainer_creates_in_the_same_moment_is_used(
