@@ -17,6 +17,7 @@ import functools
 import os
 import sys
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bentoml
@@ -63,6 +64,17 @@ LARGEST_BATCH, BATCH_MILLISECONDS = 4096, 10_000
 RUNNER_PROCESS = settings.serving.runner == "process"
 # Only the calls of several API workers can be merged; rows of a single one take the short way.
 MERGED_BY_BENTOML = settings.serving.adaptive_batching and settings.serving.workers > 1
+
+# What the supervisor imports for its workers.
+SHARED = (
+    "serving.http.application",
+    "serving.http.middleware.entrance",
+    "serving.http.middleware.refusal",
+    "serving.models.forest_socket",
+    "serving.models.onnx_sessions",
+    "compat.uvicorn_limits",
+    *(["aiohttp"] if RUNNER_PROCESS and MERGED_BY_BENTOML else []),  # BentoML's client, called by several API workers
+)
 
 
 @bentoml.service(
@@ -164,7 +176,7 @@ class StockPrediction:
     @staticmethod
     def close_control_ports() -> None:
         """Once per deployment, before the supervisor starts."""
-        bentoml_supervisor.close_control_ports(runtime_folder())
+        bentoml_supervisor.close_control_ports(runtime_folder(), Path(metrics_folder()), SHARED)
 
     @bentoml.on_deployment
     @staticmethod

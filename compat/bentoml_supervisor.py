@@ -6,15 +6,14 @@ services of a BENTOML_HOME share, also a start that fails because its port is in
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from compat import bentoml_worker
+from compat import bentoml_worker, forked_workers
+from compat.forked_workers import METRICS_VARIABLE
 
 CHECK_SECONDS = 1.0
-# Set in every process that a supervisor has started.
-METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def keep_metrics_in(folder: Callable[[], str]) -> None:
@@ -34,13 +33,15 @@ def keep_metrics_in(folder: Callable[[], str]) -> None:
     setattr(serving, "ensure_prometheus_dir", folder)  # noqa: B010  # a name of a library is assigned to
 
 
-def close_control_ports(folder: Path) -> None:
+def close_control_ports(folder: Path, metrics: Path, shared: Sequence[str]) -> None:
     """Have the supervisor that this process starts take commands by sockets in `folder` alone.
 
-    Its processes are looked after each second instead of every ten.
+    Its processes are looked after each second instead of every ten, and forked from it where the source stays as it is.
 
     Args:
         folder: may be entered by nobody but the service's user.
+        metrics: where its processes count.
+        shared: modules that they need.
 
     Raises:
         RuntimeError: this release of BentoML starts its supervisor otherwise.
@@ -57,6 +58,8 @@ def close_control_ports(folder: Path) -> None:
         def __init__(self, watchers: list[Any], *args: Any, **given: Any) -> None:
             for watcher in watchers:
                 _import_less(watcher)
+            if not given.get("plugins"):  # `--reload` has one, for which workers read the source again
+                forked_workers.fork_workers(shared, metrics)
             given |= {
                 "endpoint": f"ipc://{folder / 'control.sock'}",
                 "pubsub_endpoint": f"ipc://{folder / 'events.sock'}",

@@ -55,6 +55,15 @@ def import_less() -> None:
     server = ModuleType(SERVER)
     setattr(server, STARTER, _start)
     sys.modules[SERVER] = server
+    put_off_client()
+
+
+def put_off_client() -> None:
+    """Put off the client's imports alone.
+
+    Raises:
+        RuntimeError: this release of BentoML has them elsewhere.
+    """
     sys.modules[HTTP] = Later(HTTP)
     client = importlib.import_module(CLIENT)
     if not isinstance(getattr(client, SESSIONS, None), type):
