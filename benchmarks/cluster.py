@@ -1,9 +1,13 @@
 """Training on a Dask cluster: `python -m benchmarks.cluster --bars DIRECTORY [--tickers 12] [--workers 1,2]`.
 
 An MLflow server, a scheduler and so many workers, each a process on loopback; the files of bars are renamed until there
-are as many tickers as asked for, and everything is written to a directory that is removed at the end. The table shows
-models a second, how long the coordinator is busy with each, and how much of the time; the lines below it say what more
-workers would reach, each with a core of its own, before the coordinator or the MLflow server is what they wait for.
+are as many tickers as asked for, and everything is written to a directory that is removed at the end.
+
+The coordinator costs processor time, and time at the end. The table shows the processor time of its whole process for
+each model (how much of it went by before the first was handed out: MLflow's run, the first bars), its share of the time
+that the training took, and how long it went on after the last result had come, for the last decisions. A decision
+mostly waits for the server, beside others. The lines below the table say what more workers would reach, each with a
+core of its own, before the coordinator or the MLflow server is what they wait for.
 """
 
 import os
@@ -12,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +32,9 @@ from benchmarks.pipeline import names, prepare
 from configuration import ROOT, load
 from tests.mlflow_servers import end_tree, mlflow_server
 from tests.redis_servers import free_port
+from training.execution import run as execution
 from training.execution.engine import Engine
-from training.execution.run import RunRequest, run
+from training.execution.in_order import THREADS
 
 WARMING = 2
 PROJECTED = (16, 64)
@@ -37,38 +42,68 @@ PROJECTED = (16, 64)
 
 @dataclass(frozen=True)
 class Timed(Engine):
-    """An engine that notes how long whoever takes its results is busy with each.
+    """An engine that notes when the coordinator takes results.
 
     Attributes:
-        busy: seconds, one for each result.
-        sizes: bytes of each result as it travels.
+        first_call: processor seconds of the coordinator when it handed out the first call.
         taken: when each result was taken.
+        sizes: bytes of each result as it travels.
     """
 
-    busy: list[float] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
+    first_call: list[float] = field(default_factory=list)
     taken: list[float] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
 
-    def map(self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> Generator[Any, None, None]:
+    def map(self, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]]) -> Generator[Any, None, None]:
         """As the engine does."""
-        for result in super().map(function, calls):
-            size = len(pickle.dumps(result))
+        for result in super().map(function, self._noted(calls)):
             self.taken.append(time.perf_counter())
+            if not self.sizes:  # one will do, since it costs the coordinator time
+                self.sizes.append(len(pickle.dumps(result)))
             yield result
-            self.busy.append(time.perf_counter() - self.taken[-1])
-            self.sizes.append(size)
+
+    def _noted(self, calls: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        for call in calls:
+            if not self.first_call:
+                self.first_call.append(time.process_time())
+            yield call
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One row of the table; seconds of each model."""
+    """One row of the table; seconds of each model.
+
+    Attributes:
+        processor: of the coordinator, before_first of it before the first model was handed out.
+        at_the_end: seconds from the last result to the end.
+        decision: from a result to its outcome, median.
+    """
 
     workers: int
     models_a_second: float
-    coordinator: float
-    share: float
+    processor: float
+    before_first: float
+    at_the_end: float
+    decision: float
     server: float
     kilobytes: float
+
+    @property
+    def share(self) -> float:
+        """Of the time, that the coordinator's processor was busy."""
+        return self.processor * self.models_a_second
+
+
+ROWS: dict[str, Callable[[Measured], str]] = {
+    "models a second": lambda one: f"{one.models_a_second:.2f}",
+    "coordinator's processor, ms a model": lambda one: f"{1000 * one.processor:.0f}",
+    "of which before the first": lambda one: f"{1000 * one.before_first:.0f}",
+    "coordinator's share of the time": lambda one: f"{one.share:.1%}",
+    "after the last result, s": lambda one: f"{one.at_the_end:.2f}",
+    "a decision, ms": lambda one: f"{1000 * one.decision:.0f}",
+    "MLflow server's processor, s a model": lambda one: f"{one.server:.2f}",
+    "a result, kB": lambda one: f"{one.kilobytes:.0f}",
+}
 
 
 @contextmanager
@@ -90,27 +125,50 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
 def measure(folder: Path, server: int, tickers: Sequence[str], workers: int) -> Measured:
     """Train the first tickers until every worker has imported what it needs, then the others."""
     settings = load()
-    with cluster(folder, workers) as scheduler:
+    with cluster(folder, workers) as scheduler, noted_decisions() as decisions:
         train(settings, tickers[: WARMING * workers], Engine(scheduler))
+        decisions.clear()
         engine, used = Timed(scheduler), cpu_seconds(server)
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         train(settings, tickers[WARMING * workers :], engine)
-        seconds = engine.taken[-1] + engine.busy[-1] - began
-        used = cpu_seconds(server) - used
-    count = len(engine.busy)
+        ended, used = time.perf_counter(), cpu_seconds(server) - used
+        before_first, busy = engine.first_call[0] - busy, time.process_time() - busy
+    count = len(engine.taken)
     return Measured(
         workers,
-        count / seconds,
-        median(engine.busy),
-        sum(engine.busy) / seconds,
-        used / count,
-        sum(engine.sizes) / count / 1000,
+        models_a_second=count / (ended - began),
+        processor=busy / count,
+        before_first=before_first / count,
+        at_the_end=ended - engine.taken[-1],
+        decision=median(decisions),
+        server=used / count,
+        kilobytes=engine.sizes[0] / 1000,
     )
+
+
+@contextmanager
+def noted_decisions() -> Iterator[list[float]]:
+    """Seconds of each decision while the block runs."""
+    module: Any = execution
+    seconds: list[float] = []
+    decide = module.finish
+
+    def timed(*arguments: Any) -> Any:
+        began = time.perf_counter()
+        outcome = decide(*arguments)
+        seconds.append(time.perf_counter() - began)
+        return outcome
+
+    module.finish = timed
+    try:
+        yield seconds
+    finally:
+        module.finish = decide
 
 
 def train(settings: Any, tickers: Sequence[str], engine: Engine) -> None:
     """Train at one horizon, or say what failed."""
-    for outcome in run(settings, RunRequest(tickers, [1], engine)):
+    for outcome in execution.run(settings, execution.RunRequest(tickers, [1], engine)):
         if outcome.failed:
             raise click.ClickException(outcome.reason)
 
@@ -123,10 +181,10 @@ def cpu_seconds(pid: int) -> float:
 
 def projection(alone: Measured, workers: int) -> str:
     """What so many workers reach, by the measurement with one."""
-    wanted, most = workers * alone.models_a_second, 1 / alone.coordinator
+    wanted, most = workers * alone.models_a_second, min(1 / alone.processor, THREADS / alone.decision)
     rate = min(wanted, most)
     return (
-        f"{workers} workers: {rate:.1f} models a second, the coordinator busy {rate * alone.coordinator:.0%},"
+        f"{workers} workers: {rate:.1f} models a second, the coordinator's processor busy {rate * alone.processor:.0%},"
         f" the MLflow server with {rate * alone.server:.1f} cores"
     )
 
@@ -146,12 +204,9 @@ def main(bars: Path, tickers: int, workers: str) -> None:
             with mlflow_server(folder / f"server-{count}") as (uri, process):
                 point(uri, folder / f"home-{count}")
                 measured.append(measure(folder, process.pid, names(tickers + WARMING * count), count))
-    table = Table("workers", "models a second", "coordinator ms a model", "share", "server s a model", "kB a result")
-    for one in measured:
-        table.add_row(
-            str(one.workers), f"{one.models_a_second:.2f}", f"{1000 * one.coordinator:.0f}", f"{one.share:.1%}",
-            f"{one.server:.2f}", f"{one.kilobytes:.0f}",
-        )  # fmt: skip
+    table = Table("workers", *(str(one.workers) for one in measured))
+    for name, shown in ROWS.items():
+        table.add_row(name, *(shown(one) for one in measured))
     console.print(table)
     for count in PROJECTED:
         console.print(projection(measured[0], count))

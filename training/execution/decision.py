@@ -26,13 +26,15 @@ log = structlog.get_logger(__name__)
 
 # Of one model: its bars, its horizon, how to train.
 Call = tuple[Bars, int, TrainingConfig, ReportSchedule]
+# What came of it: a model, recorded already or not yet; or the reason in one line why there is none.
+TrainedOrNot = Trained | Recorded | str
 
 
 def finish(
     settings: Settings,
     registry: Registry,
     call: Call,
-    trained: Trained | Recorded | str,
+    trained: TrainedOrNot,
     before_promotion: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Register what is not yet, decide, publish what is promoted; until the last step the old champion serves."""

@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,8 @@ Result = TypeVar("Result")
 
 # Seconds.
 CONNECT_TIMEOUT = 10
+# Calls that a cluster has at once: for each of its threads, and at least.
+AHEAD_EACH, AHEAD = 4, 64
 
 
 class NoScheduler(TrainingError):
@@ -35,9 +38,10 @@ class Engine:
     scheduler: str | None = None
     processes: int = 0
 
-    def map(self, function: Callable[..., Result], calls: Sequence[tuple[Any, ...]]) -> Generator[Result, None, None]:
+    def map(self, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]]) -> Generator[Result, None, None]:
         """Results in the order of `calls`, each as soon as it and those before it are there.
 
+        A cluster is handed calls as it gets on with those before, by the thread that takes the results.
         A single call needs no other process: each imports the training packages first, which takes seconds. The
         processes end when the generator is closed, and with this one however it ends.
 
@@ -47,8 +51,9 @@ class Engine:
         if self.scheduler:
             yield from _on_cluster(self.scheduler, function, calls)
             return
-        work = joblib.Parallel(n_jobs=self._count(calls), return_as="generator", batch_size=1)
-        results = work(joblib.delayed(_in_child)(os.getpid(), function, *call) for call in calls)
+        known = list(calls)
+        work = joblib.Parallel(n_jobs=self._count(known), return_as="generator", batch_size=1)
+        results = work(joblib.delayed(_in_child)(os.getpid(), function, *call) for call in known)
         with closing(results):
             yield from results
 
@@ -57,14 +62,18 @@ class Engine:
 
 
 def _on_cluster(
-    scheduler: str, function: Callable[..., Result], calls: Sequence[tuple[Any, ...]]
+    scheduler: str, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]]
 ) -> Generator[Result, None, None]:
     """Results of workers alone: joblib's Dask backend would do all in this process while there is a single one."""
     with closing(_connected(scheduler)) as client:
-        futures = [client.submit(_in_child, None, function, *call, pure=False) for call in calls]
-        for future in futures:
-            yield future.result()
-            future.release()
+        ahead = max(AHEAD, AHEAD_EACH * sum(client.nthreads().values()))
+        futures: deque[Any] = deque()
+        for call in calls:
+            futures.append(client.submit(_in_child, None, function, *call, pure=False))
+            if len(futures) == ahead:
+                yield futures.popleft().result()
+        while futures:
+            yield futures.popleft().result()
 
 
 def _in_child(parent: int | None, function: Callable[..., Result], *arguments: Any) -> Result:

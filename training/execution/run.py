@@ -1,26 +1,27 @@
 """One execution of the pipeline over many models: fit side by side, then decide, register and publish one by one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 
 import numpy as np
 
 from configuration import Settings
 from training.errors import TrainingError
-from training.execution.decision import Call, finish
+from training.execution.decision import Call, TrainedOrNot, finish
 from training.execution.elsewhere import attempt_and_record
 from training.execution.engine import Engine
-from training.execution.in_order import one_by_one, side_by_side
+from training.execution.feed import Feed
+from training.execution.in_order import Task, one_by_one, side_by_side
 from training.execution.interruption import Interruption
 from training.execution.loading import chunks, load, report_schedules
 from training.execution.outcome import Outcome, best
 from training.execution.pooling import Pools
-from training.execution.recorded import Recorded
-from training.learning.pipeline import Trained, attempt
+from training.learning.pipeline import attempt
 from training.learning.training_config import TrainingConfig
 from training.mlflow_registry.registry import Registry
 from training.publishing.operations import newest_card
@@ -64,11 +65,10 @@ def run(settings: Settings, request: RunRequest) -> list[Outcome]:
     with registry.pipeline_run("pipeline", {"tickers": ",".join(request.tickers)}):
         pools = Pools(settings, training_configs(settings), request.engine, newer_than=datetime.now(UTC))
         try:
-            for tickers in chunks(request.tickers):
-                for outcome in _outcomes(settings, registry, request, tickers, pools):
-                    outcomes.append(outcome)
-                    jobs.note(outcome.ticker, outcome.horizon, outcome.status, outcome.versioned_reason)
-                    request.on_outcome(outcome)
+            for outcome in _outcomes(settings, registry, request, pools):
+                outcomes.append(outcome)
+                jobs.note(outcome.ticker, outcome.horizon, outcome.status, outcome.versioned_reason)
+                request.on_outcome(outcome)
         finally:
             registry.summarize(_totals(outcomes), _decision(outcomes))
         _fail_if_all_failed(registry, outcomes)
@@ -121,9 +121,34 @@ def training_configs(settings: Settings, names: Sequence[str] | None = None) -> 
     return [TrainingConfig(recipe, training.refit_every, training.tested, training.seed) for recipe in recipes]
 
 
-def _outcomes(
-    settings: Settings, registry: Registry, request: RunRequest, tickers: Sequence[str], pools: Pools
+def _outcomes(settings: Settings, registry: Registry, request: RunRequest, pools: Pools) -> Iterator[Outcome]:
+    """A cluster goes on with the next chunk of tickers while others finish the one before; this machine does not."""
+    calls = (_calls(settings, registry, request, tickers, pools) for tickers in chunks(request.tickers))
+    for some in [chain.from_iterable(calls)] if request.engine.scheduler else calls:
+        yield from _outcomes_of(settings, registry, request, some)
+
+
+def _outcomes_of(
+    settings: Settings, registry: Registry, request: RunRequest, calls: Iterable[Call | Outcome]
 ) -> Iterator[Outcome]:
+    work, feed = _work(registry, request.engine), Feed(calls)
+    in_order = one_by_one if work is attempt else side_by_side
+    with closing(request.engine.map(work, feed.calls())) as results:
+        tasks = (_task(settings, registry, ended) for ended in feed.ended(results))
+        yield from in_order(tasks, request.interruption)
+
+
+def _task(settings: Settings, registry: Registry, ended: Outcome | tuple[Call, TrainedOrNot]) -> Task[Outcome]:
+    if isinstance(ended, Outcome):
+        return (ended.ticker, ended.horizon), lambda: ended
+    call, trained = ended
+    return (call[0].ticker, call[1]), partial(finish, settings, registry, call, trained)
+
+
+def _calls(
+    settings: Settings, registry: Registry, request: RunRequest, tickers: Sequence[str], pools: Pools
+) -> Iterator[Call | Outcome]:
+    """What to train of some tickers, after what failed because it has no bars."""
     bars, failures = load(settings, tickers, pools.newer_than)
     for ticker, reason in failures.items():
         yield from (Outcome(ticker, horizon, promoted=False, reason=reason) for horizon in request.horizons)
@@ -134,19 +159,10 @@ def _outcomes(
         for series in bars.values()
         for config in pools.configs_for(horizon, simulated=series.simulated)
     ]
-    if request.resume:
-        calls = [call for call in calls if not _is_left_out(settings, registry, request, call)]
-    work = _work(registry, request.engine)
-    with closing(request.engine.map(work, calls)) as results:
-        tasks = (
-            ((call[0].ticker, call[1]), partial(finish, settings, registry, call, trained))
-            for call, trained in zip(calls, results, strict=True)
-        )
-        in_order = one_by_one if work is attempt else side_by_side
-        yield from in_order(tasks, request.interruption)
+    yield from (call for call in calls if not (request.resume and _is_left_out(settings, registry, request, call)))
 
 
-def _work(registry: Registry, engine: Engine) -> Callable[..., Trained | Recorded | str]:
+def _work(registry: Registry, engine: Engine) -> Callable[..., TrainedOrNot]:
     """What is done beside this process: with workers elsewhere and a server that they reach, all but the decision."""
     if engine.scheduler and registry.is_server:
         return partial(attempt_and_record, registry.parent)
