@@ -12,7 +12,7 @@ Done = TypeVar("Done")
 Task = tuple[Hashable, Callable[[], Done]]
 
 # Models whose decisions wait for an MLflow server at once.
-THREADS = 4
+THREADS = 8
 
 
 def one_by_one(tasks: Iterable[Task[Done]], interruption: Interruption) -> Iterator[Done]:

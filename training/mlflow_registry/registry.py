@@ -122,8 +122,10 @@ class Registry(Runs):
         """
         name = model_name(ticker, horizon)
         with translated(name):
-            self._point_champion(name, seen or aliases(self._register, name), version)
+            before = seen or aliases(self._register, name)
+            self._point_champion(name, before, version)
             self._register.set_model_version_tag(name, str(version), CHAMPION_AT, now())
+            self._announce(name, before, version)
             if seen is None:
                 self._take_place_again(name, version)
 
@@ -155,7 +157,9 @@ class Registry(Runs):
         if current is None:
             raise RegistryError(f"{name}: there is no champion to roll back from")
         with translated(name):
-            self._point_champion(name, aliases(self._register, name), version)
+            before = aliases(self._register, name)
+            self._point_champion(name, before, version)
+            self._announce(name, before, version)
             self._take_place_again(name, version)
             self._register.set_model_version_tag(name, str(current), ROLLED_BACK_AT, now())
         self.overrule(ticker, horizon, current, "rolled back", f"version {version} is champion again")
@@ -281,6 +285,9 @@ class Registry(Runs):
         if seen.challenger == version:
             self._register.delete_registered_model_alias(name, CHALLENGER)
         set_alias(self._register, name, CHAMPION, str(version))
+
+    def _announce(self, name: str, seen: Aliases, version: int) -> None:
+        """Have services elsewhere look, and say on the champion before which took its place."""
         self._client.set_experiment_tag(self._experiment_id, CHANGED_AT, now())
         if seen.champion not in {None, version}:
             self._register.set_model_version_tag(name, str(seen.champion), REPLACED_BY, str(version))
