@@ -21,7 +21,8 @@ import click
 from rich.console import Console
 
 import configuration
-from benchmarks import load, scale
+from benchmarks import load
+from benchmarks.scale import in_one_request
 from benchmarks.servers import Server, bare, free_port, ours, plain, redis_server, running, wait_idle, wait_warm
 from benchmarks.serving import wrk
 from benchmarks.serving.tables import draw, table, written
@@ -272,7 +273,7 @@ def many(home: Path, settings: configuration.Settings, _seconds: int) -> list[di
         raise click.ClickException("market.files.directory must name the directory of bars")
     rows = []
     for count in (10, 100, 500):
-        found = scale.run(home, bars, count)
+        found = in_one_request.run(home, bars, count)
         times = {"ready s": found.ready, "warm s": found.warm, "all at once, first ms": found.first}
         times |= {"all at once, p95 ms": found.many_p95}
         rows.append({"tickers": count, **times, "memory MiB": sum(found.memory_mb.values())})

@@ -13,8 +13,8 @@ from serving.models.forest_client import ForestClient
 from serving.monitoring.listing import shortened
 from training_queue.database import QueueUnavailable
 
-# Tickers whose prices are looked at by each check.
-MOST_LOOKED_AT = 20
+# Tickers whose prices are looked at by each check, and how many of them side by side.
+MOST_LOOKED_AT, LOOKED_AT_ONCE = 20, 4
 
 
 class HealthCheck:
@@ -61,14 +61,16 @@ class HealthCheck:
 
     async def _histories(self) -> dict[str, History | None]:
         """Of thousands of tickers those that memory holds stand for all: to look at every one takes minutes."""
-        tickers = self._settings.tickers
-        found = {ticker: await self._history(ticker) for ticker in tickers[:MOST_LOOKED_AT]}
+        tickers, places = self._settings.tickers, asyncio.Semaphore(LOOKED_AT_ONCE)
+        first = tickers[:MOST_LOOKED_AT]
+        found = dict(zip(first, await asyncio.gather(*(self._history(one, places) for one in first)), strict=True))
         held = {ticker: self._market.held(ticker) for ticker in tickers[MOST_LOOKED_AT:]}
         return found | {ticker: history for ticker, history in held.items() if history is not None}
 
-    async def _history(self, ticker: str) -> History | None:
+    async def _history(self, ticker: str, places: asyncio.Semaphore) -> History | None:
         try:
-            return await self._market.history(ticker)
+            async with places:
+                return await self._market.history(ticker)
         except MarketError:
             return None
 

@@ -1,13 +1,16 @@
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
+from market.market import History
 from redis_client import connect_async
 from serving.caching.redis_cache import RedisCache
 from serving.models.forest_client import ForestClient
 from serving.models.onnx_sessions import Output, Row
 from serving.monitoring.health import HealthCheck
+from tests.patience import PATIENT
 from training_queue.database import QueueUnavailable
 
 MakeCheck = Callable[..., HealthCheck]
@@ -48,6 +51,22 @@ async def test_everything_fine_is_healthy(make_check: MakeCheck) -> None:
 
     assert health.status == "healthy"
     assert health.reasons == []
+
+
+async def test_the_prices_of_several_tickers_are_looked_at_side_by_side(
+    make_check: MakeCheck, parts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history, all_asked = parts.market.history, asyncio.Barrier(len(parts.market.bars))
+
+    async def together(ticker: str) -> History:
+        await all_asked.wait()
+        return await history(ticker)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(parts.market, "history", together)
+
+    health = await asyncio.wait_for(make_check().check(), PATIENT)
+
+    assert health.status == "healthy"
 
 
 async def test_old_or_missing_prices_degrade(make_check: MakeCheck, parts: Any) -> None:

@@ -6,38 +6,31 @@ every ticker was answered and every model tried, answers from memory and compute
 percentiles, what both services take of a processor while nobody asks, and memory. Answers from memory were made a
 moment before they are asked for; those that are computed are of tickers that nobody asked for lately. Of the forests
 500 are different files, the others are copies of them; `--different` says how many. `--folder` keeps what is prepared.
+`--start-only` leaves out what takes long with 20,000 tickers.
 """
 
 import asyncio
-import hashlib
-import json
 import random
-import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import click
-import onnx
 
-from benchmarks.servers import Server, ours, wait_warm
-from forecasting.card import CARD_FILE, FOREST_FILE
-from forecasting.model_store import LATEST_FILE
+from benchmarks.scale.tickers import DIFFERENT, multiply, serving
+from benchmarks.servers import Server
 
-REPEATS = 20
 FIRST_SECONDS, PAUSE_SECONDS = 20.0, 0.05
 IN_ONE_REQUEST = 500
 AT_A_TIME, CACHED_ROUNDS, COMPUTED_ROUNDS = 250, 8, 4
 IDLE_SECONDS = 20.0
-DIFFERENT, TEN = 500, 10
-PREPARED = "prepared"
+TEN = 10
 OK = 200
 FRESH = {"cache-control": "no-cache"}
+UNLIMITED = aiohttp.ClientTimeout()
 STATUS = (
     "/health",
     "/warmup/status",
@@ -47,99 +40,6 @@ STATUS = (
     "/track-record",
     "/tickers",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How it went with so many tickers.
-
-    Attributes:
-        ready, warm: seconds from the start.
-        memory_mb: proportional set size of each role's processes, MiB.
-        first, many_p95: milliseconds of POST /predict with all of them, the first time and afterwards.
-    """
-
-    tickers: int
-    ready: float
-    warm: float
-    memory_mb: dict[str, float]
-    first: float
-    many_p95: float
-
-
-def run(home: Path, bars: Path, count: int) -> Scale:
-    """Serve `count` tickers from a directory that is removed at the end."""
-    with tempfile.TemporaryDirectory() as name:
-        work = Path(name)
-        tickers = _multiply(home, bars, work, count, DIFFERENT)
-        with _serving(work, tickers) as server:
-            warm = wait_warm(server)
-            first, *others = (1000 * seconds for seconds in asyncio.run(_many(server.url, tickers)))
-            p95 = statistics.quantiles(others, n=20)[-1]
-            return Scale(count, server.started, warm, server.memory_mb(), first, p95)
-
-
-def _serving(work: Path, tickers: list[str]) -> AbstractContextManager[Server]:
-    settings = {
-        "STOCKS_CONFIGURATION": str(_configuration(work, tickers)),
-        "STOCKS_HORIZONS": "[1]",
-        "STOCKS_MARKET__PROVIDERS": '["files"]',
-        "STOCKS_MARKET__FILES__DIRECTORY": str(work / "bars"),
-    }
-    return ours(work / "home", **settings)
-
-
-def _configuration(work: Path, tickers: list[str]) -> Path:
-    """A file that names the tickers: of 20,000 a variable of the environment does not take the names."""
-    path = work / "configuration.yaml"
-    path.write_text(f"tickers: {json.dumps(tickers)}\n", encoding="utf-8")
-    return path
-
-
-def _multiply(home: Path, bars: Path, work: Path, count: int, different: int) -> list[str]:
-    """Copies of models and bars under invented names, unless they are there from an earlier time; the names."""
-    tickers = [f"T{number}" for number in range(count)]
-    if (work / PREPARED).exists():
-        return tickers
-    models = sorted((home / "bentoml" / "models").glob("forest-*-1"))
-    (work / "bars").mkdir(parents=True)
-    shutil.copytree(home / "calendar", work / "home" / "calendar")
-    for number, ticker in enumerate(tickers):
-        model = models[number % different % len(models)]
-        original = model.name.split("-")[1].upper()
-        version = (model / LATEST_FILE).read_text(encoding="utf-8").strip()
-        target = work / "home" / "bentoml" / "models" / f"forest-{ticker.lower()}-1"
-        (target / version).mkdir(parents=True)
-        forest = _marked((model / version / FOREST_FILE).read_bytes(), number % different)
-        told = {"ticker": ticker, "forest_sha256": hashlib.sha256(forest).hexdigest()}
-        card = json.loads((model / version / CARD_FILE).read_bytes()) | told
-        (target / version / CARD_FILE).write_text(json.dumps(card), encoding="utf-8")
-        (target / version / FOREST_FILE).write_bytes(forest)
-        (target / LATEST_FILE).write_text(version, encoding="utf-8")
-        shutil.copy(bars / f"{original}.csv", work / "bars" / f"{ticker}.csv")
-    (work / PREPARED).touch()
-    return tickers
-
-
-def _marked(forest: bytes, number: int) -> bytes:
-    """The same forest as a file of its own: the service shares what is the same to the last bit."""
-    model = onnx.load_model_from_string(forest)
-    model.doc_string = f"forest {number}"
-    return bytes(model.SerializeToString(deterministic=True))
-
-
-async def _many(url: str, tickers: list[str]) -> list[float]:
-    """Seconds of each POST /predict; of horizon 1, which the warm-up has asked for."""
-    times = []
-    async with aiohttp.ClientSession(url) as session:
-        for _ in range(REPEATS):
-            began = time.perf_counter()
-            async with session.post("/predict", json={"tickers": tickers}) as answer:
-                found = await answer.json()
-            if len(found["predictions"]) != len(tickers):
-                raise RuntimeError(f"{len(found['problems'])} of {len(tickers)} tickers had no answer")
-            times.append(time.perf_counter() - began)
-    return times
 
 
 async def _first(session: aiohttp.ClientSession, tickers: list[str]) -> str:
@@ -189,12 +89,23 @@ async def _tried(session: aiohttp.ClientSession, count: int) -> None:
         await asyncio.sleep(1)
 
 
+async def _start(many: Server, tickers: list[str]) -> None:
+    """Print how it begins, until every model was tried, and how random tickers are answered then."""
+    async with aiohttp.ClientSession(many.url, timeout=UNLIMITED) as session:
+        click.echo(await _first(session, tickers))
+        click.echo(f"status while it warms up: {await _status(session)}")
+        await _tried(session, len(tickers))
+        click.echo(f"when every model was tried, {await _first(session, tickers)}")
+        click.echo(f"status: {await _status(session)}")
+        click.echo(await _idle(many))
+    click.echo(_memory(many))
+
+
 async def _side_by_side(many: Server, few: Server, tickers: list[str], trained: list[str]) -> None:
     """Print how the two compare; requests to them alternate, so that noise strikes both alike."""
-    unlimited = aiohttp.ClientTimeout()
     async with (
-        aiohttp.ClientSession(many.url, timeout=unlimited) as session,
-        aiohttp.ClientSession(few.url, timeout=unlimited) as other,
+        aiohttp.ClientSession(many.url, timeout=UNLIMITED) as session,
+        aiohttp.ClientSession(few.url, timeout=UNLIMITED) as other,
     ):
         click.echo(await _first(session, tickers))
         click.echo(f"status while it warms up: {await _status(session)}")
@@ -207,8 +118,7 @@ async def _side_by_side(many: Server, few: Server, tickers: list[str], trained: 
             ratio = _p95(times[0]) / _p95(times[1])
             click.echo(f"{name}: {_milliseconds(times[0])}; of the ten: {_milliseconds(times[1])}; {ratio:.2f} times")
         click.echo(await _idle(many, few))
-    memory = many.memory_mb()
-    click.echo(f"memory: {sum(memory.values()):.0f} MiB, " + ", ".join(f"{k} {v:.0f}" for k, v in memory.items()))
+    click.echo(_memory(many))
 
 
 async def _in_turns(
@@ -232,7 +142,12 @@ async def _idle(*servers: Server) -> str:
     before = [server.processor_seconds() for server in servers]
     await asyncio.sleep(IDLE_SECONDS)
     shares = [(server.processor_seconds() - one) / IDLE_SECONDS for server, one in zip(servers, before, strict=True)]
-    return f"while nobody asks: {100 * shares[0]:.1f} % of a processor; the ten {100 * shares[1]:.1f} %"
+    return "while nobody asks, of a processor: " + "; the ten: ".join(f"{100 * share:.1f} %" for share in shares)
+
+
+def _memory(server: Server) -> str:
+    memory = server.memory_mb()
+    return f"memory: {sum(memory.values()):.0f} MiB, " + ", ".join(f"{k} {v:.0f}" for k, v in memory.items())
 
 
 def _p95(times: list[float]) -> float:
@@ -249,13 +164,20 @@ def _milliseconds(times: list[float]) -> str:
 @click.option("--tickers", "count", default=5000, show_default=True)
 @click.option("--different", default=DIFFERENT, show_default=True, help="Forests that are files of their own.")
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Kept for the next time.")
-def main(home: Path, bars: Path, count: int, different: int, folder: Path | None) -> None:
+@click.option("--start-only", is_flag=True, help="Without the ten, and without an answer for every ticker.")
+def main(home: Path, bars: Path, count: int, different: int, folder: Path | None, *, start_only: bool) -> None:
     """Serve both and compare."""
     with tempfile.TemporaryDirectory() as removed:
         work = folder or Path(removed)
         one, other = work / f"{count}-{different}", work / "ten"
-        tickers, trained = _multiply(home, bars, one, count, different), _multiply(home, bars, other, TEN, TEN)
-        with _serving(other, trained) as few, _serving(one, tickers) as many:
+        tickers = multiply(home, bars, one, count, different)
+        if start_only:
+            with serving(one, tickers) as many:
+                click.echo(f"{count} tickers ready after {many.started:.1f} s")
+                asyncio.run(_start(many, tickers))
+            return
+        trained = multiply(home, bars, other, TEN, TEN)
+        with serving(other, trained) as few, serving(one, tickers) as many:
             click.echo(f"{count} tickers ready after {many.started:.1f} s, ten after {few.started:.1f} s")
             asyncio.run(_side_by_side(many, few, tickers, trained))
 

@@ -1,0 +1,1 @@
+"""What a service with thousands of tickers takes."""
