@@ -3,9 +3,11 @@
 Of a forest of small trees most of the time goes into copying estimators and checking parameters that are all alike.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeRegressor
@@ -25,10 +27,15 @@ def fit(pipeline: Pipeline, inputs: FeatureMatrix, target: FloatArray) -> Pipeli
         inputs: shape (n, k), float32, without gaps.
         target: shape (n,).
     """
-    forest = pipeline[-1]
+    if chosen := _chosen(pipeline):
+        pipeline.steps[0] = (pipeline.steps[0][0], _selector(chosen, inputs.shape[1]))
+    columns, rest = _selected(pipeline, inputs)
+    forest = rest[-1]
     if not _is_known(forest):
-        return pipeline.fit(inputs, target)
-    columns = pipeline[:-1].fit_transform(inputs)
+        rest.fit(columns, target)
+        return pipeline
+    if len(rest) > 1:
+        columns = rest[:-1].fit_transform(columns)
     _fit_trees(forest, np.asarray(columns, dtype=np.float32), np.array(target, dtype=np.float64).reshape(-1, 1))
     return pipeline
 
@@ -39,14 +46,41 @@ def predict(estimator: Pipeline, inputs: FeatureMatrix) -> FloatArray:
     Args:
         inputs: shape (n, k), float32, without gaps.
     """
-    forest = estimator[-1] if isinstance(estimator, Pipeline) else None
-    if not isinstance(forest, RandomForestRegressor):
+    if not isinstance(estimator, Pipeline):
         return np.asarray(estimator.predict(inputs))
-    columns = np.asarray(estimator[:-1].transform(inputs), dtype=np.float32)
+    columns, rest = _selected(estimator, inputs)
+    forest = rest[-1]
+    if not isinstance(forest, RandomForestRegressor):
+        return np.asarray(rest.predict(columns))
+    if len(rest) > 1:
+        columns = rest[:-1].transform(columns)
+    columns = np.asarray(columns, dtype=np.float32)
     total = np.zeros(len(columns))
     for tree in forest.estimators_:
         total += tree.tree_.predict(columns)[:, 0]
     return np.asarray(total / len(forest.estimators_))
+
+
+def _selected(pipeline: Pipeline, inputs: FeatureMatrix) -> tuple[FeatureMatrix, Pipeline]:
+    """The columns that a pipeline begins by choosing, and its other steps; all of both where it does not."""
+    chosen = _chosen(pipeline)
+    return (inputs[:, list(chosen)], pipeline[1:]) if chosen else (inputs, pipeline)
+
+
+def _chosen(pipeline: Pipeline) -> tuple[int, ...]:
+    """Which columns the first step passes on as they are; empty when it does something else."""
+    first = pipeline[0]
+    if type(first) is not ColumnTransformer or len(first.transformers) > 1 or len(pipeline) == 1:
+        return ()
+    ((_, step, columns),) = first.transformers
+    return tuple(columns) if step == "passthrough" and first.remainder == "drop" else ()
+
+
+@lru_cache(maxsize=64)
+def _selector(columns: tuple[int, ...], width: int) -> ColumnTransformer:
+    """The first step fitted, which learns nothing from rows but how wide they are; to fit it takes a millisecond."""
+    selector = ColumnTransformer([("inputs", "passthrough", list(columns))])
+    return selector.fit(np.zeros((1, width), dtype=np.float32))
 
 
 def _is_known(forest: Any) -> bool:
