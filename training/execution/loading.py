@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 
 from configuration import Settings
 from forecasting.report_schedule import ReportSchedule
@@ -11,7 +12,10 @@ from market.errors import MarketError
 from market.market import Market
 
 # Tickers whose bars are in memory at once.
-CHUNK = 32
+CHUNK = 64
+
+# Bars by ticker, and for those without any the reason.
+Loaded = tuple[dict[str, Bars], dict[str, str]]
 
 
 def chunks(tickers: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -20,9 +24,26 @@ def chunks(tickers: Sequence[str]) -> Iterator[Sequence[str]]:
         yield tickers[start : start + CHUNK]
 
 
-def load(
-    settings: Settings, tickers: Sequence[str], newer_than: datetime | None = None
-) -> tuple[dict[str, Bars], dict[str, str]]:
+class PartByPart:
+    """What `load` gives for each part of the tickers in turn; the next can be loaded before its turn comes."""
+
+    def __init__(self, settings: Settings, tickers: Sequence[str], newer_than: datetime | None = None) -> None:
+        self._parts = (load(settings, part, newer_than) for part in chunks(tickers))
+        self._ahead: list[Loaded] = []
+
+    def __iter__(self) -> Iterator[Loaded]:
+        while True:
+            self.load_next()
+            if not self._ahead:
+                return
+            yield self._ahead.pop()
+
+    def load_next(self) -> None:
+        """Load the next part, unless that is done or there is none."""
+        self._ahead = self._ahead or list(islice(self._parts, 1))
+
+
+def load(settings: Settings, tickers: Sequence[str], newer_than: datetime | None = None) -> Loaded:
     """The final bars of each ticker, and for those without any the reason in one line.
 
     Args:
@@ -45,9 +66,7 @@ async def _report_schedules(settings: Settings, tickers: Sequence[str]) -> dict[
     return {ticker: ReportSchedule.of(known, sessions, announced_before) for ticker, known in dates.items()}
 
 
-async def _load(
-    settings: Settings, tickers: Sequence[str], newer_than: datetime | None
-) -> tuple[dict[str, Bars], dict[str, str]]:
+async def _load(settings: Settings, tickers: Sequence[str], newer_than: datetime | None) -> Loaded:
     market = Market.open(settings)
     bars: dict[str, Bars] = {}
     failures: dict[str, str] = {}

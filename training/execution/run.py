@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from training.execution.engine import Engine
 from training.execution.feed import Feed
 from training.execution.in_order import Task, one_by_one, side_by_side
 from training.execution.interruption import Interruption
-from training.execution.loading import chunks, load, report_schedules
+from training.execution.loading import CHUNK, Loaded, PartByPart, load, report_schedules
 from training.execution.outcome import Outcome, best
 from training.execution.pooling import Pools
 from training.learning.pipeline import attempt
@@ -27,6 +28,8 @@ from training.mlflow_registry.registry import Registry
 from training.publishing.operations import newest_card
 from training.recipes import make_recipe
 from training_queue.jobs import TrainingJobs
+
+Item = TypeVar("Item")
 
 # Decisions on a version that the same bars and recipe would only bring back.
 KEPT_BACK = ("rejected", "rolled back")
@@ -123,19 +126,34 @@ def training_configs(settings: Settings, names: Sequence[str] | None = None) -> 
 
 def _outcomes(settings: Settings, registry: Registry, request: RunRequest, pools: Pools) -> Iterator[Outcome]:
     """A cluster goes on with the next chunk of tickers while others finish the one before; this machine does not."""
-    calls = (_calls(settings, registry, request, tickers, pools) for tickers in chunks(request.tickers))
+    parts = PartByPart(settings, request.tickers, pools.newer_than)
+    calls = (_calls(settings, registry, request, loaded, pools) for loaded in parts)
     for some in [chain.from_iterable(calls)] if request.engine.scheduler else calls:
-        yield from _outcomes_of(settings, registry, request, some)
+        yield from _outcomes_of(settings, registry, request, some, parts.load_next)
 
 
 def _outcomes_of(
-    settings: Settings, registry: Registry, request: RunRequest, calls: Iterable[Call | Outcome]
+    settings: Settings,
+    registry: Registry,
+    request: RunRequest,
+    calls: Iterable[Call | Outcome],
+    load_next: Callable[[], None],
 ) -> Iterator[Outcome]:
+    """Of some calls; after half a chunk of them the bars of the next are loaded, for which no process waits then."""
     work, feed = _work(registry, request.engine), Feed(calls)
     in_order = one_by_one if work is attempt else side_by_side
     with closing(request.engine.map(work, feed.calls())) as results:
-        tasks = (_task(settings, registry, ended) for ended in feed.ended(results))
+        ended = _interspersed(feed.ended(results), CHUNK // 2, load_next)
+        tasks = (_task(settings, registry, one) for one in ended)
         yield from in_order(tasks, request.interruption)
+
+
+def _interspersed(items: Iterable[Item], count: int, once: Callable[[], None]) -> Iterator[Item]:
+    """The same items, and something else that is done once after `count` of them."""
+    for place, item in enumerate(items, 1):
+        yield item
+        if place == count:
+            once()
 
 
 def _task(settings: Settings, registry: Registry, ended: Outcome | tuple[Call, TrainedOrNot]) -> Task[Outcome]:
@@ -146,10 +164,10 @@ def _task(settings: Settings, registry: Registry, ended: Outcome | tuple[Call, T
 
 
 def _calls(
-    settings: Settings, registry: Registry, request: RunRequest, tickers: Sequence[str], pools: Pools
+    settings: Settings, registry: Registry, request: RunRequest, loaded: Loaded, pools: Pools
 ) -> Iterator[Call | Outcome]:
     """What to train of some tickers, after what failed because it has no bars."""
-    bars, failures = load(settings, tickers, pools.newer_than)
+    bars, failures = loaded
     for ticker, reason in failures.items():
         yield from (Outcome(ticker, horizon, promoted=False, reason=reason) for horizon in request.horizons)
     schedules = report_schedules(settings, list(bars))

@@ -1,7 +1,6 @@
 """What a run in MLflow says about a model: parameters, tags, data set, files, card."""
 
 import hashlib
-import io
 import platform
 import tempfile
 from importlib.metadata import version as installed
@@ -15,7 +14,6 @@ import pandas as pd
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.models import infer_signature
-from PIL import Image
 
 from features import NAMES, VERSION
 from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard
@@ -23,6 +21,7 @@ from forecasting.formula import OUTPUTS
 from market.calendar.sessions import Sessions
 from training.learning.pipeline import Trained
 from training.mlflow_registry.code_version import code_version
+from training.mlflow_registry.picture import Picture
 from training.scoring import forecast_file
 
 EXPLANATION = """One run for each execution of the pipeline, with the mean scores of its models; below it one run for
@@ -64,7 +63,7 @@ def log_files(trained: Trained, sessions: Sessions) -> None:
             (Path(folder) / name).write_bytes(content)
             # Beside the charts of the run and of a comparison, too, where pictures are looked for; and at once, because
             # to end a run waits half a second for what is logged in the background.
-            mlflow.log_image(Image.open(io.BytesIO(content)), key=Path(name).stem, step=0, synchronous=True)
+            mlflow.log_image(Picture(content), key=Path(name).stem, step=0, synchronous=True)
         mlflow.log_artifacts(folder, "plots")
 
 

@@ -1,6 +1,5 @@
 """MLflow: the runs of the pipeline."""
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,7 +10,6 @@ import mlflow
 import structlog
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from PIL import Image
 
 from compat.mlflow_register import register_of
 from configuration import Settings
@@ -20,6 +18,7 @@ from training.mlflow_registry import views
 from training.mlflow_registry.database import first_use
 from training.mlflow_registry.orphans import end_children, end_orphans, process_tags
 from training.mlflow_registry.parent_run import ParentRun
+from training.mlflow_registry.picture import Picture
 from training.mlflow_registry.retention import forget_runs, is_due, remove_forgotten
 from training.mlflow_registry.run_contents import EXPERIMENT_TAGS, environment
 from training.mlflow_registry.tracking import check_answers, translated
@@ -190,7 +189,7 @@ class Runs:
             mlflow.log_params(dict(parameters))
             mlflow.log_metrics(dict(figures))
             for name, picture in pictures.items():
-                mlflow.log_image(Image.open(io.BytesIO(picture)), key=name, step=0, synchronous=True)
+                mlflow.log_image(Picture(picture), key=name, step=0, synchronous=True)
             if table:
                 mlflow.log_text(table, "table.csv")
 

@@ -8,7 +8,7 @@ import pytest
 import configuration
 from market.history.sqlite_store import HistoryStore
 from market.providers.files import parse_csv
-from training.execution.loading import load
+from training.execution.loading import PartByPart, load
 
 CSV = "date,open,high,low,close,volume\n2024-03-07,10,12,9,11,1000\n2024-03-08,11,13,10,12,2000\n"
 
@@ -45,3 +45,20 @@ def test_stored_real_bars_are_trained_on_though_no_provider_is_configured(
     bars, failures = load(settings, ["AAPL", "MSFT"], datetime.now(UTC))
     assert (bars["AAPL"].source, len(bars["AAPL"]), failures) == ("files", 2, {})
     assert bars["MSFT"].simulated
+
+
+@pytest.mark.usefixtures("settings")
+def test_the_next_part_is_loaded_when_that_is_asked_for_and_no_later_than_its_turn(
+    bars_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.execution.loading.CHUNK", 2)
+    parts = PartByPart(configuration.load(), ["AAPL", "MSFT", "META", "TSLA", "NVDA"])
+    told: list[tuple[list[str], list[str]]] = []
+    for bars, failures in parts:
+        if not told:
+            parts.load_next()
+            parts.load_next()
+            (bars_folder / "META.csv").write_text(CSV)  # too late for the second part
+            (bars_folder / "NVDA.csv").write_text(CSV)
+        told.append((list(bars), list(failures)))
+    assert told == [(["AAPL"], ["MSFT"]), ([], ["META", "TSLA"]), (["NVDA"], [])]
