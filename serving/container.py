@@ -28,7 +28,7 @@ from serving.monitoring.market_figures import MarketFigures
 from serving.monitoring.model_status import ModelStatuses
 from serving.monitoring.price_stream_figures import PriceStreamFigures
 from serving.monitoring.reports import PerformanceReports
-from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.track_record import TrackRecord, sessions_held
 from serving.monitoring.warm_up import WarmUp
 from serving.monitoring.window import Performance
 from serving.predictions.cached import CachedPredictor
@@ -124,7 +124,8 @@ class Container:
         places = StreamPlaces(settings.serving.max_streams)
         events = EventBoard(places)
         event_sources = EventSources(events)
-        track_record, performance = TrackRecord(settings.home, settings.serving.track_record_months), Performance()
+        track_record = TrackRecord(settings.home, settings.serving.track_record_months, sessions_held(len(keys)))
+        performance = Performance()
         drift_watch = DriftWatch(settings, market, champions, track_record, WantedRetraining(jobs, worker).ask)
         forecasts = ForecastCache(redis_cache, settings.cache.prediction_ttl)
         tested = _experiments(

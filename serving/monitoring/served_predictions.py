@@ -5,7 +5,9 @@ Each line says when it was written and names the one before by its hash; see `ha
 
 import fcntl
 import json
-from collections.abc import Iterable, Iterator
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +49,7 @@ class Noted:
     upper: float
     arm: str = ""
     scale: float = 0.0
-    deciles: tuple[float, ...] = ()
+    deciles: Sequence[float] = ()
 
     @property
     def source(self) -> tuple[object, ...]:
@@ -120,11 +122,21 @@ class PredictionLog:
     def _read_on(self, path: Path) -> Iterator[Noted]:
         with path.open("rb") as file:
             file.seek(self._read_to.get(path, 0))
-            whole, _, _ = file.read().rpartition(b"\n")
-        self._read_to[path] = self._read_to.get(path, 0) + len(whole) + 1 if whole else self._read_to.get(path, 0)
-        for line in whole.splitlines():
-            try:
-                entry = json.loads(line)
-                yield Noted(**{name: value for name, value in entry.items() if name not in NOT_NOTED})
-            except (ValueError, TypeError, AttributeError):
-                continue  # a line cut off by a crash
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return  # it is being written
+                self._read_to[path] = self._read_to.get(path, 0) + len(line)
+                try:
+                    yield _read(json.loads(line))
+                except (ValueError, TypeError, AttributeError):
+                    continue  # a line cut off by a crash
+
+
+def _read(entry: dict[str, Any]) -> Noted:
+    """The prediction of a line, in half the memory: a session's texts are there once, and deciles side by side."""
+    given = {name: _shared(value) for name, value in entry.items() if name not in NOT_NOTED}
+    return Noted(**given | {"deciles": array("d", given.get("deciles", ()))})
+
+
+def _shared(value: Any) -> Any:
+    return sys.intern(value) if isinstance(value, str) else value

@@ -1,6 +1,7 @@
 """Scores of the served predictions once their target session has closed."""
 
 import asyncio
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 import structlog
 from prometheus_client.metrics_core import GaugeMetricFamily
 
+from configuration import LONGEST_HORIZON
 from forecasting.distribution import PROBABILITIES, Forecast
 from market.bars import Bars
 from market.errors import MarketError
@@ -25,10 +27,9 @@ log = structlog.get_logger(__name__)
 
 # Outcomes that a rolling score looks back over: a quarter of sessions.
 ROLLING = 60
-# Sessions whose predictions are held in memory, the newest of each ticker and horizon.
-SESSIONS_HELD = 300
-# Calendar days that hold as many sessions, holidays included.
-LOOK_BACK_DAYS = SESSIONS_HELD * 7 // 5 + 21
+# Sessions whose predictions are held in memory, the newest of each ticker and horizon; of very many models fewer, so
+# that there are no more than MOST_HELD, but as many as a rolling score at the longest horizon needs.
+SESSIONS_HELD, MOST_HELD, FEWEST_HELD = 300, 150_000, ROLLING + LONGEST_HORIZON
 WRITE_EVERY_SECONDS = 5.0
 # Between two looks at which predictions have come due.
 SCORE_EVERY_SECONDS = 300.0
@@ -43,9 +44,12 @@ Key = tuple[str, int]
 class TrackRecord:
     """Notes the first prediction of each session and source, and scores the last ROLLING of each ticker and horizon."""
 
-    def __init__(self, home: Path, months_kept: int = 60) -> None:
-        """Keep predictions under `home`, those of the last `months_kept` months."""
+    def __init__(self, home: Path, months_kept: int = 60, sessions_held: int = SESSIONS_HELD) -> None:
+        """Keep predictions under `home`, those of the last `months_kept` months, and `sessions_held` in memory."""
         self._log = PredictionLog(home)
+        self._held = sessions_held
+        # Calendar days that hold as many sessions, holidays included.
+        self._look_back = timedelta(sessions_held * 7 // 5 + 21)
         self._months_kept = months_kept
         self._noted_for: dict[tuple[object, ...], str] = {}
         self._pending: list[Noted] = []
@@ -214,15 +218,15 @@ class TrackRecord:
     def _take_in(self, series: Iterable[Bars]) -> None:
         """Hold one prediction for each ticker, horizon and session: the newest model's, else the baseline's."""
         last = min((_last_session(bars) for bars in series), default=datetime.now(UTC).date())
-        for noted in self._log.read_new(_month(last - timedelta(LOOK_BACK_DAYS))):
+        for noted in self._log.read_new(_month(last - self._look_back)):
             if noted.arm:
                 self._arms[noted.arm][noted.ticker, noted.horizon].setdefault(noted.made_on, noted)
                 continue
             self._awaited[noted.ticker].add(noted.target_on)
             recent = self._recent[noted.ticker, noted.horizon]
-            session = f"{noted.made_on} {noted.simulated}"
+            session = sys.intern(f"{noted.made_on} {noted.simulated}")
             recent[session] = max(recent.get(session, noted), noted, key=lambda one: one.version or 0)
-            if len(recent) > SESSIONS_HELD:
+            if len(recent) > self._held:
                 del recent[min(recent)]
 
     def _due(self, bars: Bars, horizon: int) -> list[tuple[Noted, float]]:
@@ -235,6 +239,11 @@ class TrackRecord:
             for _, noted in held
             if noted.simulated == bars.simulated
         ]
+
+
+def sessions_held(models: int) -> int:
+    """Of so many models, the sessions whose predictions memory holds."""
+    return max(FEWEST_HELD, min(SESSIONS_HELD, MOST_HELD // max(models, 1)))
 
 
 async def _bars(market: Market, tickers: Iterable[str]) -> dict[str, Bars]:

@@ -11,7 +11,7 @@ import pytest
 from market.bars import Bars
 from serving.contract.schemas import Accuracy
 from serving.monitoring.served_predictions import Noted, PredictionLog
-from serving.monitoring.track_record import ROLLING, TrackRecord
+from serving.monitoring.track_record import ROLLING, TrackRecord, sessions_held
 
 
 def scored(record: TrackRecord, bars: Mapping[str, Bars]) -> dict[tuple[str, int], Accuracy]:
@@ -47,6 +47,22 @@ async def test_coverage_is_the_share_of_outcomes_inside(parts: Any, make_bars: A
     assert score.coverage == pytest.approx(inside / 40)
     assert 0 < score.mean_absolute_error < 0.2
     assert 0 <= score.direction_accuracy <= 1
+
+
+async def test_only_the_last_sessions_are_held(parts: Any, make_bars: Any, tmp_path: Path) -> None:
+    whole, made = await predictions(parts, make_bars, 12)
+    record = TrackRecord(tmp_path, sessions_held=5)
+    for prediction in made:
+        record.note(prediction)
+
+    assert scored(record, {"AAPL": whole})["AAPL", 1].count == 5
+    held = [noted.made_on for noted, _ in record.last_outcomes()["AAPL", 1]]
+    assert held == [str(prediction.prediction.made_on) for prediction in made[-5:]]
+
+
+@pytest.mark.parametrize(("models", "held"), [(0, 300), (30, 300), (500, 300), (1000, 150), (20_000, 81)])
+def test_of_very_many_models_fewer_sessions_are_held(models: int, held: int) -> None:
+    assert sessions_held(models) == held
 
 
 async def test_what_is_not_due_yet_is_not_judged(parts: Any, tmp_path: Path) -> None:
