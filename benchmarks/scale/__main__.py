@@ -51,7 +51,7 @@ async def _first(session: aiohttp.ClientSession, tickers: list[str]) -> str:
         times.append(seconds)
         failed += status != OK
         await asyncio.sleep(PAUSE_SECONDS)
-    return f"first answers: {len(times)}, failed {failed}, {_milliseconds(times)}"
+    return f"first answers: {len(times)}, failed {failed}, {_milliseconds(times)}, longest {1000 * max(times):.0f} ms"
 
 
 async def _timed(session: aiohttp.ClientSession, path: str, headers: dict[str, str] | None = None) -> tuple[float, int]:

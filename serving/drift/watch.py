@@ -23,8 +23,8 @@ from serving.telemetry import metrics
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_SECONDS = 300.0
-# Tickers that are looked at between two pauses, so that requests come first.
-LOOKED_AT_ONCE, PAUSE_SECONDS = 16, 0.5
+# Tickers between two pauses, seconds of a pause, and how many times as long as their looks it is at least.
+LOOKED_AT_ONCE, PAUSE_SECONDS, PAUSES = 16, 0.5, 4.0
 ALL = "all"
 
 # Version that serves, and the session of the newest prediction whose outcome is known.
@@ -130,10 +130,13 @@ class DriftWatch:
         """Compare the outcomes that are known with their forecasts, of every ticker where there may be others."""
         held = await asyncio.to_thread(self._record.tickers)
         changed = [ticker for ticker in held if ticker in self._tickers and self._is_changed(ticker)]
-        for count, ticker in enumerate(changed, 1):
-            await self._look_at_ticker(ticker)
-            if count % LOOKED_AT_ONCE == 0:
-                await asyncio.sleep(PAUSE_SECONDS)
+        loop = asyncio.get_running_loop()
+        for start in range(0, len(changed), LOOKED_AT_ONCE):
+            began = loop.time()
+            for ticker in changed[start : start + LOOKED_AT_ONCE]:
+                await self._look_at_ticker(ticker)
+            if len(changed) > LOOKED_AT_ONCE:
+                await asyncio.sleep(max(PAUSE_SECONDS, PAUSES * (loop.time() - began)))
         if changed:
             for horizon in self._settings.horizons:
                 self._take_pooled(horizon, await asyncio.to_thread(self._fit_pooled, horizon))

@@ -33,8 +33,8 @@ SESSIONS_HELD, MOST_HELD, FEWEST_HELD = 300, 150_000, ROLLING + LONGEST_HORIZON
 WRITE_EVERY_SECONDS = 5.0
 # Between two looks at which predictions have come due.
 SCORE_EVERY_SECONDS = 300.0
-# Tickers that are scored together, and seconds between two such parts.
-SCORED_AT_ONCE, PAUSE_SECONDS = 16, 0.5
+# Tickers that are scored together, seconds between two such parts, and how many times as long as a part they are.
+SCORED_AT_ONCE, PAUSE_SECONDS, PAUSES = 16, 0.5, 4.0
 # Predictions that wait for a disk that takes them; the oldest are given up first.
 MOST_PENDING = 10_000
 
@@ -209,11 +209,13 @@ class TrackRecord:
 
     async def _score(self, market: Market, tickers: Sequence[str]) -> None:
         """Score few tickers at a time, and behind requests: of thousands, each has to be read again."""
+        loop = asyncio.get_running_loop()
         for start in range(0, len(tickers), SCORED_AT_ONCE):
+            began = loop.time()
             bars = await _bars(market, tickers[start : start + SCORED_AT_ONCE])
             await asyncio.to_thread(self.score_due, bars)
             if len(tickers) > SCORED_AT_ONCE:
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(max(PAUSE_SECONDS, PAUSES * (loop.time() - began)))
 
     def _take_in(self, series: Iterable[Bars]) -> None:
         """Hold one prediction for each ticker, horizon and session: the newest model's, else the baseline's."""
