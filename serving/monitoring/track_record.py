@@ -19,6 +19,7 @@ from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market
 from serving.contract.schemas import Accuracy, Prediction
+from serving.monitoring.accuracy import accuracy_of, accuracy_together, realized_return
 from serving.monitoring.listing import MOST_NAMED
 from serving.monitoring.served_predictions import Noted, PredictionLog
 from serving.telemetry import metrics
@@ -106,7 +107,7 @@ class TrackRecord:
                 last = str(one.session[-1])
                 self._awaited[ticker] = {target_on for target_on in self._awaited[ticker] if target_on > last}
         self._known |= {key: pairs for key, pairs in found.items() if pairs}
-        self._scores |= {key: _score(pairs[-ROLLING:]) for key, pairs in found.items() if pairs}
+        self._scores |= {key: accuracy_of(pairs[-ROLLING:]) for key, pairs in found.items() if pairs}
 
     def outcomes(self, bars: Bars, horizon: int) -> list[tuple[Noted, float | None]]:
         """The last sessions' predictions of the ticker of `bars`, each with its return, None until that is known."""
@@ -125,7 +126,7 @@ class TrackRecord:
         with self._lock:
             self._take_in([bars])
             held = list(self._arms.get(arm, {}).get((bars.ticker, horizon), {}).values())
-        due = ((noted, _return(bars, noted.made_on, noted.target_on)) for noted in held)
+        due = ((noted, realized_return(bars, noted.made_on, noted.target_on)) for noted in held)
         return {
             noted.made_on: (noted, actual)
             for noted, actual in due
@@ -190,7 +191,7 @@ class TrackRecord:
         for (ticker, horizon), score in self._scores.items():
             if ticker not in first:
                 rest[horizon].append(score)
-        return shown, {horizon: _together(scores) for horizon, scores in rest.items()}
+        return shown, {horizon: accuracy_together(scores) for horizon, scores in rest.items()}
 
     async def follow(self, market: Market, tickers: Iterable[str]) -> None:
         """Write what is noted and score what has come due, in a thread, until cancelled."""
@@ -237,7 +238,7 @@ class TrackRecord:
     def _outcomes(self, bars: Bars, horizon: int) -> list[tuple[Noted, float | None]]:
         held = sorted(self._recent.get((bars.ticker, horizon), {}).items())
         return [
-            (noted, _return(bars, noted.made_on, noted.target_on))
+            (noted, realized_return(bars, noted.made_on, noted.target_on))
             for _, noted in held
             if noted.simulated == bars.simulated
         ]
@@ -277,42 +278,6 @@ def _noted(prediction: Prediction) -> Noted:
 def _deciles(forecast: Forecast) -> tuple[float, ...]:
     deciles = np.interp(np.arange(1, 10) / 10, PROBABILITIES, forecast.quantiles)
     return tuple(round(float(value), 8) for value in deciles)
-
-
-def _return(bars: Bars, made_on: str, target_on: str) -> float | None:
-    """Simple return between two sessions; None unless both are among `bars`."""
-    days = [np.datetime64(date.fromisoformat(text)) for text in (made_on, target_on)]
-    first, last = np.searchsorted(bars.session, days)
-    if last >= len(bars) or bars.session[first] != days[0] or bars.session[last] != days[1]:
-        return None
-    return float(bars.close[last] / bars.close[first] - 1)
-
-
-def _score(pairs: list[tuple[Noted, float]]) -> Accuracy:
-    inside = [noted.lower <= actual <= noted.upper for noted, actual in pairs]
-    misses = [abs(noted.median - actual) for noted, actual in pairs]
-    right = [(noted.median >= 0) == (actual > 0) for noted, actual in pairs]
-    return Accuracy(
-        count=len(pairs),
-        coverage=sum(inside) / len(pairs),
-        mean_absolute_error=sum(misses) / len(pairs),
-        direction_accuracy=sum(right) / len(pairs),
-    )
-
-
-def _together(scores: Sequence[Accuracy]) -> Accuracy:
-    """The score of all their outcomes."""
-    counts = [one.count for one in scores]
-
-    def mean(name: str) -> float:
-        return float(np.average([getattr(one, name) for one in scores], weights=counts))
-
-    return Accuracy(
-        count=sum(counts),
-        coverage=mean("coverage"),
-        mean_absolute_error=mean("mean_absolute_error"),
-        direction_accuracy=mean("direction_accuracy"),
-    )
 
 
 def _last_session(bars: Bars) -> date:
