@@ -9,6 +9,8 @@ import time
 
 PR_SET_PDEATHSIG = 1
 LOOK_EVERY_SECONDS = 0.5
+# In the environment of a process, the one that started it, which may end before this one has asked to end with it.
+PARENT_VARIABLE = "ENDS_WITH_PROCESS"
 
 
 def end_with_parent() -> None:
@@ -18,9 +20,11 @@ def end_with_parent() -> None:
 
     Source: prctl(2), PR_SET_PDEATHSIG.
     """
-    if sys.platform == "linux" and ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL) == 0:
-        return
-    threading.Thread(target=_watch, args=(os.getppid(),), name="parent-watch", daemon=True).start()
+    parent = int(os.environ.pop(PARENT_VARIABLE, os.getppid()))
+    if sys.platform != "linux" or ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+        threading.Thread(target=_watch, args=(parent,), name="parent-watch", daemon=True).start()
+    elif os.getppid() != parent:
+        os._exit(1)
 
 
 def _watch(parent: int) -> None:

@@ -1,6 +1,7 @@
 """The training process beside the service, started again when it ends."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 import threading
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import structlog
 
+from compat.forked_workers import METRICS_VARIABLE
+from concurrency.parent_death import PARENT_VARIABLE
 from configuration import ROOT
 from training_queue.worker_lock import WorkerLock
 
@@ -77,8 +80,16 @@ class TrainerKeeper:
         started = self._now()
         try:
             # In a session of its own the terminal's Ctrl-C ends the service alone, and with it this process.
-            process = subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True)
+            process = subprocess.Popen(
+                self._command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True, env=_environment()
+            )
             log.warning("trainer.ended", status=process.wait())
         except OSError as error:
             log.error("trainer.not_started", problem=str(error))  # noqa: TRY400  # the reason is all there is to say
         return self._now() - started
+
+
+def _environment() -> dict[str, str]:
+    """This process's, which it changes for a moment while it prepares its workers, and what the trainer ends with."""
+    kept = {name: value for name, value in os.environ.items() if name != METRICS_VARIABLE}
+    return kept | {PARENT_VARIABLE: str(os.getpid())}

@@ -1,8 +1,12 @@
+import ast
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from compat.forked_workers import METRICS_VARIABLE
+from concurrency.parent_death import PARENT_VARIABLE
 from serving.training_requests.trainer_process import LIVED_LONG_SECONDS, LONGEST_PAUSE_SECONDS, TrainerKeeper
 from training_queue.worker_lock import WorkerLock
 
@@ -51,6 +55,19 @@ def test_one_that_lived_long_is_started_again_at_once(tmp_path: Path) -> None:
     run(clock, WorkerLock(tmp_path))
 
     assert clock.slept == [1, 1, 1]
+
+
+def test_it_knows_whom_it_ends_with_and_counts_nothing_for_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(METRICS_VARIABLE, str(tmp_path))
+    told = tmp_path / "told"
+
+    run(Clock(pauses=1), WorkerLock(tmp_path), f"import os; open({str(told)!r}, 'w').write(repr(dict(os.environ)))")
+
+    environment = ast.literal_eval(told.read_text())
+    assert environment[PARENT_VARIABLE] == str(os.getpid())
+    assert METRICS_VARIABLE not in environment
 
 
 def test_none_is_started_beside_another_worker(tmp_path: Path) -> None:
