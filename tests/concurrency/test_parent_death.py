@@ -15,9 +15,9 @@ print("lives", PARENT_VARIABLE in os.environ)
 """
 
 
-@pytest.mark.parametrize(("parent", "told"), [(os.getpid(), "lives False\n"), (1, "")])
-def test_a_process_whose_parent_ended_before_it_asked_ends_too(parent: int, told: str) -> None:
-    environment = os.environ | {PARENT_VARIABLE: str(parent)}
+@pytest.mark.parametrize(("lives", "told"), [(True, "lives False\n"), (False, "")])
+def test_a_process_whose_parent_ended_before_it_asked_ends_too(told: str, *, lives: bool) -> None:
+    environment = os.environ | {PARENT_VARIABLE: str(os.getpid() if lives else 1)}
 
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
