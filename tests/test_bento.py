@@ -7,6 +7,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
+from bentoml._internal.bento.build_config import BentoPathSpec
 
 from configuration import ROOT
 from tests.patience import PATIENT
@@ -30,6 +32,16 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def test_earlier_bentos_below_the_source_are_in_none() -> None:
+    include = yaml.safe_load((ROOT / "bentofile.yaml").read_text(encoding="utf-8"))["include"]
+    packed = BentoPathSpec(include, [], str(ROOT)).includes
+
+    assert packed("service.py")
+    assert packed("serving/container.py")
+    assert not packed("var/bentoml/bentos/stock_prediction/5nxzjzhjr6ex4ax4/src/service.py")
+    assert not packed("var/bentoml/bentos/stock_prediction/5nxzjzhjr6ex4ax4/src/serving/container.py")
 
 
 def test_a_bento_answers_with_its_models_in_an_empty_directory(tmp_path: Path) -> None:
