@@ -28,6 +28,9 @@ def test_figures_of_the_service_accessibly(stale: Service, visit: Open) -> None:
 def test_where_nothing_happened_yet_it_says_so(stale: Service, visit: Open) -> None:
     visiting = visit(stale)
     visiting.page.route("**/model/retrain?*", lambda route: route.fulfill(json=[]))
+    # What other tests have asked for is told as an event, a second later.
+    visiting.watched.refusals_expected = True
+    visiting.page.route("**/events*", lambda route: route.abort())
 
     page = visiting.go("#/operations")
 
