@@ -10,6 +10,7 @@ from market.errors import InvalidFile
 
 FIRST_ROW = 2  # line of the first row; the header is line 1
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+ISO_DATES = re.compile(r"(?:\d{4}-\d{2}-\d{2}\n)*", re.ASCII)
 
 
 def read_rows(content: bytes, name: str) -> list[list[str]]:
@@ -77,6 +78,27 @@ def check_fields(row: list[str], header: list[str], line: int, name: str) -> Non
     if len(row) != len(header):
         found = f"{name}:{line}: {len(row)} fields where the header has {len(header)}"
         raise InvalidFile(f"{found}; complete the line or delete it")
+
+
+def check_all_fields(rows: list[list[str]], name: str) -> None:
+    """The same for all rows of a file, the header first.
+
+    Raises:
+        InvalidFile: one has not.
+    """
+    if {len(row) for row in rows} != {len(rows[0])}:
+        for index, row in enumerate(rows[1:]):
+            check_fields(row, rows[0], index + FIRST_ROW, name)
+
+
+def dates_of(texts: list[str]) -> np.ndarray[tuple[int], np.dtype[np.datetime64]] | None:
+    """The dates of texts that `is_date` says are all dates, several times as fast as one by one; else null."""
+    if not ISO_DATES.fullmatch("\n".join([*texts, ""])):
+        return None
+    try:
+        return np.array(texts, dtype="datetime64[D]")
+    except ValueError:
+        return None
 
 
 def is_date(text: str) -> bool:

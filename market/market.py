@@ -1,6 +1,7 @@
 """Bars and quotes of any ticker: memory, history store and provider chain behind a few calls."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypedDict
@@ -84,6 +85,7 @@ class Market:
     ) -> None:
         clock = clock or Clock()
         self._redis = redis
+        self._store = store
         self.sessions = sessions
         self._reports = reports or ReportCalendar()
         self.streams = streams or NoStreams()
@@ -104,6 +106,10 @@ class Market:
             streamed=self.streams.latest,
             clock=clock,
         )
+
+    def store_kept_open(self) -> AbstractContextManager[None]:
+        """Around the bars of many tickers in a row, which the store then reads and writes sooner."""
+        return self._store.kept_open()
 
     @classmethod
     def open(cls, settings: Settings) -> Self:

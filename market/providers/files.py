@@ -9,7 +9,7 @@ import numpy as np
 
 from market.bars import COLUMNS, Bars, SessionArray
 from market.calendar.sessions import Sessions, utc_now
-from market.csv_file import FIRST_ROW, check_fields, columns_of, is_date, read_rows
+from market.csv_file import FIRST_ROW, check_all_fields, columns_of, dates_of, is_date, read_rows
 from market.errors import InvalidBars, InvalidFile, UnknownTicker, Unreachable
 from market.providers.configured import Resources
 from market.providers.file_versions import FileVersions, Version
@@ -133,8 +133,7 @@ def parse_csv(content: bytes, ticker: str, name: str) -> Series:
     try:
         rows = read_rows(content, name)
         header = columns_of(rows, HEADER, KNOWN, name)
-        for index, row in enumerate(rows[1:]):
-            check_fields(row, header, index + FIRST_ROW, name)
+        check_all_fields(rows, name)
     except InvalidFile as error:
         raise InvalidBars(ticker, str(error)) from None
     if len(rows) == 1:
@@ -166,9 +165,9 @@ def _remedy(reason: str) -> str:
 
 def _dates(texts: tuple[str, ...], ticker: str, name: str) -> SessionArray:
     stripped = [text.strip() for text in texts]
-    index = next((index for index, text in enumerate(stripped) if not is_date(text)), None)
-    if index is None:
-        return np.array(stripped, dtype="datetime64[D]")
+    if (dates := dates_of(stripped)) is not None:
+        return dates
+    index = next(index for index, text in enumerate(stripped) if not is_date(text))
     found = f"{name}:{index + FIRST_ROW}: date {texts[index]!r} is not a date"
     raise InvalidBars(ticker, f"{found}; write it as 2024-03-08", index)
 

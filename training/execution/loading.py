@@ -70,10 +70,11 @@ async def _load(settings: Settings, tickers: Sequence[str], newer_than: datetime
     market = Market.open(settings)
     bars: dict[str, Bars] = {}
     failures: dict[str, str] = {}
-    for ticker in tickers:
-        try:
-            bars[ticker] = (await market.for_training(ticker, newer_than)).final_bars
-        except MarketError as error:
-            failures[ticker] = str(error)
+    with market.store_kept_open():
+        for ticker in tickers:
+            try:
+                bars[ticker] = (await market.for_training(ticker, newer_than)).final_bars
+            except MarketError as error:
+                failures[ticker] = str(error)
     await market.close()
     return bars, failures

@@ -94,6 +94,16 @@ def test_only_the_newest_whole_series_and_two_before_are_kept(tmp_path: Path, ma
     assert 5 < stored.series.bars.close.mean() < 7
 
 
+def test_while_it_is_kept_open_its_log_stays_until_the_end(tmp_path: Path, make_series: Any) -> None:
+    store, log = HistoryStore(tmp_path), tmp_path / "history" / "prices.sqlite-wal"
+    with store.kept_open():
+        store.replace(make_series(), FETCHED)
+        assert log.exists()
+
+    assert not log.exists()
+    assert store.fetched_at("AAPL") == FETCHED
+
+
 def test_the_last_quote_is_kept(tmp_path: Path) -> None:
     store = HistoryStore(tmp_path)
     quote = Quote("AAPL", 170.5, FETCHED, "tiingo", open=170.0, high=171.0, low=169.5, volume=1e6, stale=True)
