@@ -187,7 +187,7 @@ class HistoryStore:
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
-        """For many calls in a row: SQLite writes its log back whenever the last connection closes, a third of a call."""
+        """For many calls in a row: SQLite writes its log back whenever the last connection closes."""
         with self.reading() as connection:
             connection.execute("SELECT 1 FROM fetches LIMIT 1").fetchone()
             yield
