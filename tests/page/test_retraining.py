@@ -1,5 +1,6 @@
 """A training that is asked for on the page, on old bars from files."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -34,12 +35,12 @@ def test_retraining_needs_the_key_and_is_followed_until_it_ends(trained: Service
     page.get_by_role("button", name="Train MSFT").click()
     status = page.locator(".outcome [data-status]")
     expect(status).to_have_attribute("data-status", "promoted", timeout=TRAINED_WITHIN_MS)
-    expect(page.get_by_role("table", name="Published versions")).to_contain_text("v1")
-    expect(page.locator(".title .badge.model")).to_contain_text("v1")
-    link = page.get_by_role("link", name="v1")
-    expect(link).to_have_attribute(
-        "href", "http://127.0.0.1:5000/#/models/forest-MSFT-1/versions/1?workflowType=machine_learning"
-    )
+    # The trainer may have been done with what the visit asks for by itself before it was asked by the button.
+    expect(page.get_by_role("table", name="Published versions")).to_contain_text(re.compile("v[12]"))
+    expect(page.locator(".title .badge.model")).to_contain_text(re.compile("v[12]"))
+    link = page.get_by_role("link", name=re.compile("^v[12]$")).first
+    place = re.escape("http://127.0.0.1:5000/#/models/forest-MSFT-1/versions/")
+    expect(link).to_have_attribute("href", re.compile(rf"^{place}[12]\?workflowType=machine_learning$"))
     assert KEY not in page.content()
     assert KEY not in trained.log
     check_accessibility(page)
