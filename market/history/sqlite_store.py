@@ -7,7 +7,7 @@ newest bars of each ticker. Simulated prices are never stored.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -187,9 +187,14 @@ class HistoryStore:
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
-        """For many calls in a row: SQLite writes its log back whenever the last connection closes."""
-        with self.reading() as connection:
-            connection.execute("SELECT 1 FROM fetches LIMIT 1").fetchone()
+        """For many calls in a row: SQLite writes its log back whenever the last connection closes.
+
+        A file that cannot be opened is each call's to tell.
+        """
+        with ExitStack() as stack:
+            with suppress(sqlite3.Error, OSError):
+                connection = stack.enter_context(self.reading())
+                connection.execute("SELECT 1 FROM fetches LIMIT 1").fetchone()
             yield
 
     @contextmanager

@@ -104,6 +104,14 @@ def test_while_it_is_kept_open_its_log_stays_until_the_end(tmp_path: Path, make_
     assert store.fetched_at("AAPL") == FETCHED
 
 
+def test_a_file_that_cannot_be_opened_is_not_told_where_it_would_be_kept_open(tmp_path: Path) -> None:
+    (tmp_path / "history" / "prices.sqlite").mkdir(parents=True)
+    store = HistoryStore(tmp_path)
+
+    with store.kept_open(), pytest.raises((sqlite3.Error, OSError)):
+        store.fetched_at("AAPL")
+
+
 def test_the_last_quote_is_kept(tmp_path: Path) -> None:
     store = HistoryStore(tmp_path)
     quote = Quote("AAPL", 170.5, FETCHED, "tiingo", open=170.0, high=171.0, low=169.5, volume=1e6, stale=True)
