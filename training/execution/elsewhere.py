@@ -60,10 +60,9 @@ def _recorded(parent: ParentRun, trained: Trained) -> "Recorded":
 @cache
 def _client(uri: str) -> Any:
     prepare_environment()
-    import mlflow  # noqa: PLC0415
+    from training.mlflow_registry.tracking import client_of  # noqa: PLC0415  # MLflow
 
-    mlflow.set_tracking_uri(uri)
-    return mlflow.MlflowClient(uri)
+    return client_of(uri)
 
 
 @cache

@@ -2,8 +2,6 @@
 
 import logging
 import os
-import sys
-from importlib.util import find_spec
 
 DEFAULTS = {
     # Git is asked for the commit by us; MLflow's own look fails loudly where there is none.
@@ -23,8 +21,6 @@ DEFAULTS = {
 }
 # They announce every migration of MLflow's database, and every request that is tried again.
 TALKATIVE = ("mlflow", "alembic", "urllib3")
-# The package of another platform, which MLflow looks for in every folder of packages, five times for each request.
-LOOKED_FOR = "dbruntime"
 
 
 def prepare_environment() -> None:
@@ -33,5 +29,3 @@ def prepare_environment() -> None:
         os.environ.setdefault(name, value)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.ERROR if name == "urllib3" else logging.WARNING)
-    if LOOKED_FOR not in sys.modules and find_spec(LOOKED_FOR) is None:
-        sys.modules[LOOKED_FOR] = None  # type: ignore[assignment]  # as Python says that there is none

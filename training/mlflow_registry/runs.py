@@ -21,7 +21,7 @@ from training.mlflow_registry.parent_run import ParentRun
 from training.mlflow_registry.picture import Picture
 from training.mlflow_registry.retention import forget_runs, is_due, remove_forgotten
 from training.mlflow_registry.run_contents import EXPERIMENT_TAGS, environment
-from training.mlflow_registry.tracking import check_answers, translated
+from training.mlflow_registry.tracking import check_answers, client_of, translated
 
 EXPERIMENT = "stock-prediction"
 # Characters that MLflow keeps of a tag.
@@ -47,12 +47,11 @@ class Runs:
 
     @cached_property
     def _client(self) -> MlflowClient:
-        mlflow.set_tracking_uri(self._uri)
         if not self._local:
             check_answers(self._uri)
-            return MlflowClient(self._uri)
+            return client_of(self._uri)
         with first_use(self._artifacts.parent), translated(self._uri):
-            client = MlflowClient(self._uri)
+            client = client_of(self._uri)
             client.search_experiments(max_results=1)
         return client
 

@@ -1,4 +1,4 @@
-"""Check that the MLflow server answers, and translate its failures."""
+"""Reach MLflow: a client, a check that its server answers, and its failures in one line."""
 
 import re
 import ssl
@@ -8,11 +8,15 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+import mlflow
 from alembic.util import CommandError
 from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+from mlflow.tracking.request_header import registry as request_headers
 from requests.exceptions import ChunkedEncodingError
 from sqlalchemy.exc import SQLAlchemyError
 
+from compat.mlflow_headers import leave_out_databricks
 from training.errors import RegistryError
 
 Result = TypeVar("Result")
@@ -20,6 +24,13 @@ Result = TypeVar("Result")
 # Seconds for a connection, and again for the first bytes of an answer.
 ANSWERS_WITHIN = 4.0
 REMEDY = "start it, or unset MLFLOW_TRACKING_URI and `training.tracking_uri` to keep runs under STOCKS_HOME"
+
+
+def client_of(uri: str) -> MlflowClient:
+    """A client of the MLflow at `uri`, where runs of this process are logged from now on."""
+    leave_out_databricks(request_headers)
+    mlflow.set_tracking_uri(uri)
+    return MlflowClient(uri)
 
 
 def check_answers(uri: str) -> None:
