@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -164,11 +165,9 @@ class HistoryStore:
         fetch = (number, series.ticker, series.source, series.adjustment.value, fetched_at.timestamp())
         added = connection.execute(INSERT_FETCH, fetch).lastrowid
         sessions = series.bars.session.astype(np.int64).tolist()
-        columns = (getattr(series.bars, name).tolist() for name in COLUMNS)
-        adjusted = [None] * len(sessions) if series.adj_close is None else series.adj_close.tolist()
-        rows = (
-            (number, session, added, *values) for session, *values in zip(sessions, *columns, adjusted, strict=True)
-        )
+        columns = [getattr(series.bars, name).tolist() for name in COLUMNS]
+        adjusted = repeat(None) if series.adj_close is None else series.adj_close.tolist()
+        rows = zip(repeat(number), sessions, repeat(added), *columns, adjusted, strict=False)
         connection.executemany(INSERT_BAR, rows)
         actions = [
             (number, int(session.astype(np.int64)), kind, added, value)

@@ -73,8 +73,10 @@ def _on_cluster(
             futures.append(client.submit(_in_child, None, function, *call, pure=False))
             if len(futures) == ahead:
                 yield futures.popleft().result()
+                _keep_imports()
         while futures:
             yield futures.popleft().result()
+            _keep_imports()
 
 
 def _in_child(parent: int | None, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -100,7 +102,10 @@ def _follow_parent() -> None:
 
 @cache
 def _keep_imports() -> None:
-    """Spare the collector of garbage what the first call has imported: to look through it took 3 % of the time."""
+    """Spare the collector of garbage what was imported by the first result.
+
+    To look through it took 3 % of the time, and on a coordinator a sixth of its processor.
+    """
     gc.freeze()
 
 
