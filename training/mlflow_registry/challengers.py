@@ -4,6 +4,7 @@ from mlflow.exceptions import MlflowException
 
 from forecasting.card import model_name
 from training.errors import RegistryError
+from training.mlflow_registry.recording import set_alias
 from training.mlflow_registry.registry import CHANGED_AT, now
 from training.mlflow_registry.runs import Runs
 from training.mlflow_registry.tracking import first_line, translated
@@ -48,8 +49,8 @@ class Challengers(Runs):
         """
         name = model_name(ticker, horizon)
         with translated(name):
-            self._client.set_registered_model_alias(name, f"{ALIAS}{experiment}", str(version))
-            self._client.set_experiment_tag(self._experiment_id, CHANGED_AT, now())
+            set_alias(self._register, name, f"{ALIAS}{experiment}", str(version))
+            self._tag_experiment(CHANGED_AT, now())
 
     def _newest_of(self, name: str, recipe: str) -> int | None:
         chosen = f"name = '{name}' AND tags.recipe = '{recipe}'"

@@ -29,7 +29,7 @@ from training.mlflow_registry.run_contents import (
     tags_of,
     version_tags_of,
 )
-from training.mlflow_registry.tracking import past_a_restart, translated
+from training.mlflow_registry.tracking import past_a_restart, translated, twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Recorder:
         with translated(name), model_run(self.parent, f"{data.ticker}-{data.horizon}") as run:
             mlflow.set_tags(tags_of(trained) | environment())
             mlflow.log_params(parameters_of(trained))
-            _log_dataset(trained)
+            twice(lambda: mlflow.log_input(dataset_of(trained), context="training"))
             log_files(trained, self.sessions)
             logged = log_model(trained)
             # After the model, which would otherwise ask for the history of each score, one request for each.
@@ -135,15 +135,6 @@ class Recorder:
         return int(newest.version) + 1 if newest is not None else 1
 
 
-def _log_dataset(trained: Trained) -> None:
-    """Log the bars on the open run."""
-    try:
-        mlflow.log_input(dataset_of(trained), context="training")
-    except MlflowException:
-        # Another trainer may have logged the same bars first in the same moment; they are there by now.
-        mlflow.log_input(dataset_of(trained), context="training")
-
-
 def model_run(parent: ParentRun, name: str) -> mlflow.ActiveRun:
     """Begin a run of its own below `parent`."""
     return mlflow.start_run(
@@ -168,8 +159,4 @@ def newest_version(client: MlflowClient, name: str) -> ModelVersion | None:
 
 def set_alias(register: Any, name: str, alias: str, version: str) -> None:
     """Point `alias` at `version`."""
-    try:
-        register.set_registered_model_alias(name, alias, version)
-    except MlflowException:
-        # Another trainer may have made the alias in the same moment; it is there by now, and only moves.
-        register.set_registered_model_alias(name, alias, version)
+    twice(lambda: register.set_registered_model_alias(name, alias, version))

@@ -288,7 +288,7 @@ class Registry(Runs):
 
     def _announce(self, name: str, seen: Aliases, version: int) -> None:
         """Have services elsewhere look, and say on the champion before which took its place."""
-        self._client.set_experiment_tag(self._experiment_id, CHANGED_AT, now())
+        self._tag_experiment(CHANGED_AT, now())
         if seen.champion not in {None, version}:
             self._register.set_model_version_tag(name, str(seen.champion), REPLACED_BY, str(version))
 

@@ -16,6 +16,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from training.errors import RegistryError
+from training.mlflow_registry.tracking import twice
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,7 @@ def is_due(client: MlflowClient, experiment_id: str, now: datetime) -> bool:
     today = now.date().isoformat()
     if client.get_experiment(experiment_id).tags.get(LOOKED_ON) == today:
         return False
-    client.set_experiment_tag(experiment_id, LOOKED_ON, today)
+    twice(lambda: client.set_experiment_tag(experiment_id, LOOKED_ON, today))
     return True
 
 

@@ -21,7 +21,7 @@ from training.mlflow_registry.parent_run import ParentRun
 from training.mlflow_registry.picture import Picture
 from training.mlflow_registry.retention import forget_runs, is_due, remove_forgotten
 from training.mlflow_registry.run_contents import EXPERIMENT_TAGS, environment
-from training.mlflow_registry.tracking import check_answers, client_of, translated
+from training.mlflow_registry.tracking import check_answers, client_of, translated, twice
 
 EXPERIMENT = "stock-prediction"
 # Characters that MLflow keeps of a tag.
@@ -77,7 +77,7 @@ class Runs:
             RegistryError: MLflow could not be reached, or its database is damaged.
         """
         with translated("MLflow"):
-            self._client.set_experiment_tag(self._experiment_id, f"{views.TAG}{views.SCORES}", views.scores_view())
+            self._tag_experiment(f"{views.TAG}{views.SCORES}", views.scores_view())
             return self._experiment_id
 
     def _experiment(self, client: MlflowClient) -> str:
@@ -202,7 +202,7 @@ class Runs:
             RegistryError: MLflow failed.
         """
         with translated("MLflow"):
-            self._client.set_experiment_tag(self._experiment_id, f"{views.TAG}{view}", state)
+            self._tag_experiment(f"{views.TAG}{view}", state)
         return views.page_of(self._experiment_id, view)
 
     def recipes_tried(self) -> int:
@@ -249,6 +249,9 @@ class Runs:
     def is_server(self) -> bool:
         """Whether other machines can record here too: without a server the files of runs lie on this one."""
         return self._has_server
+
+    def _tag_experiment(self, name: str, value: str) -> None:
+        twice(lambda: self._client.set_experiment_tag(self._experiment_id, name, value))
 
     def _model_run(self, name: str) -> mlflow.ActiveRun:
         return mlflow.start_run(experiment_id=self._experiment_id, run_name=name, nested=True, tags=process_tags())

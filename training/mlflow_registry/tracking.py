@@ -51,6 +51,17 @@ def check_answers(uri: str) -> None:
             raise RegistryError(f"MLflow at {address} does not answer: {first_line(error)}; {REMEDY}") from None
 
 
+def twice(write: Callable[[], Result]) -> Result:
+    """What `write` gives, or once more where it fails: a database refuses one of two who insert a row in one moment.
+
+    By the second time the other trainer's row is there, and is only changed.
+    """
+    try:
+        return write()
+    except MlflowException:
+        return write()
+
+
 def past_a_restart(work: Callable[[], Result], again: Callable[[], Result]) -> Result:
     """What `work` gives, or `again` where a server broke off in the middle of an answer, as one that is restarted does.
 

@@ -417,6 +417,24 @@ def test_an_alias_that_another_trainer_makes_in_the_same_moment_is_moved(
     assert int(challenger.version) == version
 
 
+def test_a_tag_that_another_trainer_sets_in_the_same_moment_is_changed(
+    settings: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_tag, attempts = MlflowClient.set_experiment_tag, []
+
+    def refuse_once(client: MlflowClient, experiment_id: str, key: str, value: str) -> None:
+        attempts.append(key)
+        if len(attempts) == 1:
+            raise MlflowException("duplicate key value violates unique constraint")
+        set_tag(client, experiment_id, key, value)
+
+    monkeypatch.setattr(MlflowClient, "set_experiment_tag", refuse_once)
+
+    experiment = MlflowClient(settings.tracking_uri).get_experiment(Registry(settings, sessions).prepare())
+
+    assert attempts[0] in experiment.tags
+
+
 @pytest.mark.parametrize("made", [True, False])
 def test_an_answer_that_a_server_breaks_off_loses_and_doubles_no_version(
     registry: Registry, trained: Trained, monkeypatch: pytest.MonkeyPatch, *, made: bool
