@@ -193,13 +193,13 @@ def ui(port: int) -> None:
     """Serve until interrupted."""
     settings = prepare()
     if settings.training.tracking_uri:
-        from training.mlflow_registry.tracking import check_answers, without_secret
+        from training.mlflow_registry.connection import check_answers, without_secret
 
         check_answers(settings.training.tracking_uri)
         click.echo(f"MLflow runs at {without_secret(settings.training.tracking_uri)}")
         return
     from training.mlflow_registry.registry import Registry
-    from training.mlflow_registry.views import page_of
+    from training.mlflow_registry.runs.views import page_of
 
     experiment = Registry(settings).prepare()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]

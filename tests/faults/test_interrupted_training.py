@@ -14,7 +14,7 @@ from mlflow.tracking import MlflowClient
 from configuration import ROOT
 from tests.patience import PATIENT
 from tests.serving.running import wait_until
-from training.mlflow_registry.runs import EXPERIMENT
+from training.mlflow_registry.runs.experiment import EXPERIMENT
 from training_queue.jobs import TrainingJobs
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]

@@ -18,8 +18,8 @@ from training.execution.engine import Engine
 from training.execution.loading import chunks, load, report_schedules
 from training.execution.pooling import Pools
 from training.execution.run import training_configs
-from training.mlflow_registry.registry import Registry
-from training.mlflow_registry.views import BACKTEST, backtest_view
+from training.mlflow_registry.runs.runs import Runs
+from training.mlflow_registry.runs.views import BACKTEST, backtest_view
 
 # Basis points of what is bought and sold.
 COSTS = (0, 5, 10)
@@ -62,7 +62,7 @@ def backtest(
         TooFewSessions: the tickers have too few sessions in common.
         RegistryError: MLflow could not be reached.
     """
-    registry = Registry(settings)
+    runs = Runs(settings)
     members, simulated = _members(settings, recipe, tickers, on_ticker)
     forecasts = panel(members)
     shares = {name: strategy(forecasts) for name, strategy in STRATEGIES.items()}
@@ -72,17 +72,17 @@ def backtest(
     returns = {cost: np.column_stack([one.returns for one in by.values()]) for cost, by in accounts.items()}
     overfitting = {cost: probability_of_overfitting(one) for cost, one in returns.items()}
     tags = {"recipe": recipe, "tickers": ",".join(tickers), "simulated": str(simulated).lower()}
-    with registry.pipeline_run("backtest", tags) as run_id:
-        trials = max(registry.recipes_tried(), 1) * len(STRATEGIES)
+    with runs.pipeline_run("backtest", tags) as run_id:
+        trials = max(runs.recipes_tried(), 1) * len(STRATEGIES)
         found = [one for cost in COSTS for one in results(accounts[cost], cost, trials)]
         for one in found:
             parameters = {"strategy": one.strategy, "cost_basis_points": one.cost_basis_points, "recipe": recipe}
-            registry.log_scores(f"{one.strategy} {one.cost_basis_points} bp", tags, parameters, one.figures())
+            runs.log_scores(f"{one.strategy} {one.cost_basis_points} bp", tags, parameters, one.figures())
         figures = {f"overfitting_{cost}": chance for cost, chance in overfitting.items()} | {"trials": float(trials)}
-        registry.log_overview(
+        runs.log_overview(
             _parameters(forecasts, recipe), figures, pictures(forecasts.session, accounts, found), table(found)
         )
-        page = registry.show(BACKTEST, backtest_view(run_id, CHARTS))
+        page = runs.show(BACKTEST, backtest_view(run_id, CHARTS))
     first, last = (str(forecasts.session[place]) for place in (0, -1))
     return Backtest(found, overfitting, trials, first, last, simulated, page)
 

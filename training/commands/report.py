@@ -12,7 +12,7 @@ from training.comparison.lines import Line
 from training.execution.out_of_sample import Evaluated
 from training.execution.outcome import Outcome
 from training.execution.past_forecast import Said
-from training.mlflow_registry.registry import Standing
+from training.mlflow_registry.versions.standings import Standing
 from training.search.search import Found
 
 # Columns of a table that is written to a file.

@@ -13,8 +13,8 @@ from training.execution.loading import chunks, load, report_schedules
 from training.execution.pooling import Pools
 from training.execution.run import training_configs
 from training.learning.training_config import TrainingConfig
-from training.mlflow_registry.registry import Registry
-from training.mlflow_registry.views import COMPARISON, comparison_view
+from training.mlflow_registry.runs.runs import Runs
+from training.mlflow_registry.runs.views import COMPARISON, comparison_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +49,22 @@ def compare(
         ConfigurationError: there is no such recipe.
         RegistryError: MLflow could not be reached.
     """
-    registry = Registry(settings)
+    runs = Runs(settings)
     configs = training_configs(settings, recipes)
     scored: list[Scored] = []
     failures: list[str] = []
-    with registry.pipeline_run("comparison", {"recipes": ",".join(recipes), "tickers": ",".join(tickers)}) as run_id:
+    with runs.pipeline_run("comparison", {"recipes": ",".join(recipes), "tickers": ",".join(tickers)}) as run_id:
         for config, found in _results(settings, configs, tickers, horizons):
             on_model()
             if isinstance(found, str):
                 failures.append(found)
             else:
                 scored.append(found)
-                _log(registry, config, found, _reference(recipes[0], found, scored))
+                _log(runs, config, found, _reference(recipes[0], found, scored))
         lines = [line for horizon in horizons for line in lines_of(recipes, horizon, scored)]
         if lines:
-            _log_overview(registry, settings, lines, scored)
-        page = registry.show(COMPARISON, comparison_view(run_id, horizons))
+            _log_overview(runs, settings, lines, scored)
+        page = runs.show(COMPARISON, comparison_view(run_id, horizons))
     return Comparison(lines, list(dict.fromkeys(failures)), page)
 
 
@@ -95,7 +95,7 @@ def _reference(recipe: str, scored: Scored, done: Sequence[Scored]) -> Scored | 
     return next((one for one in done if (one.recipe, one.ticker, one.horizon) == wanted), None)
 
 
-def _log(registry: Registry, config: TrainingConfig, scored: Scored, reference: Scored | None) -> None:
+def _log(runs: Runs, config: TrainingConfig, scored: Scored, reference: Scored | None) -> None:
     which = {"recipe": scored.recipe, "ticker": scored.ticker, "horizon": str(scored.horizon)}
     tags = which | {"recipe_sha256": config.fingerprint(scored.horizon)}
     parameters = {"refit_every": config.refit_every, "tested": config.tested, "seed": config.seed}
@@ -103,12 +103,12 @@ def _log(registry: Registry, config: TrainingConfig, scored: Scored, reference: 
     metrics = dict(scored.metrics)
     if reference is not None:
         metrics["gain_percent"] = 100 * (1 - metrics["interval_score"] / reference.metrics["interval_score"])
-    registry.log_scores(f"{scored.recipe} {scored.ticker}-{scored.horizon}", tags, parameters, metrics)
+    runs.log_scores(f"{scored.recipe} {scored.ticker}-{scored.horizon}", tags, parameters, metrics)
 
 
-def _log_overview(registry: Registry, settings: Settings, lines: Sequence[Line], scored: Sequence[Scored]) -> None:
+def _log_overview(runs: Runs, settings: Settings, lines: Sequence[Line], scored: Sequence[Scored]) -> None:
     training = settings.training
-    registry.log_overview(
+    runs.log_overview(
         {"refit_every": training.refit_every, "tested": training.tested, "seed": training.seed},
         figures(lines),
         pictures(lines, scored),

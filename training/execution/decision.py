@@ -15,10 +15,10 @@ from training.execution.recorded import Recorded, record
 from training.learning.pipeline import Trained
 from training.learning.promotion import Candidate, decide
 from training.learning.training_config import TrainingConfig
-from training.mlflow_registry.champions import Aliases
-from training.mlflow_registry.recording import Registered
+from training.mlflow_registry.connection import past_a_restart
 from training.mlflow_registry.registry import Registry
-from training.mlflow_registry.tracking import past_a_restart
+from training.mlflow_registry.versions.aliases import Aliases
+from training.mlflow_registry.versions.registered import Registered
 from training.publishing.challengers import republish_challengers
 from training.publishing.operations import release
 

@@ -18,7 +18,7 @@ from training.errors import TrainingError
 from training.learning.pipeline import Trained, attempt
 from training.learning.training_config import TrainingConfig
 from training.mlflow_registry.environment import prepare_environment
-from training.mlflow_registry.parent_run import ParentRun
+from training.mlflow_registry.runs.parent_run import ParentRun
 
 if TYPE_CHECKING:
     from training.execution.recorded import Recorded
@@ -49,8 +49,8 @@ def attempt_and_record(
 def _recorded(parent: ParentRun, trained: Trained) -> "Recorded":
     client, data = _client(parent.uri), trained.data
     from training.execution.recorded import record  # noqa: PLC0415  # MLflow
-    from training.mlflow_registry.champions import rival  # noqa: PLC0415
     from training.mlflow_registry.recording import Recorder  # noqa: PLC0415
+    from training.mlflow_registry.versions.rivals import rival  # noqa: PLC0415
 
     champion = rival(client, model_name(data.ticker, data.horizon), simulated=data.simulated)
     recorder = Recorder(client, _sessions(parent.exchange), parent)
@@ -60,7 +60,7 @@ def _recorded(parent: ParentRun, trained: Trained) -> "Recorded":
 @cache
 def _client(uri: str) -> Any:
     prepare_environment()
-    from training.mlflow_registry.tracking import client_of  # noqa: PLC0415  # MLflow
+    from training.mlflow_registry.connection import client_of  # noqa: PLC0415  # MLflow
 
     return client_of(uri)
 

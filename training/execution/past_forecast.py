@@ -21,7 +21,7 @@ from training.errors import RegistryError
 from training.execution.run import training_configs
 from training.learning.pipeline import train
 from training.mlflow_registry.registry import Registry
-from training.mlflow_registry.run_contents import card_of
+from training.mlflow_registry.runs.contents import card_of
 
 log = structlog.get_logger(__name__)
 

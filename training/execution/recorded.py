@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from training.learning.pipeline import Trained
 from training.learning.promotion import Candidate
-from training.mlflow_registry.champions import Rival
-from training.mlflow_registry.recording import Registered
+from training.mlflow_registry.versions.registered import Registered
+from training.mlflow_registry.versions.rivals import Rival
 from training.scoring.evaluation import Evaluation
 
 

@@ -4,19 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import mlflow
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from compat.mlflow_register import register_of
-from forecasting.card import ModelCard, model_name
+from forecasting.card import model_name
 from market.calendar.sessions import Sessions
 from training.learning.pipeline import Trained
-from training.mlflow_registry.champions import CHALLENGER
-from training.mlflow_registry.orphans import process_tags
-from training.mlflow_registry.parent_run import ParentRun
-from training.mlflow_registry.run_contents import (
+from training.mlflow_registry.connection import past_a_restart, translated, twice
+from training.mlflow_registry.runs.contents import (
     card_of,
     dataset_of,
     description_of,
@@ -29,20 +26,11 @@ from training.mlflow_registry.run_contents import (
     tags_of,
     version_tags_of,
 )
-from training.mlflow_registry.tracking import past_a_restart, translated, twice
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A registered version, with the two files that publishing it takes.
-
-    Attributes:
-        onnx: content of the ONNX file that the card names by its hash.
-    """
-
-    version: int
-    card: ModelCard
-    onnx: bytes
+from training.mlflow_registry.runs.orphans import process_tags
+from training.mlflow_registry.runs.parent_run import ParentRun
+from training.mlflow_registry.versions.aliases import CHALLENGER, set_alias
+from training.mlflow_registry.versions.registered import Registered
+from training.mlflow_registry.versions.standings import newest_of_training, newest_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +49,15 @@ class Recorder:
         """
         name = model_name(trained.data.ticker, trained.data.horizon)
         with translated(name):
-            found = self.client.search_model_versions(
-                same_training(name, trained.data.bars_sha256, trained.fingerprint),
-                max_results=1,
-                order_by=["version_number DESC"],
-            )
-            run = self.client.get_run(str(found[0].run_id)) if found else None
-            if run is None or run.data.tags.get(MLFLOW_PARENT_RUN_ID) != self.parent.run_id:
+            found = newest_of_training(self.client, name, trained.data.bars_sha256, trained.fingerprint)
+            if found is None:
                 return None
-            set_alias(register_of(self.client), name, CHALLENGER, str(found[0].version))
+            run = self.client.get_run(str(found.run_id))
+            if run.data.tags.get(MLFLOW_PARENT_RUN_ID) != self.parent.run_id:
+                return None
+            set_alias(register_of(self.client), name, CHALLENGER, str(found.version))
             self.client.set_terminated(run.info.run_id, "FINISHED")
-        card = card_of(trained, run.info.run_id, int(found[0].version))
+        card = card_of(trained, run.info.run_id, int(found.version))
         return Registered(card.version, card, trained.onnx)
 
     def record(self, trained: Trained) -> Registered:
@@ -144,19 +130,3 @@ def model_run(parent: ParentRun, name: str) -> mlflow.ActiveRun:
         parent_run_id=parent.run_id,
         tags=process_tags(),
     )
-
-
-def same_training(name: str, bars_sha256: str, recipe_sha256: str) -> str:
-    """Filter for the versions of `name` that were trained on these bars with this recipe."""
-    return f"name = '{name}' AND tags.bars_sha256 = '{bars_sha256}' AND tags.recipe_sha256 = '{recipe_sha256}'"
-
-
-def newest_version(client: MlflowClient, name: str) -> ModelVersion | None:
-    """The last version alone: a model that is trained each night has hundreds."""
-    found = client.search_model_versions(f"name = '{name}'", max_results=1, order_by=["version_number DESC"])
-    return found[0] if found else None
-
-
-def set_alias(register: Any, name: str, alias: str, version: str) -> None:
-    """Point `alias` at `version`."""
-    twice(lambda: register.set_registered_model_alias(name, alias, version))

@@ -1,78 +1,26 @@
-"""MLflow: the register of versions with their aliases."""
+"""MLflow: versions are registered, decided on, made champion and taken back."""
 
-import hashlib
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from mlflow.entities import Metric, RunTag
-from mlflow.entities.model_registry import ModelVersion
-from pydantic import ValidationError
 
 from configuration import Settings
-from forecasting.card import ModelCard, model_name
+from forecasting.card import model_name
 from market.calendar.sessions import Sessions
 from training.errors import RegistryError
 from training.learning.pipeline import Trained
 from training.learning.promotion import Decision
-from training.mlflow_registry.champions import (
-    CHALLENGER,
-    CHAMPION,
-    Aliases,
-    Rival,
-    aliases,
-    champion_version,
-    download,
-    rival,
-)
-from training.mlflow_registry.recording import (
-    Recorder,
-    Registered,
-    newest_version,
-    same_training,
-    set_alias,
-)
-from training.mlflow_registry.retention import CHAMPION_AT
-from training.mlflow_registry.run_contents import CARD, FOREST, SCORES
-from training.mlflow_registry.runs import Runs
-from training.mlflow_registry.tracking import translated
-
-# Tags of a version: when it was taken back, and which version took its place.
-ROLLED_BACK_AT, REPLACED_BY = "rolled_back_at", "replaced_by"
-
-# Tag of the experiment that tells services elsewhere whether there is a new champion to fetch.
-CHANGED_AT = "champions_changed_at"
+from training.mlflow_registry.connection import translated
+from training.mlflow_registry.recording import Recorder
+from training.mlflow_registry.runs.runs import Runs
+from training.mlflow_registry.tags import CHAMPION_AT, CHANGED_AT, REPLACED_BY, ROLLED_BACK_AT, now
+from training.mlflow_registry.versions.aliases import CHALLENGER, CHAMPION, Aliases, aliases, set_alias
+from training.mlflow_registry.versions.registered import Registered
+from training.mlflow_registry.versions.versions import Versions
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a registered model stands.
-
-    Attributes:
-        champion, newest: versions, null when there is none.
-        decision: on the newest version, and why.
-        scores: of the newest version, by name, with its recipe and the kind of its prices.
-    """
-
-    champion: int | None
-    newest: int | None
-    decision: str
-    reason: str
-    scores: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A version and the decision on it: promoted, rejected, failed, rolled back; empty before it is made."""
-
-    version: int
-    decision: str
-
-
-class Registry(Runs):
-    """Versions of one MLflow server or file, and the runs they come from."""
+class Registry(Runs, Versions):
+    """What the pipeline does in one MLflow server or file: its runs, its versions, and what changes them."""
 
     def __init__(self, settings: Settings, sessions: Sessions | None = None) -> None:
         super().__init__(settings)
@@ -129,23 +77,6 @@ class Registry(Runs):
             if seen is None:
                 self._take_place_again(name, version)
 
-    def earlier_champion(self, ticker: str, horizon: int) -> int:
-        """The version that was champion before the current one.
-
-        Raises:
-            RegistryError: there is no champion, or none before it on the same kind of prices.
-        """
-        name = model_name(ticker, horizon)
-        current = self.champion(ticker, horizon)
-        if current is None:
-            raise RegistryError(f"{name}: there is no champion to roll back from")
-        with translated(name):
-            earlier = self._champions_before(name, current)
-        if not earlier:
-            kind = "no champion for the same kind of prices before it; `promote` takes any version"
-            raise RegistryError(f"{name}: version {current} has {kind}")
-        return earlier[-1]
-
     def roll_back(self, ticker: str, horizon: int, version: int) -> None:
         """Point the alias `champion` at the earlier champion `version`, and mark the current one as rolled back.
 
@@ -164,114 +95,6 @@ class Registry(Runs):
             self._register.set_model_version_tag(name, str(current), ROLLED_BACK_AT, now())
         self.overrule(ticker, horizon, current, "rolled back", f"version {version} is champion again")
         self.overrule(ticker, horizon, version, "promoted", f"version {current} was rolled back")
-
-    def is_simulated(self, ticker: str, horizon: int, version: int) -> bool:
-        """Whether a version was trained on simulated prices.
-
-        Raises:
-            RegistryError: there is no such version.
-        """
-        name = model_name(ticker, horizon)
-        with translated(f"{name} version {version}"):
-            return str(self._client.get_model_version(name, str(version)).tags.get("simulated")) == "true"
-
-    def _champions_before(self, name: str, current: int) -> list[int]:
-        """Versions that were champion before `current` on the same kind of prices and were not taken back, in order."""
-        tags = self._client.get_model_version(name, str(current)).tags
-        before = [
-            (str(one.tags[CHAMPION_AT]), int(one.version))
-            for one in self._versions(name)
-            if CHAMPION_AT in one.tags and ROLLED_BACK_AT not in one.tags
-            if one.tags.get("simulated") == tags.get("simulated")
-        ]
-        return [version for at, version in sorted(before) if at < str(tags.get(CHAMPION_AT, ""))]
-
-    def aliases(self, ticker: str, horizon: int) -> Aliases:
-        """Champion and challenger of a model that has versions.
-
-        Raises:
-            RegistryError: it has none, or MLflow failed.
-        """
-        return aliases(self._register, model_name(ticker, horizon))
-
-    def champion(self, ticker: str, horizon: int) -> int | None:
-        """Version of the champion, if there is one.
-
-        Raises:
-            RegistryError: MLflow failed.
-        """
-        return champion_version(self._client, model_name(ticker, horizon))
-
-    def champion_at(self, ticker: str, horizon: int, moment: datetime, *, simulated: bool) -> int | None:
-        """The version that was champion at `moment` and served this kind of prices, if there was one.
-
-        Raises:
-            RegistryError: MLflow failed.
-        """
-        name, kind, then = model_name(ticker, horizon), str(simulated).lower(), _text(moment)
-        with translated(name):
-            champions = [
-                (str(one.tags[CHAMPION_AT]), int(one.version))
-                for one in self._versions(name)
-                if str(one.tags.get(CHAMPION_AT, "~")) <= then < str(one.tags.get(ROLLED_BACK_AT, "~"))
-                and one.tags.get("simulated") == kind
-            ]
-        return max(champions)[1] if champions else None
-
-    def rival(self, ticker: str, horizon: int, *, simulated: bool) -> Rival:
-        """The champion as promotion looks at it.
-
-        Raises:
-            RegistryError: MLflow failed, or the champion's artifacts are missing or damaged.
-        """
-        return rival(self._client, model_name(ticker, horizon), simulated=simulated)
-
-    def get(self, ticker: str, horizon: int, version: int) -> Registered:
-        """A version with everything that publishing it takes; nothing that MLflow keeps is run to read it.
-
-        Raises:
-            RegistryError: there is no such version, or its artifacts are missing, damaged or of another release.
-        """
-        name = f"{model_name(ticker, horizon)} version {version}"
-        with translated(name), tempfile.TemporaryDirectory() as folder:
-            found = self._client.get_model_version(model_name(ticker, horizon), str(version))
-            files = [download(self._client, str(found.run_id), path, folder) for path in (CARD, FOREST)]
-            card, onnx = _card(name, files[0]), files[1].read_bytes()
-        if hashlib.sha256(onnx).hexdigest() != card.forest_sha256:
-            raise RegistryError(f"{name}: its ONNX file is not the one of its model card; promote another version")
-        if not card.has_current_features:
-            raise RegistryError(f"{name}: trained on other features than this release computes; train it again")
-        return Registered(version, card.model_copy(update={"version": version}), onnx)
-
-    def standing(self, ticker: str, horizon: int) -> Standing:
-        """Champion, newest version and the decision on it.
-
-        Raises:
-            RegistryError: MLflow failed.
-        """
-        name = model_name(ticker, horizon)
-        with translated(name):
-            newest = newest_version(self._client, name)
-        tags = newest.tags if newest is not None else {}
-        return Standing(
-            champion=self.champion(ticker, horizon),
-            newest=int(newest.version) if newest is not None else None,
-            decision=str(tags.get("decision", "")),
-            reason=str(tags.get("decision_reason", "")),
-            scores={name: str(tags[name]) for name in (*SCORES, "recipe", "simulated") if name in tags},
-        )
-
-    def decision_on(self, ticker: str, horizon: int, bars_sha256: str, recipe_sha256: str) -> Decided | None:
-        """The newest version that was trained on these bars with this recipe, if there is one.
-
-        Raises:
-            RegistryError: MLflow failed.
-        """
-        name = model_name(ticker, horizon)
-        chosen = same_training(name, bars_sha256, recipe_sha256)
-        with translated(name):
-            found = self._client.search_model_versions(chosen, max_results=1, order_by=["version_number DESC"])
-        return Decided(int(found[0].version), str(found[0].tags.get("decision", ""))) if found else None
 
     def _tag(self, name: str, version: int, tags: dict[str, str]) -> None:
         """On the version and on its run."""
@@ -297,23 +120,3 @@ class Registry(Runs):
         found = self._client.get_model_version(name, str(version))
         for tag in {REPLACED_BY, ROLLED_BACK_AT} & set(found.tags):
             self._client.delete_model_version_tag(name, str(version), tag)
-
-    def _versions(self, name: str) -> list[ModelVersion]:
-        return list(self._client.search_model_versions(f"name = '{name}'"))
-
-
-def _card(name: str, path: Path) -> ModelCard:
-    try:
-        return ModelCard.model_validate_json(path.read_bytes())
-    except ValidationError:
-        raise RegistryError(f"{name}: its model card is damaged or of another release; train it again") from None
-
-
-def now() -> str:
-    """The time as tags have it, UTC."""
-    return _text(datetime.now(UTC))
-
-
-def _text(moment: datetime) -> str:
-    """As in tags: in UTC, and so in the order of time."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

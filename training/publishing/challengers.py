@@ -8,8 +8,8 @@ from configuration import Experiment, Settings
 from forecasting.card import challenger_name
 from forecasting.model_store import default_roots, newest_entry
 from training.errors import TrainingError
-from training.mlflow_registry.challengers import Challengers
 from training.mlflow_registry.registry import Registry
+from training.mlflow_registry.versions.challengers import Challengers
 from training.publishing.operations import Model, whole_card
 from training.publishing.publish import publish
 

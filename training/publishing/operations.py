@@ -8,9 +8,10 @@ from configuration import Settings, home
 from forecasting.card import ModelCard
 from forecasting.model_store import UnreadableModel, default_roots, newest_folder, read_published_model
 from training.errors import RegistryError
-from training.mlflow_registry.champions import Aliases
-from training.mlflow_registry.recording import Registered
-from training.mlflow_registry.registry import Registry, Standing
+from training.mlflow_registry.registry import Registry
+from training.mlflow_registry.versions.aliases import Aliases
+from training.mlflow_registry.versions.registered import Registered
+from training.mlflow_registry.versions.standings import Standing
 from training.publishing.publish import publish
 from training_queue.publications import Publications
 

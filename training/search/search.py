@@ -15,8 +15,8 @@ from training.execution.loading import load, report_schedules
 from training.execution.pooling import share
 from training.learning.recipe import Recipe
 from training.learning.training_config import TrainingConfig
-from training.mlflow_registry.registry import Registry
-from training.mlflow_registry.views import SEARCH, search_view
+from training.mlflow_registry.runs.runs import Runs
+from training.mlflow_registry.runs.views import SEARCH, search_view
 from training.recipes import make_recipe
 from training.search.earlier import before_scored, means, score_earlier
 from training.search.pictures import history
@@ -71,7 +71,7 @@ def search(
         RegistryError: MLflow could not be reached.
     """
     training = settings.training
-    recipe, registry = make_recipe(settings, name), Registry(settings)
+    recipe, runs = make_recipe(settings, name), Runs(settings)
     config = TrainingConfig(recipe, training.refit_every, None, training.seed)
     calls = _calls(settings, replace(config, tested=training.tested), tickers, horizons)
     study_name = _study_name(recipe, calls)
@@ -80,20 +80,20 @@ def search(
     on_trial(study.done)
     last = max(str(bars.session[-1]) for bars, *_ in calls)
     tags = {"recipe": name, "tickers": ",".join(tickers), "sessions_to": last}
-    with registry.pipeline_run(f"search {name}", tags):
+    with runs.pipeline_run(f"search {name}", tags):
         study.try_first(configured)
         while study.done < trials:
             number, values = study.ask()
             tried = replace(config, recipe=recipe.model_copy(update=values))
             scores = _scores(settings, calls, tried)
             study.tell(number, scores[SCORE])
-            _log(registry, {"study": study_name, "trial": str(number)}, tried, calls[0][1], scores)
+            _log(runs, {"study": study_name, "trial": str(number)}, tried, calls[0][1], scores)
             on_trial(study.done)
         _, best, score = study.best()
         found = study.done, best, score, configured, study.score_of(configured), last
         figures = {SCORE: score, f"configured_{SCORE}": found[4], "trials": float(study.done)}
-        registry.log_overview({"recipe": name, **best}, figures, {"trials": history(study.scores(), found[4])}, "")
-        page = registry.show(SEARCH, search_view(study_name, list(configured), SCORE))
+        runs.log_overview({"recipe": name, **best}, figures, {"trials": history(study.scores(), found[4])}, "")
+        page = runs.show(SEARCH, search_view(study_name, list(configured), SCORE))
     return Found(*found, page)
 
 
@@ -135,9 +135,7 @@ def _scores(settings: Settings, calls: Sequence[Call], config: TrainingConfig) -
     return means(scored)
 
 
-def _log(
-    registry: Registry, which: dict[str, str], config: TrainingConfig, horizon: int, scores: dict[str, float]
-) -> None:
+def _log(runs: Runs, which: dict[str, str], config: TrainingConfig, horizon: int, scores: dict[str, float]) -> None:
     recipe = config.recipe
     tags = {"recipe": recipe.name, "recipe_sha256": config.fingerprint(horizon)} | which
-    registry.log_scores(f"trial {which['trial']}", tags, {"recipe": recipe.name, **recipe.parameters}, scores)
+    runs.log_scores(f"trial {which['trial']}", tags, {"recipe": recipe.name, **recipe.parameters}, scores)

@@ -16,7 +16,7 @@ from tests.training.test_commands import write_csv
 from training.execution import past_forecast
 from training.execution.past_forecast import forecast_as_of
 from training.learning.pipeline import Trained
-from training.mlflow_registry.run_contents import card_of
+from training.mlflow_registry.runs.contents import card_of
 
 DAY = date(2021, 3, 31)
 

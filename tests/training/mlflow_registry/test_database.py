@@ -15,7 +15,7 @@ from tests.patience import PATIENT
 from training.errors import RegistryError
 from training.mlflow_registry.database import FILE
 from training.mlflow_registry.registry import Registry
-from training.mlflow_registry.views import SCORES, TAG, page_of
+from training.mlflow_registry.runs.views import SCORES, TAG, page_of
 
 OPEN = """
 import configuration

@@ -13,8 +13,8 @@ from serving.following.follower import Follower
 from serving.following.registry import ChampionRegistry, RegistryUnreachable
 from tests.mlflow_servers import end_tree
 from training.learning.pipeline import Trained
-from training.mlflow_registry.challengers import Challengers
 from training.mlflow_registry.registry import Registry
+from training.mlflow_registry.versions.challengers import Challengers
 from training.publishing.operations import release, roll_back
 
 NAME = model_name("TEST", 1)

@@ -1,31 +1,24 @@
-"""Runs, versions and aliases in a real MLflow store."""
+"""Promotion, rollback and decisions in a real MLflow store."""
 
-import pickle
 import shutil
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import numpy as np
 import pytest
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from mlflow.tracking._model_registry.client import ModelRegistryClient
-from requests.exceptions import ChunkedEncodingError
 
 from configuration import Settings
-from forecasting.card import model_name
 from forecasting.model_store import default_roots, newest_folder, read_published_model
 from market.calendar.sessions import Sessions
 from tests.mlflow_servers import end_tree
 from training.errors import NotPublished, RegistryError
 from training.learning.pipeline import Trained
 from training.learning.promotion import decide
-from training.mlflow_registry.champions import Rival
 from training.mlflow_registry.registry import Registry
 from training.publishing.operations import (
     newest_card,
@@ -37,37 +30,6 @@ from training.publishing.operations import (
     roll_back,
     standings,
 )
-
-
-def test_a_recorded_model_is_the_challenger_with_everything_a_person_looks_for(
-    registry: Registry, settings: Settings, trained: Trained
-) -> None:
-    registered = registry.record(trained)
-    client = MlflowClient(settings.tracking_uri)
-    version = client.get_model_version_by_alias("forest-TEST-1", "challenger")
-    assert int(version.version) == registered.version == 1
-    run = client.get_run(str(version.run_id))
-    assert run.data.tags["ticker"] == "TEST"
-    assert run.data.tags["simulated"] == "true"
-    assert run.data.tags["bars_sha256"] == trained.data.bars_sha256
-    assert run.data.metrics["coverage"] == pytest.approx(trained.metrics.coverage)
-    assert {"skill_over_last_252", "skill_over_ewma", "skill_over_baseline"} <= set(run.data.metrics)
-    assert run.data.params["seed"] == "1"
-    assert run.inputs is not None
-    assert run.inputs.dataset_inputs[0].dataset.name == "TEST bars"
-    artifacts = {file.path for folder in ("plots", "evaluation", "publish") for file in _files(client, run, folder)}
-    assert {"plots/forecasts.png", "plots/quality.png", "evaluation/forecasts.csv", "publish/card.json"} <= artifacts
-
-
-def _files(client: MlflowClient, run: mlflow.entities.Run, folder: str) -> list[mlflow.entities.FileInfo]:
-    return list(client.list_artifacts(run.info.run_id, folder))
-
-
-def test_a_version_comes_back_as_it_was_recorded(registry: Registry, trained: Trained) -> None:
-    registered = registry.record(trained)
-    again = registry.get("TEST", 1, 1)
-    assert again.card == registered.card
-    assert again.onnx == registered.onnx == trained.onnx
 
 
 def test_a_released_version_is_champion_and_published(registry: Registry, settings: Settings, trained: Trained) -> None:
@@ -87,19 +49,6 @@ def test_there_is_no_champion_of_what_was_never_trained(registry: Registry) -> N
         only_with_champion(registry, [("TEST", 1)])
     with pytest.raises(RegistryError, match="there is no champion to roll back from"):
         roll_back(registry, "TEST", 1)
-
-
-def test_a_champion_is_compared_by_the_forecasts_it_was_recorded_with(registry: Registry, trained: Trained) -> None:
-    release(registry, registry.record(trained))
-    champion = registry.rival("TEST", 1, simulated=True).candidate
-    assert champion is not None
-    np.testing.assert_array_equal(champion.scores(), trained.candidate.scores())
-    assert champion.recipe == trained.candidate.recipe
-
-
-def test_a_champion_of_the_other_kind_of_prices_is_no_rival(registry: Registry, trained: Trained) -> None:
-    release(registry, registry.record(trained))
-    assert registry.rival("TEST", 1, simulated=False) == Rival(version=1)
 
 
 def test_a_version_can_be_promoted_by_hand_and_rolled_back(
@@ -149,25 +98,6 @@ def test_publishing_puts_back_what_the_store_lost(
 
 def version_of(settings: Settings, version: int) -> ModelVersion:
     return MlflowClient(settings.tracking_uri).get_model_version("forest-TEST-1", str(version))
-
-
-def test_the_list_of_versions_shows_the_scores(registry: Registry, settings: Settings, trained: Trained) -> None:
-    registry.record(trained)
-    found = version_of(settings, 1)
-    for name in ("skill_over_baseline", "skill_over_last_252", "mae_ratio"):
-        assert float(found.tags[name]) == pytest.approx(trained.comparison[name], abs=1e-4)
-    assert float(found.tags["coverage"]) == pytest.approx(trained.metrics.coverage, abs=1e-4)
-    assert f"{trained.metrics.coverage:.1%} inside the 90 % interval" in str(found.description)
-
-
-def test_the_newest_version_is_that_of_the_highest_number(registry: Registry, settings: Settings) -> None:
-    client = MlflowClient(settings.tracking_uri)
-    client.create_registered_model("forest-TEST-1")
-    for _ in range(11):
-        client.create_model_version("forest-TEST-1", str(settings.home))
-    client.set_model_version_tag("forest-TEST-1", "11", "decision", "rejected")
-    client.set_model_version_tag("forest-TEST-1", "9", "decision", "promoted")
-    assert (registry.standing("TEST", 1).newest, registry.standing("TEST", 1).decision) == (11, "rejected")
 
 
 def test_no_version_is_champion_and_challenger_at_once(
@@ -291,175 +221,6 @@ def test_a_version_of_simulated_prices_replaces_one_of_real_ones_only_by_force(
     assert published_version(settings, "TEST", 1) == "1"
 
 
-RAN = "a pickle was opened"
-PICKLED = """  sklearn:
-    pickled_model: model.pkl
-    serialization_format: cloudpickle
-    sklearn_version: 1.9.1
-"""
-
-
-class Pickled:
-    """Runs code when it is unpickled."""
-
-    def __init__(self, marker: Path) -> None:
-        self._marker = marker
-
-    def __reduce__(self) -> tuple[object, tuple[Path, str]]:
-        return Path.write_text, (self._marker, RAN)
-
-
-def test_whatever_model_mlflow_keeps_is_never_opened(
-    registry: Registry, settings: Settings, trained: Trained, tmp_path: Path
-) -> None:
-    registry.record(trained)
-    (folder,) = {path.parent for path in (settings.home / "mlflow").rglob("model.onnx")}
-    (folder / "model.onnx").unlink()
-    (folder / "model.pkl").write_bytes(pickle.dumps(Pickled(tmp_path / "marker")))
-    described = (folder / "MLmodel").read_text(encoding="utf-8").replace("model.onnx", "model.pkl")
-    (folder / "MLmodel").write_text(described.replace("flavors:\n", "flavors:\n" + PICKLED), encoding="utf-8")
-
-    promote(registry, "TEST", 1, 1)
-
-    assert not (tmp_path / "marker").exists()
-    assert published_version(settings, "TEST", 1) == "1"
-
-
-@pytest.mark.parametrize("content", [b"", b"another model", b"\x80\x04\x95."])
-def test_a_file_that_is_not_its_cards_is_refused(
-    registry: Registry, settings: Settings, trained: Trained, content: bytes
-) -> None:
-    registry.record(trained)
-    (path,) = (settings.home / "mlflow").rglob("publish/forest.onnx")
-    path.write_bytes(content)
-
-    with pytest.raises(RegistryError, match="its ONNX file is not the one of its model card"):
-        promote(registry, "TEST", 1, 1)
-
-    assert registry.champion("TEST", 1) is None
-
-
-def test_a_version_trained_on_other_features_is_refused(
-    registry: Registry, trained: Trained, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    registry.record(trained)
-    monkeypatch.setattr("forecasting.card.VERSION", 999)
-
-    with pytest.raises(RegistryError, match="trained on other features than this release computes"):
-        promote(registry, "TEST", 1, 1)
-
-
-def test_a_model_that_another_trainer_registers_in_the_same_moment_is_used(
-    registry: Registry, trained: Trained, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    create = MlflowClient.create_registered_model
-
-    def create_after_another(client: MlflowClient, name: str) -> None:
-        create(client, name)
-        create(client, name)
-
-    monkeypatch.setattr(MlflowClient, "create_registered_model", create_after_another)
-
-    assert registry.record(trained).version == 1
-
-
-def test_bars_that_another_trainer_logs_in_the_same_moment_are_used(
-    registry: Registry, trained: Trained, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log_inputs, attempts = MlflowClient.log_inputs, []
-
-    def refuse_once(client: MlflowClient, *arguments: Any, **options: Any) -> None:
-        attempts.append(arguments)
-        if len(attempts) == 1:
-            raise MlflowException("duplicate key value violates unique constraint")
-        log_inputs(client, *arguments, **options)
-
-    monkeypatch.setattr(MlflowClient, "log_inputs", refuse_once)
-
-    run_id = registry.record(trained).card.run_id
-
-    inputs = MlflowClient().get_run(run_id).inputs
-    assert inputs is not None
-    assert [one.dataset.name for one in inputs.dataset_inputs] == ["TEST bars"]
-
-
-def test_an_experiment_that_another_trainer_creates_in_the_same_moment_is_used(
-    settings: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    create, created = MlflowClient.create_experiment, []
-
-    def create_after_another(client: MlflowClient, name: str, **options: Any) -> str:
-        created.append(create(client, name, **options))
-        return create(client, name, **options)
-
-    monkeypatch.setattr(MlflowClient, "create_experiment", create_after_another)
-
-    assert [Registry(settings, sessions).prepare()] == created
-
-
-def test_an_alias_that_another_trainer_makes_in_the_same_moment_is_moved(
-    registry: Registry, trained: Trained, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    set_alias, attempts = ModelRegistryClient.set_registered_model_alias, []
-
-    def refuse_once(client: ModelRegistryClient, name: str, alias: str, version: str) -> None:
-        attempts.append(alias)
-        if len(attempts) == 1:
-            raise MlflowException("duplicate key value violates unique constraint")
-        set_alias(client, name, alias, version)  # type: ignore[no-untyped-call]  # MLflow's own
-
-    monkeypatch.setattr(ModelRegistryClient, "set_registered_model_alias", refuse_once)
-
-    version = registry.record(trained).version
-
-    assert attempts == ["challenger", "challenger"]
-    challenger = MlflowClient().get_model_version_by_alias(model_name("TEST", 1), "challenger")
-    assert int(challenger.version) == version
-
-
-def test_a_tag_that_another_trainer_sets_in_the_same_moment_is_changed(
-    settings: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    set_tag, attempts = MlflowClient.set_experiment_tag, []
-
-    def refuse_once(client: MlflowClient, experiment_id: str, key: str, value: str) -> None:
-        attempts.append(key)
-        if len(attempts) == 1:
-            raise MlflowException("duplicate key value violates unique constraint")
-        set_tag(client, experiment_id, key, value)
-
-    monkeypatch.setattr(MlflowClient, "set_experiment_tag", refuse_once)
-
-    experiment = MlflowClient(settings.tracking_uri).get_experiment(Registry(settings, sessions).prepare())
-
-    assert attempts[0] in experiment.tags
-
-
-@pytest.mark.parametrize("made", [True, False])
-def test_an_answer_that_a_server_breaks_off_loses_and_doubles_no_version(
-    registry: Registry, trained: Trained, monkeypatch: pytest.MonkeyPatch, *, made: bool
-) -> None:
-    create, attempts = MlflowClient.create_model_version, []
-
-    def break_off_once(client: MlflowClient, name: str, *arguments: Any, **options: Any) -> ModelVersion:
-        attempts.append(name)
-        if len(attempts) == 1:
-            if made:
-                create(client, name, *arguments, **options)
-            raise MlflowException("API request failed") from ChunkedEncodingError("Connection broken")
-        return create(client, name, *arguments, **options)
-
-    monkeypatch.setattr(MlflowClient, "create_model_version", break_off_once)
-
-    recorded = registry.record(trained)
-
-    (version,) = MlflowClient().search_model_versions(f"name = '{model_name('TEST', 1)}'")
-    assert (recorded.version, recorded.card.run_id) == (1, version.run_id)
-    assert MlflowClient().get_run(str(version.run_id)).info.status == "FINISHED"
-    assert MlflowClient().get_model_version(version.name, "1").aliases == ["challenger"]
-    assert registry.get("TEST", 1, 1).onnx == trained.onnx
-
-
 def test_a_server_that_is_gone_is_named(settings: Settings, sessions: Sessions) -> None:
     training = settings.training.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
     registry = Registry(settings.model_copy(update={"training": training}), sessions)
@@ -483,7 +244,7 @@ def test_a_server_that_goes_away_in_the_middle_leaves_the_champion_untouched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setattr("training.mlflow_registry.tracking.ANSWERS_WITHIN", 60.0)
+    monkeypatch.setattr("training.mlflow_registry.connection.ANSWERS_WITHIN", 60.0)
     url, process = server
     training = settings.training.model_copy(update={"tracking_uri": url})
     registry = Registry(settings.model_copy(update={"training": training}), sessions)

@@ -8,7 +8,7 @@ import yaml
 from forecasting.model_store import LATEST_FILE, newest_folder, read_published_model
 from training.errors import NotPublished
 from training.learning.pipeline import Trained
-from training.mlflow_registry.run_contents import card_of
+from training.mlflow_registry.runs.contents import card_of
 from training.publishing.pointer import point_at
 from training.publishing.publish import publish
 

@@ -13,7 +13,7 @@ import pytest
 from forecasting.card import CARD_FILE, FOREST_FILE
 from forecasting.model_store import newest_folder, read_published_model
 from training.learning.pipeline import Trained
-from training.mlflow_registry.run_contents import card_of
+from training.mlflow_registry.runs.contents import card_of
 from training.publishing.pruning import KEPT, KEPT_FOR, TRASH, prune
 from training.publishing.publish import publish
 

@@ -14,7 +14,7 @@ from market.bars import Bars
 from tests.training.recipes_of_tests import quick, recipe
 from training.learning.dataset import make_dataset
 from training.learning.pipeline import Trained, export_onnx, train
-from training.mlflow_registry.run_contents import card_of
+from training.mlflow_registry.runs.contents import card_of
 from training.recipes import installed, make_recipe
 from training.recipes.lstm import Lstm, Recurrent
 

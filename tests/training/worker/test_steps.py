@@ -14,7 +14,7 @@ from configuration import ROOT, Settings
 from tests.patience import PATIENT
 from tests.serving.running import environment, wait_until
 from training.mlflow_registry.registry import Registry
-from training.mlflow_registry.runs import EXPERIMENT
+from training.mlflow_registry.runs.experiment import EXPERIMENT
 from training.publishing.operations import roll_back
 from training.worker.steps import work
 from training.worker.ticker_lock import LockLost

@@ -11,8 +11,8 @@ from configuration import Settings
 from market.calendar.sessions import Sessions
 from training.learning.pipeline import Trained
 from training.mlflow_registry.registry import Registry
-from training.mlflow_registry.retention import forget_runs, is_due, remove_forgotten
-from training.mlflow_registry.runs import EXPERIMENT
+from training.mlflow_registry.runs.experiment import EXPERIMENT
+from training.mlflow_registry.runs.retention import forget_runs, is_due, remove_forgotten
 
 DAYS = 90
 NOW = datetime.now(UTC)

@@ -1,29 +1,24 @@
-"""MLflow: the runs of the pipeline."""
+"""The runs of the pipeline: one for each execution, and one below it for each model or trial."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any
 
 import mlflow
 import structlog
-from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
 
-from compat.mlflow_register import register_of
 from configuration import Settings
 from training.errors import RegistryError
-from training.mlflow_registry import views
-from training.mlflow_registry.database import first_use
-from training.mlflow_registry.orphans import end_children, end_orphans, process_tags
-from training.mlflow_registry.parent_run import ParentRun
-from training.mlflow_registry.picture import Picture
-from training.mlflow_registry.retention import forget_runs, is_due, remove_forgotten
-from training.mlflow_registry.run_contents import EXPERIMENT_TAGS, environment
-from training.mlflow_registry.tracking import check_answers, client_of, translated, twice
+from training.mlflow_registry.connection import translated
+from training.mlflow_registry.runs import views
+from training.mlflow_registry.runs.contents import environment
+from training.mlflow_registry.runs.experiment import Experiment
+from training.mlflow_registry.runs.orphans import end_children, end_orphans, process_tags
+from training.mlflow_registry.runs.parent_run import ParentRun
+from training.mlflow_registry.runs.picture import Picture
+from training.mlflow_registry.runs.retention import forget_runs, is_due, remove_forgotten
 
-EXPERIMENT = "stock-prediction"
 # Characters that MLflow keeps of a tag.
 LONGEST_TAG = 5000
 # Tag with the hash of everything but the bars that decided what was learnt.
@@ -34,65 +29,13 @@ PAGE = 1000
 log = structlog.get_logger(__name__)
 
 
-class Runs:
+class Runs(Experiment):
     """Runs of one MLflow server or file."""
 
     def __init__(self, settings: Settings) -> None:
-        self._uri = settings.tracking_uri
-        self._artifacts = settings.home / "mlflow" / "artifacts"
-        self._local = settings.training.tracking_uri is None
-        self._has_server = settings.training.has_server
+        super().__init__(settings)
         self._exchange = settings.exchange
-        self._runs_kept_days = settings.training.runs_kept_days
-
-    @cached_property
-    def _client(self) -> MlflowClient:
-        if not self._local:
-            check_answers(self._uri)
-            return client_of(self._uri)
-        with first_use(self._artifacts.parent), translated(self._uri):
-            client = client_of(self._uri)
-            client.search_experiments(max_results=1)
-        return client
-
-    @cached_property
-    def _register(self) -> Any:
-        return register_of(self._client)
-
-    @cached_property
-    def _experiment_id(self) -> str:
-        client = self._client  # it takes the same lock for itself
-        if not self._local:
-            return self._experiment(client)
-        with first_use(self._artifacts.parent):
-            return self._experiment(client)
-
-    def prepare(self) -> str:
-        """Open the store and the experiment, which creates what is not there yet.
-
-        Returns:
-            The id of the experiment.
-
-        Raises:
-            RegistryError: MLflow could not be reached, or its database is damaged.
-        """
-        with translated("MLflow"):
-            self._tag_experiment(f"{views.TAG}{views.SCORES}", views.scores_view())
-            return self._experiment_id
-
-    def _experiment(self, client: MlflowClient) -> str:
-        found = client.get_experiment_by_name(EXPERIMENT)
-        if found is not None:
-            return str(found.experiment_id)
-        location = self._artifacts.as_uri() if self._local else None
-        try:
-            return str(client.create_experiment(EXPERIMENT, artifact_location=location, tags=EXPERIMENT_TAGS))
-        except MlflowException:
-            # Another trainer may have created it in the same moment.
-            found = client.get_experiment_by_name(EXPERIMENT)
-            if found is None:
-                raise
-            return str(found.experiment_id)
+        self._kept_days = settings.training.runs_kept_days
 
     @contextmanager
     def pipeline_run(self, name: str, tags: dict[str, str]) -> Iterator[str]:
@@ -125,11 +68,11 @@ class Runs:
 
     def _forget_old_runs(self) -> None:
         now = datetime.now(UTC)
-        if not self._runs_kept_days or not is_due(self._client, self._experiment_id, now):
+        if not self._kept_days or not is_due(self._client, self._experiment_id, now):
             return
         try:
             with translated("old runs"):
-                forget_runs(self._client, self._experiment_id, now, self._runs_kept_days)
+                forget_runs(self._client, self._experiment_id, now, self._kept_days)
                 if self._local:
                     remove_forgotten(self._client, self._experiment_id, self._uri)
         except RegistryError as error:  # no reason to train nothing
@@ -244,14 +187,6 @@ class Runs:
         if run is None:
             raise RegistryError("models are recorded below a run of the pipeline, and none is open")
         return ParentRun(self._uri, str(self._experiment_id), str(run.info.run_id), self._exchange)
-
-    @property
-    def is_server(self) -> bool:
-        """Whether other machines can record here too: without a server the files of runs lie on this one."""
-        return self._has_server
-
-    def _tag_experiment(self, name: str, value: str) -> None:
-        twice(lambda: self._client.set_experiment_tag(self._experiment_id, name, value))
 
     def _model_run(self, name: str) -> mlflow.ActiveRun:
         return mlflow.start_run(experiment_id=self._experiment_id, run_name=name, nested=True, tags=process_tags())

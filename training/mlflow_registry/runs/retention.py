@@ -16,12 +16,11 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from training.errors import RegistryError
-from training.mlflow_registry.tracking import twice
+from training.mlflow_registry.connection import twice
+from training.mlflow_registry.tags import CHAMPION_AT
 
 log = structlog.get_logger(__name__)
 
-# Tag of a version: when it became champion.
-CHAMPION_AT = "champion_at"
 # Tag of the experiment: the day of the last look.
 LOOKED_ON = "old_runs_looked_for_on"
 RESTORABLE_FOR = "30d"

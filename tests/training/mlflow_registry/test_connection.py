@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from training.errors import RegistryError
-from training.mlflow_registry.tracking import ANSWERS_WITHIN, check_answers, translated, without_secret
+from training.mlflow_registry.connection import ANSWERS_WITHIN, check_answers, translated, without_secret
 
 
 class Refuses(BaseHTTPRequestHandler):
@@ -93,7 +93,7 @@ def test_nobody_is_named_at_once() -> None:
 
 def test_silence_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ANSWERS_WITHIN < 10
-    monkeypatch.setattr("training.mlflow_registry.tracking.ANSWERS_WITHIN", 0.2)
+    monkeypatch.setattr("training.mlflow_registry.connection.ANSWERS_WITHIN", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         started = time.monotonic()
         with pytest.raises(RegistryError, match="does not answer within"):

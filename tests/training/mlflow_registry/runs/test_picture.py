@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from training.mlflow_registry.picture import Picture
+from training.mlflow_registry.runs.picture import Picture
 
 
 def test_a_picture_is_saved_as_the_file_it_was_and_its_copies_as_ordinary_pictures(tmp_path: Path) -> None:

@@ -4,17 +4,18 @@ from mlflow.exceptions import MlflowException
 
 from forecasting.card import model_name
 from training.errors import RegistryError
-from training.mlflow_registry.recording import set_alias
-from training.mlflow_registry.registry import CHANGED_AT, now
-from training.mlflow_registry.runs import Runs
-from training.mlflow_registry.tracking import first_line, translated
+from training.mlflow_registry.connection import first_line, translated
+from training.mlflow_registry.runs.experiment import Experiment
+from training.mlflow_registry.tags import CHANGED_AT, now
+from training.mlflow_registry.versions.aliases import set_alias
+from training.mlflow_registry.versions.standings import newest_of_recipe
 
 # Aliases of the versions that experiments test begin so; services elsewhere follow them.
 ALIAS = "experiment-"
 NOT_THERE = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
 
 
-class Challengers(Runs):
+class Challengers(Experiment):
     """Versions of one MLflow server or file by what an experiment calls them."""
 
     def version(self, ticker: str, horizon: int, challenger: str, *, is_recipe: bool) -> int | None:
@@ -28,7 +29,9 @@ class Challengers(Runs):
         """
         name = model_name(ticker, horizon)
         if is_recipe:
-            return self._newest_of(name, challenger)
+            with translated(name):
+                newest = newest_of_recipe(self._client, name, challenger)
+            return int(newest.version) if newest is not None else None
         try:
             found = (
                 self._client.get_model_version(name, challenger)
@@ -51,9 +54,3 @@ class Challengers(Runs):
         with translated(name):
             set_alias(self._register, name, f"{ALIAS}{experiment}", str(version))
             self._tag_experiment(CHANGED_AT, now())
-
-    def _newest_of(self, name: str, recipe: str) -> int | None:
-        chosen = f"name = '{name}' AND tags.recipe = '{recipe}'"
-        with translated(name):
-            found = self._client.search_model_versions(chosen, max_results=1, order_by=["version_number DESC"])
-        return int(found[0].version) if found else None

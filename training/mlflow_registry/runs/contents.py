@@ -20,38 +20,15 @@ from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard
 from forecasting.formula import OUTPUTS
 from market.calendar.sessions import Sessions
 from training.learning.pipeline import Trained
-from training.mlflow_registry.code_version import code_version
-from training.mlflow_registry.picture import Picture
+from training.mlflow_registry.runs.code_version import code_version
+from training.mlflow_registry.runs.picture import Picture
 from training.scoring import forecast_file
-
-EXPLANATION = """One run for each execution of the pipeline, with the mean scores of its models; below it one run for
-each ticker, horizon and recipe. All scores are out of sample.
-
-Show the columns `interval_score`, `coverage`, `skill_over_last_252`, `skill_over_baseline` and the tags `ticker`,
-`horizon`, `recipe`, `decision`. To compare, select runs and choose *Compare*; the pictures of each run stand beside its
-charts.
-
-- `skill_over_X`: 1 less the model's interval score over that of X; above 0 is better. `last_252` are the quantiles of
-  the last year's returns, `ewma` an exponentially weighted volatility, `baseline` what is served without a model.
-- `coverage`: share of returns inside the 90 % interval; `turbulent_coverage`: in the most turbulent fifth of sessions.
-- `val_mae`, `val_rmse`: of the median, as returns (0.0119 is 1.19 %); `mae_ratio`: `val_mae` over that of no change.
-- `brier_score`, `calibration_error`: of the probability of a rise; 0.25 is a coin.
-- `decision`: whether it was promoted, `decision_reason` why; `baseline_difference` is the mean daily interval score
-  less the baseline's, below 0 is better. Filter `tags.simulated = 'false'` for real prices.
-"""
 
 # Files of a run beside the model itself.
 PUBLISHED = "publish"
 CARD, FOREST, FORECASTS = f"{PUBLISHED}/{CARD_FILE}", f"{PUBLISHED}/{FOREST_FILE}", "evaluation/forecasts.csv"
 # What versions are compared by.
 SCORES = ("interval_score", "skill_over_last_252", "skill_over_baseline", "coverage", "mae_ratio")
-# How the experiment opens in MLflow: as one in which models are trained, judged by one score.
-EXPERIMENT_TAGS = {
-    "mlflow.note.content": EXPLANATION,
-    "mlflow.experimentKind": "custom_model_development",
-    "mlflow.experiment.primaryMetric.name": "interval_score",
-    "mlflow.experiment.primaryMetric.greaterIsBetter": "false",
-}
 LIBRARIES = ("mlflow", "scikit-learn", "onnx", "onnxruntime", "numpy")
 
 

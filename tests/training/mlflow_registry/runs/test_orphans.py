@@ -13,9 +13,9 @@ from mlflow.tracking import MlflowClient
 
 from configuration import ROOT, Settings
 from market.calendar.sessions import Sessions
-from training.mlflow_registry.orphans import Process
 from training.mlflow_registry.registry import Registry
-from training.mlflow_registry.runs import EXPERIMENT
+from training.mlflow_registry.runs.experiment import EXPERIMENT
+from training.mlflow_registry.runs.orphans import Process
 
 OPEN_RUNS = """
 import sys, configuration

@@ -1,0 +1,1 @@
+"""MLflow's tracking: the experiment, its runs, and what each says."""

@@ -1,0 +1,1 @@
+"""MLflow's model registry: versions with their aliases, as they are read."""
