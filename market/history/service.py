@@ -1,11 +1,8 @@
 """Bars of each ticker: in memory while young, in the store across restarts, from the chain when due."""
 
 import asyncio
-import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import TypeVar
 
 import numpy as np
 import structlog
@@ -17,51 +14,24 @@ from market.calendar.sessions import Sessions
 from market.clock import Clock
 from market.errors import MarketError, NoPrices
 from market.history.findings_log import log_findings
-from market.history.history import History
-from market.history.merge import are_equal, changed_part, merged
+from market.history.history import History, history_of
+from market.history.memory import CachedHistory, HistoryMemory
 from market.history.past import KnownBy, PastHistory, end_of, past_history
-from market.history.publication import is_due, is_preliminary, last_published
-from market.history.quality import inspect
+from market.history.publication import is_due, last_published
+from market.history.series_source import SeriesSource
 from market.history.sqlite_store import HistoryStore
-from market.history.windows import Window, Windows, last_of
+from market.history.windows import Window
 from market.providers.chain import Chain
-from market.providers.provider import Provider, VersionedProvider
+from market.providers.provider import VersionedProvider
 from market.series import Series
-from market.splits import split_adjusted
 
 LOCAL_LOOK_SECONDS = 2.0  # between two looks at a local provider
 LOOK_SECONDS = 60.0  # between two looks at the store, and between two tries after a failure
 WAIT_SECONDS = 0.25  # for newer bars where older ones are known
 SERVED_ON_SECONDS = 1.0  # for which the older ones then serve without waiting
 CALENDAR_LOOK_SECONDS = 86400.0  # between two looks at the calendar's end
-OVERLAP_SESSIONS = 5  # of an update that are already stored
-MOST_IN_MEMORY = 256  # whole histories; six years of one take about 90 kB
-
-Answer = TypeVar("Answer")
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class CachedHistory:
-    """A history in memory with what it was made from and when.
-
-    Attributes:
-        asked_at: Unix seconds, when a provider was last asked.
-        until: elapsed seconds, up to which it is answered without a further look.
-        sessions: the last published and the newest begun session when it was made.
-    """
-
-    history: History
-    series: Series
-    asked_at: float
-    until: float
-    sessions: tuple[np.datetime64, np.datetime64]
-
-    @property
-    def is_simulated(self) -> bool:
-        """Whether the bars are invented."""
-        return self.series.bars.simulated
 
 
 class HistoryService:
@@ -87,14 +57,13 @@ class HistoryService:
         self._chain = chain
         # Looked at once: whether an object fits a protocol takes longer than to find its ticker's bars.
         self._versioned = {one.name: one for one in chain.providers if isinstance(one, VersionedProvider)}
-        self._store = store
+        self._source = SeriesSource(chain, store, sessions, clock)
         self._sessions = sessions
         self._ttl = ttl
         self._quoted_tickers = quoted_tickers
         self._turns = turns
         self._clock = clock
-        self._cached: dict[str, CachedHistory] = {}
-        self._windows = Windows()
+        self._memory = HistoryMemory(self._version_of)
         self._flights = SingleFlight[History]()
         self._calendar_seen_at = clock.elapsed()
 
@@ -106,7 +75,7 @@ class HistoryService:
         Raises:
             NoPrices: no provider answered and none ever did.
         """
-        cached = self._cached.get(ticker)
+        cached = self._memory.get(ticker)
         if cached is not None and self._clock.elapsed() < cached.until:
             return cached.history
         if cached is None:
@@ -120,8 +89,7 @@ class HistoryService:
 
     def held(self, ticker: str) -> History | None:
         """What memory holds, whatever its age."""
-        held = self._cached.get(ticker) or self._windows.get(ticker)
-        return held.history if held is not None else None
+        return self._memory.held(ticker)
 
     async def recent(self, ticker: str) -> History:
         """The same with the last WINDOW_SESSIONS bars at least, of which many more tickers are held.
@@ -129,8 +97,8 @@ class HistoryService:
         Raises:
             NoPrices: as `history`.
         """
-        window = self._windows.get(ticker)
-        if window is None or ticker in self._cached:
+        window = self._memory.window(ticker)
+        if window is None:
             return await self.history(ticker)
         if self._clock.elapsed() < window.until or self._was_newest(window):
             return window.history
@@ -138,7 +106,7 @@ class HistoryService:
         if not is_newest:
             return await self.history(ticker)
         until = self._clock.elapsed() + self._usual_seconds(window.history.bars.source)
-        self._windows.put(ticker, replace(window, until=until))
+        self._memory.keep_window(ticker, replace(window, until=until))
         return window.history
 
     async def fetch(self, ticker: str, *, real: bool) -> History:
@@ -179,11 +147,11 @@ class HistoryService:
             NothingThen: no bar up to then is known.
             NoPrices: none at all is known.
         """
-        stored = await asyncio.to_thread(self._attempt, lambda: self._store.read(ticker, before=end_of(day)))
+        stored = await asyncio.to_thread(self._source.stored, ticker, end_of(day))
         if stored is not None:
             return past_history(stored.series, day, KnownBy.FETCH_TIME, self._sessions)
         await self.history(ticker)
-        known = await asyncio.to_thread(self._load, ticker) or self._cached.get(ticker)
+        known = await asyncio.to_thread(self._load, ticker) or self._memory.get(ticker)
         if known is None:
             raise NoPrices(ticker, ["its bars are not held any more; ask again"])
         return past_history(known.series, day, KnownBy.SESSION_DATE, self._sessions)
@@ -205,11 +173,11 @@ class HistoryService:
 
     def stale_tickers(self) -> int:
         """How many of the histories in memory lack a session that should have been published."""
-        return sum(cached.history.stale for cached in self._cached.values()) + self._windows.stale()
+        return self._memory.stale()
 
     async def _find(self, ticker: str) -> History:
         await self._renew_calendar()
-        cached = self._cached.get(ticker)
+        cached = self._memory.get(ticker)
         if cached is None or cached.is_simulated or not self._chain.is_local(cached.series.source):
             cached = await asyncio.to_thread(self._newest_known, ticker)
         if cached is not None and not self._is_due(cached):
@@ -244,52 +212,16 @@ class HistoryService:
         self, ticker: str, cached: CachedHistory | None, *, real: bool, kept_requests: int = 0
     ) -> History:
         stored = cached.series if cached is not None and not cached.is_simulated else None
-        real = real or stored is not None or await asyncio.to_thread(self._was_real, ticker)
-        providers = [
-            provider
-            for provider in sorted(self._chain.providers, key=lambda provider: not provider.full_history)
-            if provider.full_history or _may_begin(provider, stored, real=real)
-        ]
-        series, update = await self._chain.first(
-            ticker,
-            "bars",
-            providers,
-            lambda provider: self._ask(provider, ticker, stored),
-            kept_requests=kept_requests,
-        )
-        moment = self._clock.now()
-        fetched_at = datetime.fromtimestamp(moment, UTC)
-        if not series.bars.simulated and (update is not None or series is not stored):
-            await asyncio.to_thread(self._attempt, lambda: self._write(series, update, stored, fetched_at))
-        return self._keep(series, fetched_at, moment).history
-
-    async def _ask(self, provider: Provider, ticker: str, stored: Series | None) -> tuple[Series, Series | None]:
-        """The whole series, and the update alone when it continues what is stored."""
-        complete = self._sessions.last_complete(self._clock.moment)
-        if stored is not None and stored.source == provider.name and not provider.is_local:
-            since = stored.bars.session[-OVERLAP_SESSIONS:][0]
-            update = (await provider.series(ticker, since)).until(complete)
-            if (joined := merged(stored, update)) is not None:
-                return joined, update
-            if not provider.full_history:
-                return update, None
-        series = await provider.series(ticker)
-        return series if provider.is_local else series.until(complete), None
-
-    def _write(self, series: Series, update: Series | None, stored: Series | None, fetched_at: datetime) -> None:
-        if update is not None:
-            if not self._store.extend(changed_part(update, stored), fetched_at):
-                self._store.replace(series, fetched_at)
-        elif stored is None or not are_equal(series, stored):
-            self._store.replace(series.until(self._sessions.last_complete(self._clock.moment)), fetched_at)
+        series, asked_at = await self._source.fetch(ticker, stored, real=real, kept_requests=kept_requests)
+        return self._keep(series, datetime.fromtimestamp(asked_at, UTC), asked_at).history
 
     async def _known(self, ticker: str) -> CachedHistory | None:
         return await asyncio.to_thread(self._newest_known, ticker)
 
     def _newest_known(self, ticker: str) -> CachedHistory | None:
         """What is in memory, unless the store has something real or newer."""
-        cached = self._cached.get(ticker)
-        stored_at = self._attempt(lambda: self._store.fetched_at(ticker))
+        cached = self._memory.get(ticker)
+        stored_at = self._source.fetched_at(ticker)
         if stored_at is None:
             return cached
         if cached is not None and not cached.is_simulated and stored_at.timestamp() <= cached.asked_at:
@@ -297,21 +229,10 @@ class HistoryService:
         return self._load(ticker) or cached
 
     def _load(self, ticker: str) -> CachedHistory | None:
-        stored = self._attempt(lambda: self._store.read(ticker))
+        stored = self._source.stored(ticker)
         if stored is None:
             return None
         return self._made(stored.series, stored.fetched_at, stored.fetched_at.timestamp(), until=float("-inf"))
-
-    def _was_real(self, ticker: str) -> bool:
-        return bool(self._attempt(lambda: self._store.knows(ticker)))
-
-    def _attempt(self, use: Callable[[], Answer]) -> Answer | None:
-        """The store is a help, not a condition: without it prices still come from the providers."""
-        try:
-            return use()
-        except (sqlite3.Error, OSError, MarketError) as error:
-            log.error("history.unavailable", reason=str(error))  # noqa: TRY400  # the line says all
-            return None
 
     def _serve_on(self, cached: CachedHistory, seconds: float) -> History:
         return self._keep(cached.series, cached.history.fetched_at, cached.asked_at, seconds).history
@@ -321,28 +242,14 @@ class HistoryService:
     ) -> CachedHistory:
         """Answer with `series` for a while; the history itself is made anew only when something has changed."""
         until = self._clock.elapsed() + (seconds or self._usual_seconds(series.source))
-        cached = self._cached.get(series.ticker)
+        cached = self._memory.get(series.ticker)
         if cached is not None and cached.series is series and cached.sessions == self._current_sessions():
             cached = CachedHistory(cached.history, series, asked_at, until, cached.sessions)
         else:
             cached = self._made(series, fetched_at, asked_at, until)
             log_findings(cached.history)
-        self._remember(series.ticker, cached)
+        self._memory.keep(cached)
         return cached
-
-    def _remember(self, ticker: str, cached: CachedHistory) -> None:
-        """Let go of what was looked at longest ago, but for its last bars; the store has the whole."""
-        self._cached.pop(ticker, None)
-        self._cached[ticker] = cached
-        self._windows.drop(ticker)
-        if len(self._cached) > MOST_IN_MEMORY:
-            oldest = next(iter(self._cached))
-            self._windows.put(oldest, self._window_of(self._cached.pop(oldest)))
-
-    def _window_of(self, cached: CachedHistory) -> Window:
-        local = self._local(cached.series.source)
-        version = local.version_of(cached.series) if local is not None else None
-        return Window(last_of(cached.history), cached.asked_at, cached.until, cached.sessions, version)
 
     def _was_newest(self, window: Window) -> bool:
         """Whether the file of a local provider was the same a moment ago; without input or output."""
@@ -360,7 +267,12 @@ class HistoryService:
             return local is not None and window.version is not None and local.is_version(bars.ticker, window.version)
         if self._asks_again(bars.source, window.asked_at):
             return False
-        return self._attempt(lambda: self._store.fetched_at(bars.ticker)) == window.history.fetched_at
+        return self._source.fetched_at(bars.ticker) == window.history.fetched_at
+
+    def _version_of(self, series: Series) -> object:
+        """Of the file of a local provider; null for others."""
+        local = self._local(series.source)
+        return local.version_of(series) if local is not None else None
 
     def _local(self, source: str) -> VersionedProvider | None:
         """The local provider of this name, if it tells versions."""
@@ -371,16 +283,13 @@ class HistoryService:
 
     def _made(self, series: Series, fetched_at: datetime, asked_at: float, until: float) -> CachedHistory:
         published, begun = current = self._current_sessions()
-        part = series.until(self._sessions.last_complete(self._clock.moment))
-        adjusted = split_adjusted(part, begun)
-        last = part.bars.session[-1]
-        history = History(
-            adjusted.bars,
+        history = history_of(
+            series.until(self._sessions.last_complete(self._clock.moment)),
             fetched_at,
-            stale=bool(last < published),
-            factor=adjusted.factor,
-            findings=inspect(part, self._sessions, published),
-            is_preliminary=not self._chain.is_local(series.source) and is_preliminary(last, fetched_at, self._sessions),
+            self._sessions,
+            published=published,
+            begun=begun,
+            is_corrected=not self._chain.is_local(series.source),
         )
         return CachedHistory(history, series, asked_at, until, current)
 
@@ -405,10 +314,3 @@ class HistoryService:
         if limited is None or limited.provider.is_local:
             return True
         return is_due(asked_at, self._clock.now(), self._ttl, self._sessions)
-
-
-def _may_begin(provider: Provider, stored: Series | None, *, real: bool) -> bool:
-    """Whether a provider without full histories may answer: never in place of longer bars that are known."""
-    if provider.name == SIMULATED:
-        return not real
-    return stored is None or stored.source == provider.name

@@ -62,7 +62,7 @@ async def test_a_known_answer_needs_no_input_or_output(make_market: Any, provide
 async def test_what_was_looked_at_longest_ago_leaves_the_memory_and_comes_back_from_the_store(
     make_market: Any, provider: Any, make_series: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("market.history.service.MOST_IN_MEMORY", 2)
+    monkeypatch.setattr("market.history.memory.MOST_IN_MEMORY", 2)
     tickers = ["AAPL", "MSFT", "TSLA"]
     tiingo = provider("tiingo", {ticker: make_series(ticker) for ticker in tickers})
     market = make_market(tiingo)
@@ -79,7 +79,7 @@ async def test_what_was_looked_at_longest_ago_leaves_the_memory_and_comes_back_f
 @pytest.fixture
 def only_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """One whole history is held at a time."""
-    monkeypatch.setattr("market.history.service.MOST_IN_MEMORY", 1)
+    monkeypatch.setattr("market.history.memory.MOST_IN_MEMORY", 1)
 
 
 @pytest.mark.usefixtures("only_one")
