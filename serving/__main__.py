@@ -42,7 +42,7 @@ def follow() -> None:
 @click.option("--head", help="A head that GET /track-record gave once: the line must still be there.")
 def verify(head: str | None) -> None:
     """Exit status 0 only when every line names the one before it."""
-    from serving.monitoring.served_predictions import PredictionLog  # noqa: PLC0415
+    from serving.monitoring.track_record.served_predictions import PredictionLog  # noqa: PLC0415
 
     found = PredictionLog(configuration.home()).verify(head)
     if found.broken:

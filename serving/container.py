@@ -28,7 +28,7 @@ from serving.monitoring.market_figures import MarketFigures
 from serving.monitoring.model_status import ModelStatuses
 from serving.monitoring.price_stream_figures import PriceStreamFigures
 from serving.monitoring.reports import PerformanceReports
-from serving.monitoring.track_record import TrackRecord, sessions_held
+from serving.monitoring.track_record.track_record import TrackRecord, sessions_held
 from serving.monitoring.warm_up import WarmUp
 from serving.monitoring.window import Performance
 from serving.predictions.cached import CachedPredictor
@@ -161,7 +161,7 @@ class Container:
                 settings,
                 market,
                 champions,
-                accuracy=track_record.score,
+                accuracy=track_record.scores.of,
                 last_training=jobs.last,
                 drift=drift_watch.of,
             ),
@@ -213,7 +213,7 @@ class Container:
         return metrics.exposition(
             self.champions.figures,
             self.retraining.figures,
-            self.track_record.figures,
+            self.track_record.scores.figures,
             self.drift_watch.figures,
             self.reports.memory_figures,
             self.market_figures.figures,

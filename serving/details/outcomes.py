@@ -18,8 +18,8 @@ from market.reports.dates import ReportDates, Timing
 from serving.contract.details import HorizonRecord, OutcomeAnswer, OutcomesAnswer, TrackRecordAnswer
 from serving.contract.validation import check_horizon, check_ticker
 from serving.details.bars import history_of
-from serving.monitoring.served_predictions import Noted
-from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.track_record.served_predictions import Noted
+from serving.monitoring.track_record.track_record import TrackRecord
 
 MOST_FORECASTS = 250
 # Tickers whose outcomes are looked at anew for the whole record; of more, those that were scored in the last minutes.

@@ -8,7 +8,7 @@ import numpy as np
 from forecasting.betting import DECIDED, evidence
 from forecasting.distribution import INTERVAL_LEVEL
 from market.bars import FloatArray
-from serving.monitoring.served_predictions import Noted
+from serving.monitoring.track_record.served_predictions import Noted
 
 MISS = 1 - INTERVAL_LEVEL
 DECILES: FloatArray = np.arange(1, 10) / 10

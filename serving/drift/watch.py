@@ -17,7 +17,7 @@ from serving.details.outcomes import saw_report
 from serving.drift.fit import Fit, Outcome, fit, pooled_fit
 from serving.drift.stability import shifted_inputs
 from serving.models.champions import Champions, Key
-from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.track_record.track_record import TrackRecord
 from serving.telemetry import metrics
 
 log = structlog.get_logger(__name__)

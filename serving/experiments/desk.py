@@ -23,7 +23,7 @@ from serving.experiments.experiments import Experiments
 from serving.experiments.judgement import Judgement, Pair, judge
 from serving.experiments.trial import Trial
 from serving.models.champions import Key
-from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.track_record.track_record import TrackRecord
 from training_queue.database import QueueUnavailable
 from training_queue.publications import Publications
 from training_queue.worker_lock import WorkerLock

@@ -13,7 +13,7 @@ import numpy as np
 from forecasting.betting import DECIDED, confidence_interval, evidence
 from forecasting.interval_score import interval_scores
 from market.bars import FloatArray
-from serving.monitoring.served_predictions import Noted
+from serving.monitoring.track_record.served_predictions import Noted
 
 # Of a ticker's difference, in widths of the baseline's interval; fixed before anything was seen, as the evidence needs.
 # A miss costs 20 times its size, so the bound leaves room: widths that differ by less than a fifth are never cut.

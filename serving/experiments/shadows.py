@@ -19,8 +19,8 @@ from serving.experiments.experiments import Experiments
 from serving.experiments.trial import Arm, Trial
 from serving.models.champions import Key
 from serving.models.forest_client import ForestsUnavailable
-from serving.monitoring.served_predictions import Noted
-from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.track_record.served_predictions import Noted
+from serving.monitoring.track_record.track_record import TrackRecord
 from serving.predictions.forecaster import Forecaster
 from serving.predictions.known_filings import KnownFilings
 from serving.predictions.predictor import Models

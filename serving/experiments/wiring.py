@@ -13,7 +13,7 @@ from serving.experiments.replicas import Replicas
 from serving.experiments.shadows import Shadows
 from serving.experiments.states import ExperimentStates
 from serving.models.champions import Champions, TryModel
-from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.track_record.track_record import TrackRecord
 from serving.predictions.forecaster import Forecaster
 from serving.predictions.known_filings import KnownFilings
 from training_queue.publications import Publications

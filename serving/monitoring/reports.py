@@ -21,7 +21,7 @@ from serving.contract.schemas import (
     RequestFigures,
 )
 from serving.monitoring.process_memory import MIB
-from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.track_record.track_record import TrackRecord
 from serving.monitoring.window import FAST, SERVER_ERROR, Counts, Performance
 from serving.telemetry import metrics
 
@@ -56,7 +56,7 @@ class PerformanceReports:
                 avg_time=predictions.mean,
                 p95_time=predictions.quantile(0.95),
                 predictions_under_100ms=predictions.within(FAST),
-                accuracy=self._track_record.scores(),
+                accuracy=self._track_record.scores.by_ticker(),
             ),
             provider_usage={name: ProviderFigures(**used) for name, used in (await self._market.usage()).items()},
         )

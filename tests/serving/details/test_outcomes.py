@@ -8,9 +8,9 @@ import pytest
 from configuration import Settings
 from market.reports.dates import Report, ReportDates, Timing
 from serving.details.outcomes import past_forecasts, whole_record
-from serving.monitoring.hash_chain import NOTHING
-from serving.monitoring.served_predictions import Noted, PredictionLog
-from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.track_record.hash_chain import NOTHING
+from serving.monitoring.track_record.served_predictions import Noted, PredictionLog
+from serving.monitoring.track_record.track_record import TrackRecord
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from serving.drift.fit import DECILES, Outcome, fit, pooled_fit, probabilities
-from serving.monitoring.served_predictions import Noted
+from serving.monitoring.track_record.served_predictions import Noted
 
 NORMAL = NormalDist(0.0, 0.02)
 DAYS = np.arange(np.datetime64("2022-01-03"), np.datetime64("2022-12-01"))

@@ -17,8 +17,8 @@ from forecasting.model_store import PublishedModel
 from market.market import History
 from market.reports.dates import Report, ReportDates, Timing
 from serving.drift.watch import DriftWatch
-from serving.monitoring.served_predictions import Noted
-from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.track_record.served_predictions import Noted
+from serving.monitoring.track_record.track_record import TrackRecord
 from serving.telemetry import metrics
 from serving.training_requests.missing_models import WantedRetraining
 from training_queue.jobs import TrainingJobs

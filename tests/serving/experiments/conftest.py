@@ -20,7 +20,7 @@ from serving.experiments.states import ExperimentStates
 from serving.experiments.trial import Trial
 from serving.models.champions import Champions
 from serving.models.onnx_sessions import OnnxSessions
-from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.track_record.track_record import TrackRecord
 from serving.predictions.cached import CachedPredictor
 from serving.predictions.forecast_cache import ForecastCache
 from serving.predictions.forecaster import Forecaster

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from serving.experiments.judgement import CLIP, Pair, judge, session_differences
-from serving.monitoring.served_predictions import Noted
+from serving.monitoring.track_record.served_predictions import Noted
 
 SESSIONS = np.arange(np.datetime64("2022-01-03"), np.datetime64("2023-03-01"))
 TICKERS = ("AAPL", "MSFT", "TSLA")

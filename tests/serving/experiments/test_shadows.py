@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from forecasting.model_store import PublishedModel
-from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.track_record.track_record import TrackRecord
 from tests.serving.experiments.conftest import Laboratory, MakeLaboratory
 
 SHADOW = {"name": "beside", "challenger": "2", "horizons": [1]}

@@ -14,7 +14,7 @@ from configuration import ROOT
 from serving.monitoring import window
 from serving.monitoring.process_memory import MemoryUse, memory_mb
 from serving.monitoring.reports import PerformanceReports
-from serving.monitoring.track_record import TrackRecord
+from serving.monitoring.track_record.track_record import TrackRecord
 from serving.monitoring.window import Counts, Performance, Timing, read_counts
 from serving.telemetry import metrics
 from serving.telemetry.batches import write_all

@@ -11,18 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import structlog
-from prometheus_client.metrics_core import GaugeMetricFamily
 
 from configuration import LONGEST_HORIZON
 from forecasting.distribution import PROBABILITIES, Forecast
 from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market
-from serving.contract.schemas import Accuracy, Prediction
-from serving.monitoring.accuracy import accuracy_of, accuracy_together, realized_return
-from serving.monitoring.listing import MOST_NAMED
-from serving.monitoring.served_predictions import Noted, PredictionLog
-from serving.telemetry import metrics
+from serving.contract.schemas import Prediction
+from serving.monitoring.track_record.accuracy import accuracy_of, realized_return
+from serving.monitoring.track_record.rolling_scores import Key, RollingScores
+from serving.monitoring.track_record.served_predictions import Noted, PredictionLog
 
 log = structlog.get_logger(__name__)
 
@@ -39,11 +37,13 @@ SCORED_AT_ONCE, PAUSE_SECONDS, PAUSES = 16, 0.5, 4.0
 # Predictions that wait for a disk that takes them; the oldest are given up first.
 MOST_PENDING = 10_000
 
-Key = tuple[str, int]
-
 
 class TrackRecord:
-    """Notes the first prediction of each session and source, and scores the last ROLLING of each ticker and horizon."""
+    """Notes the first prediction of each session and source, and scores the last ROLLING of each ticker and horizon.
+
+    Attributes:
+        scores: of those whose session has come.
+    """
 
     def __init__(self, home: Path, months_kept: int = 60, sessions_held: int = SESSIONS_HELD) -> None:
         """Keep predictions under `home`, those of the last `months_kept` months, and `sessions_held` in memory."""
@@ -56,7 +56,7 @@ class TrackRecord:
         self._pending: list[Noted] = []
         self._recent: dict[Key, dict[str, Noted]] = defaultdict(dict)
         self._arms: dict[str, dict[Key, dict[str, Noted]]] = defaultdict(lambda: defaultdict(dict))
-        self._scores: dict[Key, Accuracy] = {}
+        self.scores = RollingScores()
         self._known: dict[Key, list[tuple[Noted, float]]] = {}
         self._awaited: dict[str, set[str]] = defaultdict(set)
         self._lock = threading.Lock()
@@ -107,7 +107,7 @@ class TrackRecord:
                 last = str(one.session[-1])
                 self._awaited[ticker] = {target_on for target_on in self._awaited[ticker] if target_on > last}
         self._known |= {key: pairs for key, pairs in found.items() if pairs}
-        self._scores |= {key: accuracy_of(pairs[-ROLLING:]) for key, pairs in found.items() if pairs}
+        self.scores.take({key: accuracy_of(pairs[-ROLLING:]) for key, pairs in found.items() if pairs})
 
     def outcomes(self, bars: Bars, horizon: int) -> list[tuple[Noted, float | None]]:
         """The last sessions' predictions of the ticker of `bars`, each with its return, None until that is known."""
@@ -137,30 +137,6 @@ class TrackRecord:
         """Hash of the line that was written last; see `hash_chain`."""
         return self._log.head()
 
-    def score(self, ticker: str, horizon: int) -> Accuracy | None:
-        """The rolling score of a ticker and horizon, if any of its predictions has come due."""
-        return self._scores.get((ticker, horizon))
-
-    def scores(self) -> dict[str, dict[int, Accuracy]]:
-        """The rolling scores by ticker and horizon; of many tickers the first, and all others together."""
-        found: dict[str, dict[int, Accuracy]] = {}
-        shown, others = self._shown(MOST_NAMED)
-        for (ticker, horizon), score in shown.items():
-            found.setdefault(ticker, {})[horizon] = score
-        return found | ({metrics.OTHERS: others} if others else {})
-
-    def figures(self) -> list[GaugeMetricFamily]:
-        """The rolling scores, for Prometheus."""
-        coverage = GaugeMetricFamily(
-            "stocks_interval_coverage", "Share of outcomes inside their interval.", labels=["ticker", "horizon"]
-        )
-        shown, others = self._shown(metrics.MOST_LABELLED)
-        for (ticker, horizon), score in shown.items():
-            coverage.add_metric([ticker, str(horizon)], score.coverage)
-        for horizon, score in others.items():
-            coverage.add_metric([metrics.OTHERS, str(horizon)], score.coverage)
-        return [coverage]
-
     def tickers(self) -> list[str]:
         """Those of which a prediction is held."""
         self.write()
@@ -182,16 +158,6 @@ class TrackRecord:
     def last_outcomes(self) -> dict[Key, list[tuple[Noted, float]]]:
         """The last sessions' predictions whose return was known when they were scored last."""
         return self._known
-
-    def _shown(self, most: int) -> tuple[dict[Key, Accuracy], dict[int, Accuracy]]:
-        """The scores of the first `most` tickers, and those of all others together by horizon."""
-        first = set(sorted({ticker for ticker, _ in self._scores})[:most])
-        shown = {key: score for key, score in self._scores.items() if key[0] in first}
-        rest: dict[int, list[Accuracy]] = defaultdict(list)
-        for (ticker, horizon), score in self._scores.items():
-            if ticker not in first:
-                rest[horizon].append(score)
-        return shown, {horizon: accuracy_together(scores) for horizon, scores in rest.items()}
 
     async def follow(self, market: Market, tickers: Iterable[str]) -> None:
         """Write what is noted and score what has come due, in a thread, until cancelled."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from serving.monitoring import hash_chain
+from serving.monitoring.track_record import hash_chain
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from market.bars import Bars
 from serving.contract.schemas import Accuracy
-from serving.monitoring.served_predictions import Noted
+from serving.monitoring.track_record.served_predictions import Noted
 
 
 def realized_return(bars: Bars, made_on: str, target_on: str) -> float | None:

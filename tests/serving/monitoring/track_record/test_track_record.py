@@ -10,14 +10,18 @@ import pytest
 
 from market.bars import Bars
 from serving.contract.schemas import Accuracy
-from serving.monitoring.served_predictions import Noted, PredictionLog
-from serving.monitoring.track_record import ROLLING, TrackRecord, sessions_held
+from serving.monitoring.track_record.served_predictions import Noted, PredictionLog
+from serving.monitoring.track_record.track_record import ROLLING, TrackRecord, sessions_held
 
 
 def scored(record: TrackRecord, bars: Mapping[str, Bars]) -> dict[tuple[str, int], Accuracy]:
     record.write()
     record.score_due(bars)
-    return {(ticker, horizon): score for ticker, found in record.scores().items() for horizon, score in found.items()}
+    return {
+        (ticker, horizon): score
+        for ticker, found in record.scores.by_ticker().items()
+        for horizon, score in found.items()
+    }
 
 
 async def predictions(parts: Any, make_bars: Any, count: int, horizon: int = 1) -> Any:
@@ -163,7 +167,7 @@ async def test_scores_look_back_over_the_last_sessions_only(parts: Any, make_bar
         record.note(prediction)
 
     assert scored(record, {"AAPL": whole})["AAPL", 1].count == ROLLING
-    (family,) = record.figures()
+    (family,) = record.scores.figures()
     assert [sample.labels for sample in family.samples] == [{"ticker": "AAPL", "horizon": "1"}]
 
 
@@ -215,11 +219,11 @@ async def test_following_writes_and_scores_by_itself(parts: Any, make_bars: Any,
 
     following = asyncio.create_task(record.follow(parts.market, ["AAPL", "ZZZZ"]))
     async with asyncio.timeout(60):
-        while record.score("AAPL", 1) is None:  # noqa: ASYNC110  # nothing tells when
+        while record.scores.of("AAPL", 1) is None:  # noqa: ASYNC110  # nothing tells when
             await asyncio.sleep(0.01)
     following.cancel()
 
-    score = record.score("AAPL", 1)
+    score = record.scores.of("AAPL", 1)
     assert score is not None
     assert score.count == 3
 
@@ -236,10 +240,10 @@ async def test_of_many_tickers_the_first_are_told_and_all_others_together(tmp_pa
 
     record.score_due({ticker: replace(bars, ticker=ticker) for ticker in tickers})
 
-    scores = record.scores()
+    scores = record.scores.by_ticker()
     assert [*scores] == [*tickers[:20], "others"]
     assert (scores["others"][1].count, scores["others"][1].coverage) == (90, 0.5)
-    (figures,) = record.figures()
+    (figures,) = record.scores.figures()
     assert [sample.labels["ticker"] for sample in figures.samples] == [*tickers[:100], "others"]
     assert record.tickers() == tickers
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configuration import ROOT
-from serving.monitoring.hash_chain import NOTHING, verify
-from serving.monitoring.served_predictions import Noted, PredictionLog
+from serving.monitoring.track_record.hash_chain import NOTHING, verify
+from serving.monitoring.track_record.served_predictions import Noted, PredictionLog
 from tests.patience import PATIENT
 from tests.serving.running import environment
 
@@ -36,7 +36,7 @@ def write(log: PredictionLog, month: str, days: Iterable[int]) -> None:
     for day in days:
         moment = Moment(datetime.fromisoformat(f"{month}-{day:02}T22:00:00+00:00"))
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("serving.monitoring.served_predictions.datetime", moment)
+            patched.setattr("serving.monitoring.track_record.served_predictions.datetime", moment)
             log.append([replace(NOTED, made_on=f"{month}-{day:02}")])
 
 
