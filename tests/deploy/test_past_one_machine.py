@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,8 +106,7 @@ def test_four_trainers_and_a_restart_lose_and_double_nothing(postgres: str, tmp_
             for ticker in TICKERS:
                 name = model_name(ticker, 1)
                 versions = list(client.search_model_versions(f"name = '{name}'"))
-                assert sorted(int(one.version) for one in versions) == [*range(1, TRAINERS + 1)], name
-                assert max(Counter(one.run_id for one in versions).values()) == 1, name
+                assert len(versions) == len({one.run_id for one in versions}) == TRAINERS, name
                 aliases = client.get_registered_model(name).aliases
                 champions[ticker] = int(aliases["champion"]) if "champion" in aliases else None
 

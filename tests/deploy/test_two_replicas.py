@@ -132,6 +132,7 @@ def version(url: str) -> int | None:
 
 def test_two_replicas_are_one_service(replicas: Replicas, tmp_path: Path) -> None:
     hits_are_shared(replicas)
+    a_ticker_that_is_asked_for_is_trained_once(replicas)
     a_retrain_runs_once(replicas)
     a_promotion_reaches_both(replicas, tmp_path / "elsewhere")
     killing_one_loses_nothing(replicas)
@@ -146,6 +147,12 @@ def hits_are_shared(replicas: Replicas) -> None:
         return answer.headers["X-Cache"] == "redis" and answer.json() == ask(first.url).json()
 
     wait_until(shared, PATIENT, "the other's answer from Redis")
+
+
+def a_ticker_that_is_asked_for_is_trained_once(replicas: Replicas) -> None:
+    """The first answers had no model: one replica trained it, and it serves on both."""
+    reached(replicas, 1)
+    assert versions(replicas) == {1}
 
 
 def a_retrain_runs_once(replicas: Replicas) -> None:
@@ -165,9 +172,13 @@ def a_retrain_runs_once(replicas: Replicas) -> None:
         True: 1,
         False: 1,
     }
-    assert len(MlflowClient(replicas.mlflow).search_model_versions(f"name = '{NAME}'")) == 1
-    for service in replicas.services:
-        wait_until(lambda service=service: version(service.url) == 1, PATIENT, "version 1 serves")  # type: ignore[misc]
+    assert versions(replicas) == {1, 2}
+    reached(replicas, 2)
+
+
+def versions(replicas: Replicas) -> set[int]:
+    """All that are registered."""
+    return {int(one.version) for one in MlflowClient(replicas.mlflow).search_model_versions(f"name = '{NAME}'")}
 
 
 def ended(replicas: Replicas, jobs: set[str]) -> dict[str, tuple[str, str]]:
@@ -186,8 +197,7 @@ def a_promotion_reaches_both(replicas: Replicas, elsewhere: Path) -> None:
     given = {"MLFLOW_TRACKING_URI": replicas.mlflow, "STOCKS_TRAINING__TESTED": "250"}
     train = [sys.executable, "-m", "training", "train", "--tickers", "AAPL", "--horizons", "1"]
     subprocess.run(train, cwd=ROOT, env=environment(elsewhere, **given), check=True, capture_output=True)
-    newest = max(int(one.version) for one in MlflowClient(replicas.mlflow).search_model_versions(f"name = '{NAME}'"))
-    client = MlflowClient(replicas.mlflow)
+    newest, client = max(versions(replicas)), MlflowClient(replicas.mlflow)
     for number in (1, newest) if champion(client) == newest else (newest, 1):
         words = [sys.executable, "-m", "training", "promote", "AAPL", str(number)]
         variables = environment(elsewhere, MLFLOW_TRACKING_URI=replicas.mlflow)

@@ -1,5 +1,6 @@
 """MLflow: a trained model becomes a run and a registered version, in whichever process it was trained."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from compat.mlflow_register import register_of
-from forecasting.card import model_name
+from forecasting.card import ModelCard, model_name
 from market.calendar.sessions import Sessions
 from training.learning.pipeline import Trained
 from training.mlflow_registry.connection import past_a_restart, translated, twice
@@ -76,8 +77,8 @@ class Recorder:
         data = trained.data
         name = model_name(data.ticker, data.horizon)
         scores = {**trained.metrics.model_dump(), **trained.comparison, "ta_deviation": trained.deviation}
-        with translated(name), model_run(self.parent, f"{data.ticker}-{data.horizon}") as run:
-            mlflow.set_tags(tags_of(trained) | environment())
+        tags = tags_of(trained) | environment()
+        with translated(name), model_run(self.parent, f"{data.ticker}-{data.horizon}", tags) as run:
             mlflow.log_params(parameters_of(trained))
             twice(lambda: mlflow.log_input(dataset_of(trained), context="training"))
             log_files(trained, self.sessions)
@@ -86,24 +87,35 @@ class Recorder:
             mlflow.log_metrics(scores, model_id=logged.model_id)
             card = card_of(trained, run.info.run_id, self._next_version(name))
             log_published_files(card, trained.onnx)
-            version = self._register(name, run.info.run_id, logged, trained)
+            version = self._register(name, card, logged, trained)
             if version != card.version:  # somebody else has registered one meanwhile
                 card = card.model_copy(update={"version": version})
                 log_published_files(card, trained.onnx)
         return Registered(version, card, trained.onnx)
 
-    def _register(self, name: str, run_id: str, logged: Any, trained: Trained) -> int:
+    def _register(self, name: str, card: ModelCard, logged: Any, trained: Trained) -> int:
         self._ensure_registered(name)
         made = self.client.create_model_version(
             name,
             f"models:/{logged.model_id}",
-            run_id,
+            card.run_id,
             tags=scores_of(trained) | version_tags_of(trained),
             description=description_of(trained),
             model_id=logged.model_id,
         )
-        set_alias(register_of(self.client), name, CHALLENGER, str(made.version))
-        return int(made.version)
+        version = int(made.version)
+        if version != card.version:
+            version = self._first_version(name, card.run_id)
+        set_alias(register_of(self.client), name, CHALLENGER, str(version))
+        return version
+
+    def _first_version(self, name: str, run_id: str) -> int:
+        """The version of a run; a second one, which is made where a server ends before it tells of the first, goes."""
+        found = self.client.search_model_versions(f"name = '{name}' AND run_id = '{run_id}'")
+        first, *others = sorted(int(one.version) for one in found)
+        for other in others:
+            self.client.delete_model_version(name, str(other))
+        return first
 
     def _ensure_registered(self, name: str) -> None:
         known = f"name = '{name}'"
@@ -121,12 +133,12 @@ class Recorder:
         return int(newest.version) + 1 if newest is not None else 1
 
 
-def model_run(parent: ParentRun, name: str) -> mlflow.ActiveRun:
+def model_run(parent: ParentRun, name: str, tags: Mapping[str, str]) -> mlflow.ActiveRun:
     """Begin a run of its own below `parent`."""
     return mlflow.start_run(
         experiment_id=parent.experiment_id,
         run_name=name,
         nested=True,
         parent_run_id=parent.run_id,
-        tags=process_tags(),
+        tags={**tags, **process_tags()},
     )

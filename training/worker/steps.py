@@ -93,11 +93,11 @@ def _finish_publication(settings: Settings, publications: Publications, ticker: 
 
 def work_once(step: Step, jobs: TrainingJobs, settings: Settings, lock: TickerLock) -> None:
     """Train what a step asks for, unless a replica with the same MLflow server has done so since it was asked for."""
-    done = lock.done_since(step.horizon, step.queued_at) if settings.training.has_server else None
+    done = lock.done_since(step) if settings.training.has_server else None
     if done is None:
         done = work(step, jobs, settings, lock.check)
         if done.status != "failed":
-            lock.tell(step.horizon, done)
+            lock.tell(step, done)
         return
     try:
         publish(settings, step.ticker, step.horizon)

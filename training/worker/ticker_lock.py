@@ -15,7 +15,7 @@ from redis.lock import Lock
 from configuration import Settings
 from redis_client import connect, trouble
 from training.errors import TrainingError
-from training_queue.jobs import Status
+from training_queue.jobs import RETRAIN, Status, Step
 
 log = structlog.get_logger(__name__)
 
@@ -69,24 +69,28 @@ class TickerLock:
         if last not in {None, self.token}:
             raise LockLost(f"{self.ticker}: another replica has trained it meanwhile; its version counts")
 
-    def done_since(self, horizon: int, moment: float) -> Done | None:
-        """What a training of this horizon came to that ended after `moment` (Unix seconds), if one did."""
+    def done_since(self, step: Step) -> Done | None:
+        """What a training came to that ended after `step` was asked for, if one did; for a person a person's alone.
+
+        Others may have begun before, on bars that the person did not want.
+        """
         if self.redis is None:
             return None
         try:
-            found = json.loads(self.redis.get(_done_key(self.ticker, horizon)) or "{}")
+            found = json.loads(self.redis.get(_done_key(self.ticker, step.horizon)) or "{}")
         except trouble() as error:
             log.warning("redis.unavailable", problem=type(error).__name__, ticker=self.ticker, doing="outcome")
             return None
-        return Done(found["status"], found["reason"]) if found.get("at", 0.0) >= moment else None
+        is_enough = step.priority != RETRAIN or found.get("priority") == RETRAIN
+        return Done(found["status"], found["reason"]) if is_enough and found.get("at", 0.0) >= step.queued_at else None
 
-    def tell(self, horizon: int, done: Done) -> None:
+    def tell(self, step: Step, done: Done) -> None:
         """Tell other replicas what a training has come to."""
         if self.redis is None:
             return
-        told = json.dumps({"at": time.time(), "status": done.status, "reason": done.reason})
+        told = json.dumps({"at": time.time(), "priority": step.priority, "status": done.status, "reason": done.reason})
         try:
-            self.redis.set(_done_key(self.ticker, horizon), told, ex=HOLDER_EXPIRY)
+            self.redis.set(_done_key(self.ticker, step.horizon), told, ex=HOLDER_EXPIRY)
         except trouble() as error:
             log.warning("redis.unavailable", problem=type(error).__name__, ticker=self.ticker, doing="outcome")
 

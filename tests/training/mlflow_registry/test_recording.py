@@ -103,6 +103,24 @@ def test_an_alias_that_another_trainer_makes_in_the_same_moment_is_moved(
     assert int(challenger.version) == version
 
 
+def test_a_version_that_a_server_made_twice_is_kept_once(
+    registry: Registry, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = MlflowClient.create_model_version
+
+    def create_twice(client: MlflowClient, name: str, *arguments: Any, **options: Any) -> ModelVersion:
+        create(client, name, *arguments, **options)  # whose answer is lost, so that MLflow sends the request again
+        return create(client, name, *arguments, **options)
+
+    monkeypatch.setattr(MlflowClient, "create_model_version", create_twice)
+
+    recorded = registry.record(trained)
+
+    (version,) = MlflowClient().search_model_versions(f"name = '{model_name('TEST', 1)}'")
+    assert (recorded.version, recorded.card.run_id) == (1, version.run_id)
+    assert int(MlflowClient().get_model_version_by_alias(version.name, "challenger").version) == 1
+
+
 @pytest.mark.parametrize("made", [True, False])
 def test_an_answer_that_a_server_breaks_off_loses_and_doubles_no_version(
     registry: Registry, trained: Trained, monkeypatch: pytest.MonkeyPatch, *, made: bool

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.redis_servers import Deployment, Server
 from tests.serving.running import wait_until
 from training.worker import ticker_lock
 from training.worker.ticker_lock import Done, LockLost, alone
-from training_queue.jobs import ASKED, TrainingJobs
+from training_queue.jobs import ASKED, RETRAIN, Step, TrainingJobs
 
 EXPIRY = 3.0
 WORKERS = 4
@@ -158,17 +159,31 @@ def test_a_worker_that_dies_frees_it(begin: Begin, any_redis: Deployment, tmp_pa
 
 
 def test_a_replica_hears_of_a_training_that_ended_after_it_was_asked_for_the_same(any_redis: Deployment) -> None:
-    settings, asked_before = with_redis(any_redis.url), time.time()
+    settings, asked = with_redis(any_redis.url), step(1, RETRAIN)
     with alone(settings, "AAPL") as lock:
         assert lock is not None
-        assert lock.done_since(1, asked_before) is None
-        lock.tell(1, Done("promoted", "version 2"))
-    asked_after = time.time() + 1
+        assert lock.done_since(asked) is None
+        lock.tell(asked, Done("promoted", "version 2"))
     with alone(settings, "AAPL") as other:
         assert other is not None
-        assert other.done_since(1, asked_before) == Done("promoted", "version 2")
-        assert other.done_since(1, asked_after) is None
-        assert other.done_since(5, asked_before) is None
+        assert other.done_since(asked) == Done("promoted", "version 2")
+        assert other.done_since(replace(asked, priority=ASKED)) == Done("promoted", "version 2")
+        assert other.done_since(replace(asked, queued_at=time.time() + 1)) is None
+        assert other.done_since(replace(asked, horizon=5)) is None
+
+
+def test_an_automatic_training_is_not_what_a_person_asked_for(any_redis: Deployment) -> None:
+    automatic, asked = step(1, ASKED), step(1, RETRAIN)
+    with alone(with_redis(any_redis.url), "AAPL") as lock:
+        assert lock is not None
+        lock.tell(automatic, Done("promoted", "version 2"))
+        assert lock.done_since(asked) is None
+        assert lock.done_since(automatic) == Done("promoted", "version 2")
+
+
+def step(horizon: int, priority: int) -> Step:
+    """Of AAPL, asked for now."""
+    return Step(1, "", "AAPL", horizon, priority, "running", None, time.time(), None, None, 1)
 
 
 def test_a_lock_that_redis_forgot_is_taken_again(any_redis: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
