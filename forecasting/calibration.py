@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.distribution import Distribution, Forecast, forecast, mixed
-from forecasting.report_reaction import USUAL, Reaction
+from forecasting.reports.reaction import USUAL, Reaction
 from market.bars import FloatArray
 
 

@@ -15,8 +15,8 @@ from forecasting.distribution import PROBABILITIES, Forecast
 from forecasting.formula import EXPECTED, Formula
 from forecasting.many_forecasts import Constants
 from forecasting.metrics import Metrics
-from forecasting.report_reaction import USUAL, Reaction
-from forecasting.report_schedule import FilingChances
+from forecasting.reports.reaction import USUAL, Reaction
+from forecasting.reports.schedule import FilingChances
 from market.bars import FloatArray
 
 # Names of the files of a published model, side by side in its folder.

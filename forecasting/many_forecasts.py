@@ -11,7 +11,7 @@ from features.matrix import FeatureMatrix
 from forecasting.calibration import Calibration
 from forecasting.distribution import Forecast, central, chance_of_rise, mixed
 from forecasting.formula import EXPECTED, FOREST_RATIO, LARGEST_WIDENING, RIDGE_RATIO, Formula, distances
-from forecasting.report_schedule import FilingChances
+from forecasting.reports.schedule import FilingChances
 from market.bars import FloatArray
 
 # Pairs of a model and what is known of reports, which stays the same for a session: a megabyte and a half.

@@ -18,7 +18,7 @@ import configuration
 from benchmarks.forecasts.portfolio import Member, risk_table
 from benchmarks.forecasts.report_dates import VARIANTS, told, variant
 from forecasting.interval_score import interval_scores
-from forecasting.report_schedule import BoolArray, ReportSchedule
+from forecasting.reports.schedule import BoolArray, ReportSchedule
 from market.bars import Bars, FloatArray, SessionArray
 from market.calendar.sessions import Sessions
 from market.providers.files import parse_csv

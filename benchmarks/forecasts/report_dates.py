@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from forecasting.report_schedule import ReportSchedule
+from forecasting.reports.schedule import ReportSchedule
 from market.bars import SessionArray
 from market.reports.dates import ReportDates
 

@@ -7,7 +7,7 @@ from prometheus_client import Counter, Histogram
 
 from forecasting.distribution import Forecast
 from forecasting.model_store import PublishedModel, UnreadableModel
-from forecasting.report_schedule import FilingChances
+from forecasting.reports.schedule import FilingChances
 from market.bars import Bars
 from serving.experiments.experiments import Experiments
 from serving.models.forest_client import ForestsUnavailable

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from forecasting.distribution import Forecast
-from forecasting.report_schedule import FilingChances
+from forecasting.reports.schedule import FilingChances
 from market.bars import COLUMNS, Bars
 from serving.caching.memory_cache import MemoryCache
 from serving.caching.redis_cache import RedisCache

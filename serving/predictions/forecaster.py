@@ -15,7 +15,7 @@ from forecasting.distribution import Forecast
 from forecasting.formula import OUTPUTS
 from forecasting.many_forecasts import Question, forecast_all
 from forecasting.model_store import PublishedModel, UnreadableModel
-from forecasting.report_schedule import FilingChances
+from forecasting.reports.schedule import FilingChances
 from market.bars import Bars, FloatArray
 from serving.models.forest_client import Call
 from serving.models.onnx_sessions import Output, Row

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.report_schedule import FilingChances, NextReport, ReportSchedule
+from forecasting.reports.schedule import FilingChances, NextReport, ReportSchedule
 from market.calendar.sessions import Sessions
 from market.reports.dates import ReportDates
 

@@ -14,8 +14,8 @@ from features import WARM_UP
 from forecasting.baseline import FEWEST_BARS, baseline_forecast
 from forecasting.distribution import Forecast
 from forecasting.model_store import PublishedModel, UnreadableModel
-from forecasting.report_reaction import USUAL
-from forecasting.report_schedule import FilingChances
+from forecasting.reports.reaction import USUAL
+from forecasting.reports.schedule import FilingChances
 from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market

@@ -12,8 +12,8 @@ from forecasting.distribution import quantile_table
 from forecasting.formula import Formula, TrainingInputs
 from forecasting.many_forecasts import Question, forecast_all
 from forecasting.metrics import Metrics
-from forecasting.report_reaction import Reaction
-from forecasting.report_schedule import REACH, FilingChances
+from forecasting.reports.reaction import Reaction
+from forecasting.reports.schedule import REACH, FilingChances
 
 HORIZONS = (1, 5, 21)
 METRICS = Metrics.model_construct()

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 
 from forecasting.distribution import INTERVAL_LEVEL
-from forecasting.report_schedule import ReportSchedule
+from forecasting.reports.schedule import ReportSchedule
 from market.bars import Bars, FloatArray, SessionArray
 from training.errors import TooFewSessions, TrainingError
 from training.learning.dataset import make_dataset

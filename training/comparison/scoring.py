@@ -8,7 +8,7 @@ import numpy as np
 
 from forecasting.distribution import PROBABILITIES
 from forecasting.interval_score import interval_scores
-from forecasting.report_schedule import ReportSchedule
+from forecasting.reports.schedule import ReportSchedule
 from market.bars import Bars, FloatArray, SessionArray
 from training.errors import TrainingError
 from training.learning.dataset import make_dataset

@@ -7,7 +7,7 @@ from functools import partial
 import structlog
 
 from configuration import Settings
-from forecasting.report_schedule import ReportSchedule
+from forecasting.reports.schedule import ReportSchedule
 from market.bars import Bars
 from training.errors import TrainingError
 from training.execution.outcome import Outcome

@@ -10,7 +10,7 @@ import structlog
 
 from configuration import home
 from forecasting.card import model_name
-from forecasting.report_schedule import ReportSchedule
+from forecasting.reports.schedule import ReportSchedule
 from market.bars import Bars
 from market.calendar.sessions import Sessions
 from market.errors import MarketError

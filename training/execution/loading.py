@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 
 from configuration import Settings
-from forecasting.report_schedule import ReportSchedule
+from forecasting.reports.schedule import ReportSchedule
 from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market

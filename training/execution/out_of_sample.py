@@ -6,7 +6,7 @@ from pathlib import Path
 
 from concurrency.atomic_file import replace_file
 from configuration import Settings
-from forecasting.report_schedule import ReportSchedule
+from forecasting.reports.schedule import ReportSchedule
 from market.bars import Bars
 from market.calendar.sessions import Sessions
 from training.errors import TrainingError

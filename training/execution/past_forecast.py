@@ -13,7 +13,7 @@ from features import WINDOW, latest
 from features.sequence import latest_model_inputs
 from forecasting.card import ModelCard
 from forecasting.distribution import Forecast
-from forecasting.report_schedule import ReportSchedule
+from forecasting.reports.schedule import ReportSchedule
 from market.calendar.sessions import Sessions
 from market.history.past import PastHistory
 from market.market import Market

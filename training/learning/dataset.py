@@ -8,7 +8,7 @@ from features import WARM_UP, Moves, features_and_level
 from features.matrix import FeatureMatrix
 from features.sequence import model_inputs, sequences
 from features.windows import trailing_mean
-from forecasting.report_schedule import ReportSchedule
+from forecasting.reports.schedule import ReportSchedule
 from market.bars import Bars, FloatArray, SessionArray
 from training.errors import NothingMoves
 from training.learning.report_effects import ReportEffects

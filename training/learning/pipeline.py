@@ -10,7 +10,7 @@ import structlog
 from forecasting.calibration import Calibration
 from forecasting.formula import Formula
 from forecasting.metrics import Metrics
-from forecasting.report_schedule import ReportSchedule
+from forecasting.reports.schedule import ReportSchedule
 from market.bars import Bars
 from training.errors import TrainingError
 from training.learning.dataset import Dataset, make_dataset

@@ -5,8 +5,8 @@ from typing import Self
 
 import numpy as np
 
-from forecasting.report_reaction import LARGEST_SQUARE, USUAL, Reaction, reaction_of
-from forecasting.report_schedule import BoolArray, FilingChances, IndexArray, ReportSchedule
+from forecasting.reports.reaction import LARGEST_SQUARE, USUAL, Reaction, reaction_of
+from forecasting.reports.schedule import BoolArray, FilingChances, IndexArray, ReportSchedule
 from market.bars import FloatArray, SessionArray
 
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 
 from configuration import HORIZONS
 from features import NAMES, VERSION
-from forecasting.report_reaction import SIZE_WEIGHT, TIMING_WEIGHT, USUAL
-from forecasting.report_schedule import DELAY_CHANCES
+from forecasting.reports.reaction import SIZE_WEIGHT, TIMING_WEIGHT, USUAL
+from forecasting.reports.schedule import DELAY_CHANCES
 from training.errors import TrainingError
 from training.learning.dataset import Dataset
 from training.learning.recipe import FittedModel, Recipe

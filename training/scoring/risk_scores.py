@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from forecasting.report_schedule import BoolArray
+from forecasting.reports.schedule import BoolArray
 from market.bars import FloatArray
 
 

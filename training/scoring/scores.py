@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from forecasting.interval_score import interval_scores
-from forecasting.report_schedule import BoolArray
+from forecasting.reports.schedule import BoolArray
 from market.bars import FloatArray
 from training.scoring.evaluation import Evaluation
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from configuration import Settings
-from forecasting.report_schedule import ReportSchedule
+from forecasting.reports.schedule import ReportSchedule
 from market.bars import Bars
 from training.errors import NoSearch
 from training.execution.engine import Engine

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecasting.report_reaction import USUAL
+from forecasting.reports.reaction import USUAL
 from market.errors import NoPrices
 from market.quotes.quote import Quote
 from market.reports.dates import Report, ReportDates, Timing

@@ -13,7 +13,7 @@ from mlflow.tracking import MlflowClient
 import configuration
 from configuration import Settings
 from forecasting.card import ModelCard
-from forecasting.report_schedule import ReportSchedule
+from forecasting.reports.schedule import ReportSchedule
 from market.bars import Bars
 from market.calendar.sessions import Sessions
 from market.reports.dates import ReportDates

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from forecasting.report_reaction import USUAL
-from forecasting.report_schedule import ReportSchedule
+from forecasting.reports.reaction import USUAL
+from forecasting.reports.schedule import ReportSchedule
 from market.bars import Bars, SessionArray
 from market.calendar.sessions import Sessions
 from market.reports.dates import Report, ReportDates, Timing

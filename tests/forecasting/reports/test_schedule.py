@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from forecasting.report_schedule import (
+from forecasting.reports.schedule import (
     OUTDATED,
     UNMATCHED,
     FilingChances,

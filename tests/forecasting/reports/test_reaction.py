@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from forecasting.report_reaction import LARGEST_SQUARE, USUAL, Reaction, reaction_of
+from forecasting.reports.reaction import LARGEST_SQUARE, USUAL, Reaction, reaction_of
 from market.bars import FloatArray
 
 

@@ -1,0 +1,1 @@
+"""What quarterly reports do to a forecast: when one is due, and how far its ticker moves then."""
