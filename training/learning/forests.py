@@ -7,17 +7,19 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import sklearn.tree
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils import check_random_state
 
+from compat.sklearn_trees import TreeGrowth
 from features.matrix import FeatureMatrix
 from market.bars import FloatArray
-from training.learning.tree_growth import can_grow, grow
 
 LARGEST_SEED = np.iinfo(np.int32).max
+TREES = TreeGrowth(sklearn.tree)
 
 
 def fit(pipeline: Pipeline, inputs: FeatureMatrix, target: FloatArray) -> Pipeline:
@@ -88,7 +90,7 @@ def _is_known(forest: Any) -> bool:
     if type(forest) is not RandomForestRegressor:
         return False
     is_plain = forest.bootstrap and not forest.oob_score and not forest.warm_start
-    return is_plain and isinstance(forest.max_samples, float) and can_grow(_tree(forest, 0))
+    return is_plain and isinstance(forest.max_samples, float) and TREES.can_grow(_tree(forest, 0))
 
 
 def _fit_trees(forest: RandomForestRegressor, inputs: FeatureMatrix, target: FloatArray) -> None:
@@ -101,7 +103,7 @@ def _fit_trees(forest: RandomForestRegressor, inputs: FeatureMatrix, target: Flo
         random.seed(seed)
         weight = np.bincount(random.randint(0, rows, drawn), minlength=rows).astype(np.float64)
         random.seed(seed)
-        grow(tree := _tree(forest, seed), inputs, target, weight, random)
+        TREES.grow(tree := _tree(forest, seed), inputs, target, weight, random)
         forest.estimators_.append(tree)
     forest.estimator_, forest.n_outputs_, forest.n_features_in_ = DecisionTreeRegressor(), 1, inputs.shape[1]
 
