@@ -70,8 +70,10 @@ SHARED = (
     "serving.http.application",
     "serving.http.middleware.entrance",
     "serving.http.middleware.refusal",
+    "serving.models.forest_calls",
     "serving.models.forest_socket",
     "serving.models.onnx_sessions",
+    "serving.wiring",
     "compat.uvicorn_limits",
     *(["aiohttp"] if RUNNER_PROCESS and MERGED_BY_BENTOML else []),  # BentoML's client, called by several API workers
 )
@@ -137,17 +139,17 @@ class StockPrediction:
 
     def __init__(self) -> None:
         import logs
-        from serving.container import Container
         from serving.telemetry import tracing
+        from serving.wiring import open_container
 
         end_with_parent()
         logs.configure(settings.serving.log_level)
         tracing.configure(settings.tracing)
-        self.container = Container.open(settings, self._forests())
+        self.container = open_container(settings, self._forests())
         self._background = AsyncExitStack()
 
     def _forests(self) -> "Call":
-        from serving.container import embedded_forests, remote_forests
+        from serving.models.forest_calls import embedded_forests, remote_forests
         from serving.models.forest_socket import RemoteForests, socket_of
 
         if not RUNNER_PROCESS:

@@ -16,12 +16,14 @@ import pytest
 from compat.uvicorn_limits import Limits
 from configuration import Settings
 from market.calendar.sessions import Sessions
-from serving.container import Container, embedded_forests
+from serving.container import Container
 from serving.http.middleware.cache_hits import CacheHits
 from serving.http.middleware.entrance import make_entrance
 from serving.http.middleware.native import NATIVE_PATHS
 from serving.http.middleware.plain_requests import SMALL_BODY_BYTES
+from serving.models.forest_calls import embedded_forests
 from serving.telemetry import tracing
+from serving.wiring import open_container
 from tests.compat.test_uvicorn_limits import serving_app
 from training_queue.worker_lock import WorkerLock
 
@@ -45,7 +47,7 @@ def running(make_settings: Callable[..., Settings], sessions: Sessions, tmp_path
         chosen = {"tickers": ["AAPL", "MSFT"], "horizons": [1, 5], "market__providers": ["simulated"]}
         settings = make_settings(**chosen | given)
         _write_calendar(sessions, tmp_path / "home")
-        container = Container.open(settings, embedded_forests(settings))
+        container = open_container(settings, embedded_forests(settings))
         entrance = make_entrance(no_bentoml, settings, lambda: container)
         async with container.running():
             while container.warm_up.status().completed_at is None:  # noqa: ASYNC110  # as a client would
