@@ -38,8 +38,7 @@ def test_embedded_forests_in_two_workers_that_share_redis(
         STOCKS_SECURITY__API_KEYS='["open-sesame"]',
         STOCKS_CACHE__MEMORY_TTL="0",
     )
-    names = [" ".join(process.cmdline()) for process in service.children()]
-    assert not any("forest_runner" in name for name in names)
+    assert service.child("forest_runner") is None
     publisher(service.home / "bentoml" / "models")("AAPL", version=9)
     # Each request has a connection of its own, so that both workers are asked.
     wait_until(lambda: {version(service.url, "AAPL") for _ in range(20)} == {9}, 120, "both serve version 9")
@@ -116,7 +115,8 @@ def test_the_trainer_ends_with_the_service_however_that_ends(start_service: Call
     lock = WorkerLock(service.home)
     wait_until(lock.held, ENDED_WITHIN, "the trainer lives")
     family = service.children()
-    (trainer,) = [process for process in family if "training.worker.process" in process.cmdline()]
+    trainer = service.child("training.worker.process")
+    assert trainer is not None
     assert trainer.nice() >= 10
 
     os.kill(service.process.pid, signal.SIGKILL)
