@@ -44,7 +44,7 @@ class Retraining:
 
         Args:
             shared: the jobs of other replicas.
-            expects_trainer: whether this service starts a trainer, so that one should live.
+            expects_trainer: whether this service keeps a trainer, so that one lives or is started again.
         """
         self._settings = settings
         self._jobs = jobs
@@ -57,12 +57,13 @@ class Retraining:
         """Queue the training of a ticker at `horizon`, or at all of them.
 
         Raises:
-            Problem: 422 or 404 for what cannot be asked, 503 when no worker lives or the queue cannot be written.
+            Problem: 422 or 404 for what cannot be asked, 503 when no worker lives and this service keeps none, or the
+                queue cannot be written.
         """
         ticker = check_ticker(ticker, self._settings)
         if horizon is not None:
             check_horizon(horizon, self._settings)
-        if not self._worker.held():
+        if not (self._expects_trainer or self._worker.held()):
             raise unavailable(
                 "No worker trains here; start `python -m training work` with this STOCKS_HOME where the training"
                 " packages are installed.",

@@ -10,7 +10,7 @@ from serving.training_requests import retraining
 from serving.training_requests.retraining import Retraining
 from serving.training_requests.shared_jobs import SharedJobs
 from tests.patience import PATIENT
-from training_queue.jobs import Step, TrainingJobs
+from training_queue.jobs import RETRAIN, Step, TrainingJobs
 from training_queue.worker_lock import WorkerLock
 
 
@@ -32,6 +32,18 @@ async def test_without_a_worker_it_is_503_and_says_how_to_start_one(
 
     assert caught.value.status == 503
     assert not jobs.waiting()
+
+
+async def test_while_the_trainer_is_started_again_a_request_waits_for_it(
+    settings: Settings, jobs: TrainingJobs, lock: WorkerLock
+) -> None:
+    asked = await Retraining(settings, jobs, lock, SharedJobs(None), expects_trainer=True).ask("AAPL", 1)
+
+    assert asked.status == "queued"
+    jobs.resume()
+    step = jobs.claim()
+    assert step is not None
+    assert (step.job_id, step.priority) == (asked.job_id, RETRAIN)
 
 
 async def test_all_horizons_or_one(settings: Settings, jobs: TrainingJobs, lock: WorkerLock) -> None:
