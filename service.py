@@ -26,7 +26,7 @@ from compat import bentoml_entrance, bentoml_proxy, bentoml_supervisor
 from concurrency.parent_death import end_with_parent
 from serving.contract.schemas import Predictions, PredictionsRequest, Tickers
 from serving.runtime_folder import metrics_folder, runtime_folder
-from serving.startup import explain_busy_port
+from serving.startup import explain_busy_port, refuse_impossible_port
 from serving.training_requests.trainer_process import can_train, keep_trainer_running
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ try:
 except configuration.ConfigurationError as error:
     sys.exit(str(error))
 
+refuse_impossible_port()
 explain_busy_port()
 
 bentoml_supervisor.keep_metrics_in(metrics_folder)

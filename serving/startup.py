@@ -4,10 +4,25 @@ import errno
 import sys
 from types import TracebackType
 
+import click
+
 BUSY = (
     "the port is in use: something else listens there, perhaps this service already;"
     " end it, or choose another with `--port` (`make serve PORT=8000`)"
 )
+LARGEST_PORT = 65535
+
+
+def refuse_impossible_port() -> None:
+    """In `bentoml serve`, which would listen at what is left of the number in 16 bits.
+
+    Raises:
+        SystemExit: with one line, where `--port` is none from 1 to 65535.
+    """
+    context = click.get_current_context(silent=True)
+    port = context.params.get("port") if context else None
+    if isinstance(port, int) and not 1 <= port <= LARGEST_PORT:
+        sys.exit(f"--port {port}: there is no such port; give one from 1 to {LARGEST_PORT} (`make serve PORT=8000`)")
 
 
 def explain_busy_port() -> None:

@@ -188,7 +188,7 @@ def bento(out: Path, allow_empty: bool) -> None:  # noqa: FBT001
 
 
 @main.command(help="Open MLflow on this machine: compare runs and versions.")
-@click.option("--port", type=int, default=5000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
 def ui(port: int) -> None:
     """Serve until interrupted."""
     settings = prepare()

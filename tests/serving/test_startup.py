@@ -58,3 +58,11 @@ def test_a_port_in_use_is_said_so(tmp_path: Path) -> None:
         (line,) = failed(command(other.getsockname()[1]), tmp_path, STOCKS_TRAINING__ON_START="false").splitlines()
 
     assert line.startswith("the port is in use")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("port", [0, 65536])
+def test_what_is_no_port_is_refused(tmp_path: Path, port: int) -> None:
+    (line,) = failed(command(port), tmp_path, STOCKS_TRAINING__ON_START="false").splitlines()
+
+    assert line == f"--port {port}: there is no such port; give one from 1 to 65535 (`make serve PORT=8000`)"

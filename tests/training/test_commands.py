@@ -264,6 +264,7 @@ def test_evaluate_says_which_ticker_is_missing_and_writes_the_others(home: Path,
         (("train", "--engine", "dask"), "--engine dask and --scheduler tcp://HOST:PORT go together"),
         (("promote", "FINE", "x"), "'x' is not a valid integer"),
         (("evaluate",), "Missing option '--out'"),
+        (("ui", "--port", "99999"), "99999 is not in the range 1<=x<=65535"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(home: Path, files: Path, words: tuple[str, ...], message: str) -> None:
