@@ -34,16 +34,27 @@ class Follower:
         self._changed_at: str | None = None
         self._looked_at = float("-inf")
         self._next_look = float("-inf")
+        self._is_cut_off = False
 
     def follow(self) -> None:
         """Look again and again, for ever."""
         self._root.mkdir(parents=True, exist_ok=True)
         while True:
-            try:
-                self.look()
-            except RegistryUnreachable as error:
-                log.warning("mlflow.unavailable", problem=str(error))
+            self.try_to_look()
             sleep(POLL_SECONDS)
+
+    def try_to_look(self) -> None:
+        """Look, and log once when MLflow does not answer any more and once when it does again."""
+        try:
+            self.look()
+        except RegistryUnreachable as error:
+            if not self._is_cut_off:
+                log.warning("mlflow.unavailable", address=self._registry.address, problem=str(error))
+            self._is_cut_off = True
+        else:
+            if self._is_cut_off:
+                log.info("mlflow.available", address=self._registry.address)
+            self._is_cut_off = False
 
     def look(self) -> None:
         """Bring what has changed, if anything has.

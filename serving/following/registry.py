@@ -55,6 +55,12 @@ class ChampionRegistry:
     def __exit__(self, *_error: object) -> None:
         self._client.close()
 
+    @property
+    def address(self) -> str:
+        """Of the server, without the user and password that it may carry."""
+        url = self._client.base_url
+        return f"{url.scheme}://{url.netloc.decode()}{url.path.rstrip('/')}"
+
     def changed_at(self) -> str:
         """When a champion changed last, as the trainer wrote it; empty when none ever did.
 

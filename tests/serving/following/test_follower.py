@@ -1,0 +1,57 @@
+"""A follower whose MLflow server goes away and comes back; one that works is in tests/training/mlflow_registry."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+from structlog.testing import capture_logs
+
+from serving.following.follower import Follower
+from serving.following.registry import ChampionRegistry
+from tests.redis_servers import free_port
+
+
+class Empty(BaseHTTPRequestHandler):
+    """A server that has no champion yet."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_words: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def serving(port: int) -> Iterator[None]:
+    server = HTTPServer(("127.0.0.1", port), Empty)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_an_outage_is_logged_once_when_it_begins_and_once_when_it_is_over(tmp_path: Path) -> None:
+    port = free_port()
+    with ChampionRegistry(f"http://me:secret@127.0.0.1:{port}/") as champions, capture_logs() as lines:
+        follower = Follower(champions, tmp_path, [])
+        for _ in range(3):
+            follower.try_to_look()
+        with serving(port):
+            for _ in range(2):
+                follower.try_to_look()
+
+    address = f"http://127.0.0.1:{port}"
+    assert [(line["event"], line["address"], line["log_level"]) for line in lines] == [
+        ("mlflow.unavailable", address, "warning"),
+        ("mlflow.available", address, "info"),
+    ]
+    assert lines[0]["problem"] == "api/2.0/mlflow/experiments/get-by-name: ConnectError"
