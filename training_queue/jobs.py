@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
-from typing import Literal
+from typing import Literal, get_args
 
 from training_queue.database import QueueDatabase
 
 Status = Literal["queued", "running", "promoted", "kept", "failed"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 SECONDS_KEPT = 7 * 86400.0
 # A step during which the worker died so often is not tried again.

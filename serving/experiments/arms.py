@@ -41,14 +41,14 @@ class ArmForecaster(Forecaster):
         arm = self._experiments.arm(published.card.ticker, published.card.horizon, model_tag(published))
         if not arm:
             return await self._forecaster.forecast(published, bars, reports)
-        started = perf_counter()
+        failures, started = FAILURES.labels(arm), perf_counter()  # at 0 from the arm's first forecast
         try:
             return await self._forecaster.forecast(published, bars, reports)
         except (ForestsUnavailable, UnreadableModel):
-            FAILURES.labels(arm).inc()
+            failures.inc()
             raise
         except Exception as error:
-            FAILURES.labels(arm).inc()
+            failures.inc()
             log.exception("arm.failed", arm=arm, ticker=bars.ticker)
             raise UnreadableModel(f"{published.folder}: {type(error).__name__}: {error}") from error
         finally:

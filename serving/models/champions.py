@@ -252,7 +252,7 @@ class Champions:
             return
         self._serving[key] = published
         self._tell(key)
-        metrics.SWAPS.labels("serving").inc()
+        metrics.SERVING.inc()
         self._log.info("model.serving", ticker=key[0], horizon=key[1], version=published.card.version)
 
     def _refuse(self, key: Key, folder: Path, reason: str) -> None:
@@ -260,7 +260,7 @@ class Champions:
         self._refused[key] = Refusal(folder, reason, self._now() + RETRY_SECONDS)
         if known is None or (known.folder, known.reason) != (folder, reason):
             self._log.error("model.refused", ticker=key[0], horizon=key[1], problem=reason)
-            metrics.SWAPS.labels("refused").inc()
+            metrics.REFUSED_MODELS.inc()
             for tell in self._on_refusal:
                 tell(*key)
 

@@ -56,6 +56,8 @@ QUEUE = Histogram("stocks_queue_seconds", "Wait of a call's first row for the ca
 LOST_LOG_LINES = Counter("stocks_log_lines_lost_total", "Log lines that could not be written.")
 logs.on_lost_line(LOST_LOG_LINES.inc)
 SWAPS = Counter("stocks_model_swaps_total", "Published models by what became of them.", ["outcome"])
+# There from the start: an alert sees no growth in a series that begins with its first event.
+SERVING, REFUSED_MODELS = (SWAPS.labels(outcome) for outcome in ("serving", "refused"))
 REDIS_FAILURES = Counter("stocks_redis_failures_total", "Calls to Redis that failed or came too late.")
 # Gauges of processes that live: of one that was killed nothing is left to be counted.
 STREAM_LISTENERS = Gauge(

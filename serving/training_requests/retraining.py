@@ -14,7 +14,7 @@ from serving.contract.schemas import Retrained, RetrainStep
 from serving.contract.validation import check_horizon, check_ticker
 from serving.training_requests.shared_jobs import SharedJobs
 from training_queue.database import QueueUnavailable
-from training_queue.jobs import RETRAIN, Job, Step, TrainingJobs
+from training_queue.jobs import RETRAIN, STATUSES, Job, Step, TrainingJobs
 from training_queue.worker_lock import WorkerLock
 
 log = structlog.get_logger(__name__)
@@ -152,7 +152,7 @@ class Retraining:
         alive.add_metric([], float(self._worker.held()))
         trainings = GaugeMetricFamily("stocks_trainings", "Trainings of the last week, by status.", labels=["status"])
         try:
-            for status, count in self._jobs.outcomes().items():
+            for status, count in (dict.fromkeys(STATUSES, 0) | self._jobs.outcomes()).items():
                 trainings.add_metric([status], count)
         except QueueUnavailable as error:
             log.warning("queue.unavailable", problem=str(error))

@@ -421,6 +421,8 @@ def test_the_labels_of_the_metrics_are_bounded(client: httpx.Client) -> None:
     assert 'route="/predict/{ticker}"' in text
     for family in ("stocks_cache_total", "stocks_predictions_total", "stocks_batch_rows_bucket", "stocks_memory_bytes"):
         assert family in text
+    for series in ('model_swaps_total{outcome="refused"}', 'trainings{status="failed"}', "redis_failures_total"):
+        assert f"stocks_{series} " in text, "an alert sees no growth in a series that begins with its first event"
 
 
 def test_strangers_may_not_retrain(client: httpx.Client) -> None:

@@ -103,7 +103,13 @@ async def test_every_end_is_told_once(
 
     assert ended == ["AAPL"]
     _, trainings = queue.figures()
-    assert [(sample.labels["status"], sample.value) for sample in trainings.samples] == [("promoted", 1)]
+    assert {sample.labels["status"]: sample.value for sample in trainings.samples} == {
+        "queued": 0,
+        "running": 0,
+        "promoted": 1,
+        "kept": 0,
+        "failed": 0,
+    }
 
 
 async def test_a_queue_that_cannot_be_used_is_503_with_the_reason_and_spoils_no_metrics(
