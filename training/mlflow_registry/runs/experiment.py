@@ -9,6 +9,7 @@ from mlflow.tracking import MlflowClient
 from compat.mlflow_register import register_of
 from configuration import Settings
 from training.mlflow_registry.connection import check_answers, client_of, translated, twice
+from training.mlflow_registry.copied_folder import adopt
 from training.mlflow_registry.database import first_use
 from training.mlflow_registry.runs import views
 
@@ -55,6 +56,7 @@ class Experiment:
         with first_use(self._artifacts.parent), translated(self._uri):
             client = client_of(self._uri)
             client.search_experiments(max_results=1)
+            adopt(self._artifacts, EXPERIMENT)
         return client
 
     @cached_property
