@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.distribution import Distribution, Forecast, forecast, mixed
+from forecasting.distribution import Distribution, Forecast, central, forecast, mixed
 from forecasting.reports.reaction import USUAL, Reaction
 from market.bars import FloatArray
 
@@ -48,6 +48,12 @@ class Calibration:
         """The whole distribution that `forecast` reads its numbers from."""
         centre, width, quantiles = self._scaled(horizon, reading)
         return Distribution(centre + width * quantiles)
+
+    def report_factor(self, horizon: int, chance: float) -> float:
+        """Factor on the width of the interval that a report makes, which takes effect with the probability `chance`."""
+        with_report = mixed(self.quantiles, chance, self.reaction.widening(horizon))
+        (lower, _, upper), (lower_with, _, upper_with) = central(self.quantiles), central(with_report)
+        return float((upper_with - lower_with) / (upper - lower))
 
     def _scaled(self, horizon: int, reading: Reading) -> tuple[float, float, FloatArray]:
         """Centre, width, and quantiles of Z."""

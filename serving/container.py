@@ -25,6 +25,7 @@ from serving.monitoring.warm_up import WarmUp
 from serving.monitoring.window import Performance
 from serving.predictions.cached import CachedPredictor
 from serving.predictions.past import PastPredictor
+from serving.predictions.predictor import Models
 from serving.telemetry import metrics
 from serving.telemetry.batches import write_all, write_regularly
 from serving.training_requests.retraining import Retraining
@@ -40,6 +41,7 @@ class Container:
     """Everything a request may need, and the background work of the worker."""
 
     predictor: CachedPredictor
+    models: Models
     past: PastPredictor
     inference: Inference
     warm_up: WarmUp

@@ -117,6 +117,7 @@ def open_container(settings: Settings, call: Call) -> Container:
     forests.on_return(resume)
     return Container(
         predictor=predictor,
+        models=models,
         past=PastPredictor(settings, market, champions, computing, default_roots(settings)),
         inference=Inference(settings, champions, ask),
         warm_up=WarmUp(settings, champions, predictor),

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from configuration import Settings
 from forecasting.metrics import Metrics
-from serving.contract.schemas import Body, Moment
+from serving.contract.schemas import Body, Moment, ReportReference
 
 
 class BarAnswer(Body):
@@ -92,8 +92,15 @@ class WidthAnswer(Body):
     horizon_level: float = Field(description="The level times the square root of the sessions ahead.")
     baseline_width: float = Field(description="Upper less lower end of the interval by the level alone.")
     width: float = Field(description="Upper less lower end of the interval that is served.")
-    correction: float = Field(description="`width` over `baseline_width`: what the model makes of the level.")
-    reports: list[ReportAnswer] = Field(description="Announced reports between now and the target session.")
+    correction: float = Field(description="`width` over `baseline_width`: `model_factor` times `report_factor`.")
+    model_factor: float | None = Field(
+        description="What the model makes of the level; null while the model that answered is being replaced."
+    )
+    report_factor: float | None = Field(description="What `next_report` adds to that; 1 without any, null as above.")
+    next_report: ReportReference | None = Field(
+        description="Announced, or inferred from earlier years, with its probability; null when none is expected."
+    )
+    reports: list[ReportAnswer] = Field(description="Dates of reports between now and the target session.")
     extrapolating: bool = Field(description="Whether inputs beyond everything trained on have widened it.")
 
 

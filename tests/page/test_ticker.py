@@ -27,6 +27,31 @@ def test_everything_about_a_ticker_accessibly(stale: Service, visit: Open, width
     check_accessibility(page)
 
 
+def test_the_width_is_split_into_what_the_model_and_the_report_make_of_it(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+    report = {"expected_on": "2024-03-08", "confirmed": False, "source": "files", "in_horizon": 0.86}
+    parts = {"model_factor": 1.18, "report_factor": 2.2, "correction": 2.596, "next_report": report}
+
+    def with_parts(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | parts)
+
+    def by_a_model(route: Route) -> None:
+        answer = route.fetch()
+        model = {"type": "random_forest", "version": 3, "run_id": "1", "trained_at": "2026-01-01T00:00:00Z"}
+        route.fulfill(response=answer, json=answer.json() | {"model": model})
+
+    visiting.page.route("**/interval/*", with_parts)
+    visiting.page.route("**/predict/*", by_a_model)
+    page = visiting.go("#/ticker/AAPL")
+
+    facts = page.locator("section", has_text="Why it is this wide").locator(".facts")
+    expect(facts).to_contain_text("ModelMakes it 18 % wider")
+    expect(facts).to_contain_text("8 Mar 2024, inferred from last year's; takes effect by the target session with 86")
+    expect(facts).to_contain_text("Effect of itMakes it 120 % wider")
+    expect(facts).to_contain_text("TogetherMakes it 160 % wider")
+
+
 def test_news_are_links_whose_titles_are_text(stale: Service, visit: Open) -> None:
     page = opened(stale, visit)
 

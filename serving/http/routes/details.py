@@ -92,8 +92,10 @@ async def news(
 
 @router.get("/interval/{ticker}", tags=["predictions"], responses=PROBLEMS)
 async def interval(ticker: str, container: Parts, settings: Configured, horizon: Horizon = 1) -> WidthAnswer:
-    """Why the interval is as wide as it is: the level of recent volatility, the model's correction, reports ahead."""
-    return await explain_width(settings, container.market, container.predictor, ticker, horizon)
+    """Why the interval is as wide as it is: the level of recent volatility, and what the model and a report add."""
+    return await explain_width(
+        settings, container.market, container.predictor, ticker, horizon, models=container.models
+    )
 
 
 async def positions_body(request: Request) -> None:

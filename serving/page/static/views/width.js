@@ -17,13 +17,16 @@ export class WidthCard extends Card {
 }
 
 function content(found, { model }) {
+  const byModel = model.type !== "baseline";
   const facts = [
     ["Level", `${percent(found.level, 2)} a session, from recent ranges and gaps`],
     ["Interval by that", `${percent(found.baseline_width, 2)} from end to end`],
-    ["Correction", correction(found.correction, model.type)],
-    ["Report", reports(found.reports)],
-    ["Served interval", `${percent(found.width, 2)} from end to end`],
+    ["Model", byModel ? effect(found.model_factor) : "None: the baseline takes the level as it is"],
+    ["Report", report(found.next_report)],
   ];
+  if (byModel && found.next_report) facts.push(["Effect of it", effect(found.report_factor)]);
+  if (byModel) facts.push(["Together", effect(found.correction)]);
+  facts.push(["Served interval", `${percent(found.width, 2)} from end to end`]);
   if (found.horizon > 1) {
     facts.splice(1, 0, [`Over ${sessions(found.horizon)}`, `${percent(found.horizon_level, 2)}, times the square root of the sessions`]);
   }
@@ -31,14 +34,15 @@ function content(found, { model }) {
   return element("dl", { class: "facts" }, ...facts.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
 }
 
-function correction(factor, type) {
-  if (type === "baseline") return "None: the baseline takes the level as it is";
+/** What a factor does to the width. */
+function effect(factor) {
+  if (factor === null) return "Not known: another model has just taken over";
   const percentage = Math.round(100 * Math.abs(factor - 1));
-  if (percentage === 0) return "The model leaves it as it is";
-  return `The model makes it ${percentage} % ${factor > 1 ? "wider" : "narrower"}`;
+  return percentage === 0 ? "Leaves it as it is" : `Makes it ${percentage} % ${factor > 1 ? "wider" : "narrower"}`;
 }
 
-function reports(ahead) {
-  if (!ahead.length) return "None known up to the target session";
-  return `Due on ${ahead.map(({ filed_on: filedOn }) => date(filedOn)).join(", ")}`;
+function report(next) {
+  if (!next) return "None is expected";
+  const how = next.confirmed ? "announced" : "inferred from last year's";
+  return `${date(next.expected_on)}, ${how}; takes effect by the target session with ${percent(next.in_horizon, 0)} probability`;
 }
