@@ -3,12 +3,12 @@
 Nothing here has a default of its own: `configuration.yaml` beside this folder lists every setting once.
 """
 
+from configuration.credentials import SHORTEST_API_KEY, keys_of, misfit
 from configuration.experiments import Experiment
 from configuration.horizons import HORIZONS, LONGEST_HORIZON, HorizonParameters
 from configuration.loading import WELL_KNOWN, ConfigurationError, load
 from configuration.places import ROOT, anchor, bento_folder, bento_store, home, scratch
 from configuration.settings import (
-    SHORTEST_API_KEY,
     TICKER_PATTERN,
     WINDOW_SECONDS,
     Alpaca,
@@ -61,7 +61,9 @@ __all__ = [
     "bento_store",
     "home",
     "is_ticker",
+    "keys_of",
     "load",
+    "misfit",
     "quota_window",
     "scratch",
 ]

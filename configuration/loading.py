@@ -158,7 +158,7 @@ def _explain(error: ValidationError) -> Iterator[str]:
         if any(other["loc"][: len(problem["loc"])] == problem["loc"] != other["loc"] for other in problems):
             continue  # it only says that a part of it was wrong
         key = ".".join(str(part) for part in problem["loc"] if not str(part).startswith("function-"))
-        yield f"{key}{_shown(key, problem)}: {problem['msg'].removeprefix('Value error, ')}"
+        yield f"{key}{_shown(key, problem)}: {problem['msg'].removeprefix('Value error, ')}{_source(key)}"
 
 
 def _shown(key: str, problem: ErrorDetails) -> str:
@@ -167,6 +167,14 @@ def _shown(key: str, problem: ErrorDetails) -> str:
     if is_unknown or isinstance(value, dict | list) or _is_secret(key) or _is_group(key):
         return ""
     return f" = {json.dumps(value, default=str)[:LONGEST_SHOWN]}"
+
+
+def _source(key: str) -> str:
+    """The variable that gave a setting of which the value is not shown."""
+    setting = ".".join(part for part in key.split(".") if not part.isdecimal())
+    known = {".".join(path): name for name, path in WELL_KNOWN.items()}.get(setting, "")
+    given = [name for name in (PREFIX + setting.replace(".", "__").upper(), known) if os.environ.get(name)]
+    return f"; given by {given[0]}" if given and _is_secret(setting) else ""
 
 
 def _is_group(key: str) -> bool:

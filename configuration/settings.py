@@ -26,13 +26,12 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-import redis_client
+from configuration.credentials import check_keys, credential, long_credential, redis_address, tracking_address
 from configuration.experiments import MOST_EXPERIMENTS, Experiment, check_experiments
 from configuration.horizons import check_horizon
 from configuration.places import absolute, home
 
 PREFIX = "STOCKS_"
-SHORTEST_API_KEY = 8
 TICKER_PATTERN = r"^[A-Z][A-Z0-9]{0,5}([.-][A-Z0-9]{1,3})?$"
 WINDOW_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "month": 30 * 86400}
 
@@ -67,24 +66,8 @@ def _in_upper_case(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
-def _of_redis(url: SecretStr) -> SecretStr:
-    redis_client.check(url.get_secret_value())
-    return url
-
-
-def _is_long_enough(key: SecretStr) -> SecretStr:
-    if len(key.get_secret_value()) < SHORTEST_API_KEY:
-        raise ValueError(f"an API key has at least {SHORTEST_API_KEY} characters; leave the list empty to have none")
-    return key
-
-
-def _is_there(path: Path) -> Path:
-    if not path.is_file():
-        raise ValueError("there is no such file")
-    return path
-
-
-ApiKey = Annotated[SecretStr, AfterValidator(_is_long_enough)]
+ApiKey = Annotated[SecretStr, AfterValidator(long_credential)]
+Credential = Annotated[SecretStr | None, AfterValidator(credential)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Ticker = Annotated[str, BeforeValidator(_in_upper_case), Field(pattern=TICKER_PATTERN)]
 Horizon = Annotated[int, AfterValidator(check_horizon)]
@@ -94,7 +77,7 @@ Quota = Annotated[
 BaseUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 StreamUrl = Annotated[str, Field(pattern=r"^wss?://[^\s/]+(/\S*)?$")]
 # A name and an address at which the operator of the requests is reached, as the SEC asks for.
-Contact = Annotated[str, Field(pattern=r"^[\x20-\x7e]*[^\s@]+@[^\s@]+\.[^\s@]+[\x20-\x7e]*$", max_length=200)]
+Contact = Annotated[str, Field(pattern=r"^[\x20-\x7e]*[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+[\x20-\x7e]*$", max_length=200)]
 ProviderName = Literal["alpha_vantage", "tiingo", "yahoo", "files", "simulated"]
 StreamName = Literal["tiingo", "alpaca"]
 
@@ -145,7 +128,7 @@ class Edgar(Section):
 
 class KeyedProvider(ProviderSection):
     base_url: BaseUrl
-    api_key: SecretStr | None
+    api_key: Credential
     quota: Quota
 
     @property
@@ -164,8 +147,8 @@ class AlphaVantage(KeyedProvider):
 
 class Alpaca(Section):
     stream_url: StreamUrl
-    key_id: SecretStr | None
-    secret_key: SecretStr | None
+    key_id: Credential
+    secret_key: Credential
     channels: PositiveInt
 
     @property
@@ -217,7 +200,7 @@ class Market(Section):
 
 
 class Cache(Section):
-    redis_url: Annotated[SecretStr, AfterValidator(_of_redis)] | None
+    redis_url: Annotated[SecretStr | None, AfterValidator(redis_address)]
     memory_ttl: NonNegativeFloat
     redis_ttl: NonNegativeFloat
     prediction_ttl: NonNegativeFloat
@@ -246,7 +229,7 @@ class Serving(Section):
 
 class Security(Section):
     api_keys: tuple[ApiKey, ...]
-    api_keys_file: Annotated[Path, AfterValidator(absolute), AfterValidator(_is_there)] | None
+    api_keys_file: Annotated[Path, AfterValidator(absolute), AfterValidator(check_keys)] | None
     trusted_proxies: tuple[str, ...]
 
 
@@ -269,7 +252,7 @@ class Tracing(Section):
 class Training(Section):
     on_start: bool
     retrain_on_drift: bool
-    tracking_uri: str | None
+    tracking_uri: Annotated[str | None, AfterValidator(tracking_address)]
     refit_every: PositiveInt
     tested: PositiveInt
     evaluation_refit_every: PositiveInt

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -231,3 +232,63 @@ def test_a_stream_without_its_key_is_told(environment: pytest.MonkeyPatch) -> No
     assert "SECRET1" not in str(told.value)
     environment.setenv("APCA_API_SECRET_KEY", "SECRET2")
     assert load().market.streams == ("alpaca",)
+
+
+SECRETS = {
+    "TIINGO_API_KEY": "market.tiingo.api_key",
+    "ALPHA_VANTAGE_API_KEY": "market.alpha_vantage.api_key",
+    "APCA_API_KEY_ID": "market.alpaca.key_id",
+    "APCA_API_SECRET_KEY": "market.alpaca.secret_key",
+    "STOCKS_MARKET__TIINGO__API_KEY": "market.tiingo.api_key",
+    "REDIS_URL": "cache.redis_url",
+    "MLFLOW_TRACKING_URI": "training.tracking_uri",
+}
+
+
+def usual(name: str) -> str:
+    return {"REDIS_URL": "redis://:SECRET@host/0", "MLFLOW_TRACKING_URI": "http://u:SECRET@host"}.get(name, "SECRETKEY")
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("stray", ["é", "\n"])
+def test_a_stray_character_in_a_secret_is_refused_by_the_name_of_its_variable(
+    environment: pytest.MonkeyPatch, name: str, stray: str
+) -> None:
+    environment.setenv(name, usual(name)[:15] + stray + usual(name)[15:] + "1234")
+    with pytest.raises(ConfigurationError) as caught:
+        load()
+    said = str(caught.value)
+    assert said.startswith(f"configuration: {SECRETS[name]}: ")
+    assert said.endswith(f"; given by {name}")
+    assert "SECRET" not in said.removesuffix(name)
+    assert len(said.splitlines()) == 1
+    assert said.isascii()
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_white_space_around_a_secret_is_no_part_of_it(environment: pytest.MonkeyPatch, name: str) -> None:
+    environment.setenv(name, f" {usual(name)}\r\n")
+    found: Any = load()
+    for part in SECRETS[name].split("."):
+        found = getattr(found, part)
+    assert (found if isinstance(found, str) else found.get_secret_value()) == usual(name)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_of_white_space_alone_is_none(environment: pytest.MonkeyPatch, name: str) -> None:
+    environment.setenv(name, " \n")
+    found: Any = load()
+    for part in SECRETS[name].split("."):
+        found = getattr(found, part)
+    assert found is None
+
+
+def test_a_database_of_runs_may_lie_under_any_name(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("MLFLOW_TRACKING_URI", "sqlite:////home/josé/my runs.db\n")
+    assert load().tracking_uri == "sqlite:////home/josé/my runs.db"
+
+
+def test_a_contact_that_no_header_carries_is_refused(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("STOCKS_MARKET__EDGAR__CONTACT", "josé@example.com")
+    with pytest.raises(ConfigurationError, match=r"market\.edgar\.contact"):
+        load()

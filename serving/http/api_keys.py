@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from configuration import SHORTEST_API_KEY, Security
+from configuration import SHORTEST_API_KEY, Security, keys_of, misfit
 
 log = structlog.get_logger(__name__)
 
@@ -46,8 +46,10 @@ class ApiKeys:
 
 
 def _read(path: Path) -> list[bytes]:
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    keys = [line for line in lines if line and not line.startswith("#")]
+    found = list(keys_of(path))
+    if unusable := [line for line, key in found if misfit(key)]:
+        log.error("api_keys.unusable", file=str(path), lines=unusable, reason="no HTTP header can carry them")
+    keys = [key for _, key in found if not misfit(key)]
     if short := sum(len(key) < SHORTEST_API_KEY for key in keys):
         log.error("api_keys.too_short", file=str(path), ignored=short, shortest=SHORTEST_API_KEY)
     return [_digest(key) for key in keys if len(key) >= SHORTEST_API_KEY]

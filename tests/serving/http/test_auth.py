@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog.testing
 from fastapi import Depends, FastAPI, Request, Response
 
 from configuration import ConfigurationError, Settings
@@ -143,3 +144,31 @@ def test_empty_and_short_keys_stop_the_start(make_settings: Callable[..., Settin
 def test_a_missing_file_of_keys_stops_the_start(make_settings: Callable[..., Settings]) -> None:
     with pytest.raises(ConfigurationError, match="there is no such file"):
         make_settings(security__api_keys_file="/nowhere/keys")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [("# keys\nfirst-key-of-all\nSECRET-ké-of-all\n".encode(), "character 9 of line 3"), (b"SECRET-k\xe9y", "UTF-8")],
+)
+def test_a_key_in_the_file_that_cannot_be_sent_stops_the_start(
+    make_settings: Callable[..., Settings], tmp_path: Path, content: bytes, told: str
+) -> None:
+    (tmp_path / "keys").write_bytes(content)
+    with pytest.raises(ConfigurationError, match=told) as caught:
+        make_settings(security__api_keys_file=str(tmp_path / "keys"))
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_key_that_cannot_be_sent_and_comes_later_opens_nothing(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    file = tmp_path / "keys"
+    file.write_text("\ufefffirst-key-of-all\r\n", encoding="utf-8")
+    keys = ApiKeys(make_settings(security__api_keys_file=str(file)).security)
+    assert keys.accept("first-key-of-all")
+    (tmp_path / "new").write_text("second-ké-of-all\nthird-key-of-all\n", encoding="utf-8")
+    (tmp_path / "new").replace(file)
+    with structlog.testing.capture_logs() as lines:
+        assert [keys.accept(key) for key in ("second-ké-of-all", "third-key-of-all")] == [False, True]
+    assert [(line["event"], line["lines"]) for line in lines] == [("api_keys.unusable", [1])]
+    assert "second" not in str(lines)
