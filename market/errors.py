@@ -13,6 +13,7 @@ MarketError
     TooFast          too many requests at this moment; in a few seconds it answers again
     QuotaSpent       no more requests before a known time
     Malformed        it answered something that is not prices
+    Broken           asking it failed in a way that no code foresaw
     KeptForQuotes    its last requests are kept for quotes
     HeldBack         it quoted a price that is too old or too far off to be shown
     Unreachable      it did not answer
@@ -100,6 +101,10 @@ class KeptForQuotes(ProviderError):
 
 class Malformed(ProviderError):
     """The provider's answer is not prices."""
+
+
+class Broken(ProviderError):
+    """Asking the provider failed in a way that is not known; the log says of what type and where."""
 
 
 class HeldBack(ProviderError):

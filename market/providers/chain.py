@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import structlog
 
-from market.errors import InvalidBars, KeptForQuotes, NoPrices, Paused, ProviderError
+from market.errors import KeptForQuotes, MarketError, NoPrices, Paused
 from market.providers.provider import LimitedProvider, Provider
 from market.providers.quotas.quota import Usage
 
@@ -61,7 +61,7 @@ class Chain:
         for provider in providers:
             try:
                 return await self._ask(self._limited[provider.name], ticker, what, ask, kept_requests)
-            except (ProviderError, InvalidBars) as error:
+            except MarketError as error:
                 reasons.append(str(error))
                 if not isinstance(error, Paused | KeptForQuotes):
                     log.info("provider.failed", ticker=ticker, what=what, provider=provider.name, reason=str(error))

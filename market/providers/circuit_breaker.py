@@ -13,6 +13,7 @@ from concurrency.circuit_breaker import CircuitBreaker, CircuitOpen, State
 from market.clock import Clock
 from market.errors import (
     BadKey,
+    Broken,
     InvalidBars,
     Malformed,
     MarketError,
@@ -25,6 +26,7 @@ from market.errors import (
     UnknownTicker,
     Unreachable,
 )
+from market.providers.foreseen import foreseen
 
 COOL_DOWN_SECONDS = 30.0
 LONGEST_COOL_DOWN_SECONDS = 600.0
@@ -68,7 +70,8 @@ class ProviderCircuitBreaker:
         """
         is_probe = self._admit(ticker, what)
         try:
-            yield
+            with foreseen(self._name, ticker):
+                yield
         except (ProviderError, InvalidBars) as error:
             self._learn(ticker, what, error)
             raise
@@ -103,7 +106,7 @@ class ProviderCircuitBreaker:
                 self._pause(BAD_KEY_SECONDS, error)
             case UnknownTicker() | NoData() | PremiumOnly():
                 self._refuse(ticker, what, error, REFUSED_SECONDS)
-            case Malformed():
+            case Malformed() | Broken():
                 self._malformed_in_a_row += 1
                 if self._malformed_in_a_row >= MALFORMED_IN_A_ROW:
                     self._pause(COOL_DOWN_SECONDS, error)

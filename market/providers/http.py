@@ -140,6 +140,9 @@ class HttpSource:
     async def _once(self, ticker: str, path: str, params: Mapping[str, str]) -> bytes:
         try:
             response = await self._pool().get(self._base_url + path, params=dict(params))
+        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
+            kind = type(error).__name__  # its text may hold the key
+            raise Malformed(f"{self._name}: what would be asked for {ticker} is no HTTP request: {kind}") from None
         except httpx.TransportError as error:
             # Not chained: the text of some of these errors holds the whole request.
             raise Unreachable(f"{self._name}: no answer for {ticker}: {type(error).__name__}") from None

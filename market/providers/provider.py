@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from market.providers.circuit_breaker import ProviderCircuitBreaker
+from market.providers.foreseen import foreseen
 from market.providers.quotas.quota import Quota
 from market.quotes.quote import Quote
 from market.series import Series
@@ -66,9 +67,11 @@ class LimitedProvider:
 
         Raises:
             Paused: the provider must not be asked now.
+            Broken: in place of an exception that no provider should raise.
         """
         if self.circuit_breaker is None:
-            yield
+            with foreseen(self.provider.name, ticker):
+                yield
             return
         with self.circuit_breaker.asking(ticker, what):
             yield
