@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from market.market import Market
 from serving.caching.redis_cache import RedisCache
+from serving.contract.details import AnsweringChallenger
 from serving.drift.watch import DriftWatch
 from serving.events.board import EventBoard
 from serving.events.prediction_streams import PredictionStreams
@@ -67,6 +68,11 @@ class Container:
     def experiment_desk(self) -> "ExperimentDesk | None":
         """What lists and moves experiments; null where none is configured."""
         return self.tested.desk if self.tested else None
+
+    def answering_challenger(self, ticker: str, horizon: int) -> AnsweringChallenger | None:
+        """The challenger of a canary that answers in the champion's place."""
+        found = self.tested.experiments.challenger_answering(ticker, horizon) if self.tested else None
+        return AnsweringChallenger.of(found[0].name, found[1].card) if found else None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from configuration import Settings
+from forecasting.card import ModelCard
 from forecasting.metrics import Metrics
 from serving.contract.schemas import Body, Moment, ReportReference
 
@@ -108,7 +109,7 @@ class VersionAnswer(Body):
     """A published version of a model, from its card."""
 
     version: int
-    serving: bool
+    serving: bool = Field(description="Whether it is the champion that serves.")
     run_id: str
     trained_at: Moment
     trained_from: date
@@ -119,12 +120,29 @@ class VersionAnswer(Body):
     metrics: Metrics
 
 
+class AnsweringChallenger(Body):
+    """The challenger of an experiment that answers in the champion's place."""
+
+    experiment: str
+    model_type: str
+    version: int
+    run_id: str
+
+    @classmethod
+    def of(cls, experiment: str, card: ModelCard) -> Self:
+        """From its card."""
+        return cls(experiment=experiment, model_type=card.model_type, version=card.version, run_id=card.run_id)
+
+
 class VersionsAnswer(Body):
     """The answer of GET /model/versions/{ticker}: versions in the model store, the newest first."""
 
     ticker: str
     horizon: int
     name: str = Field(description="Of the registered model in MLflow.")
+    answering_challenger: AnsweringChallenger | None = Field(
+        default=None, description="Of the canary that this ticker is part of; null where the champion answers."
+    )
     versions: list[VersionAnswer]
 
 

@@ -101,6 +101,12 @@ class Experiments:
         name = published.folder.parent.name
         return next((one for one in self.trials if _named(one.name)(*key).lower() == name), None)
 
+    def challenger_answering(self, ticker: str, horizon: int) -> tuple[Trial, PublishedModel] | None:
+        """The challenger that answers in the champion's place, and its experiment, if one does."""
+        published = self.get(ticker, horizon)
+        trial = self.trial_of(published) if published else None
+        return (trial, published) if trial and published else None
+
     def arm(self, ticker: str, horizon: int, tag: str) -> str:
         """Experiment and arm of the model `tag` that answered; empty where no canary runs."""
         trial = self._canaries.get((ticker, horizon))

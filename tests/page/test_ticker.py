@@ -1,10 +1,22 @@
 """One ticker: charts with their tables, past forecasts, model, retraining; on old bars from files."""
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.page.conftest import Open, check_accessibility
 from tests.serving.running import Service
+
+
+def lay_over(more: dict[str, object]) -> Callable[[Route], None]:
+    """Answer as the service does, but for what is given."""
+
+    def fulfil(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | more)
+
+    return fulfil
 
 
 def opened(stale: Service, visit: Open, place: str = "#/ticker/AAPL", **given: int) -> Page:
@@ -31,18 +43,10 @@ def test_the_width_is_split_into_what_the_model_and_the_report_make_of_it(stale:
     visiting = visit(stale)
     report = {"expected_on": "2024-03-08", "confirmed": False, "source": "files", "in_horizon": 0.86}
     parts = {"model_factor": 1.18, "report_factor": 2.2, "correction": 2.596, "next_report": report}
+    model = {"type": "random_forest", "version": 3, "run_id": "1", "trained_at": "2026-01-01T00:00:00Z"}
 
-    def with_parts(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, json=answer.json() | parts)
-
-    def by_a_model(route: Route) -> None:
-        answer = route.fetch()
-        model = {"type": "random_forest", "version": 3, "run_id": "1", "trained_at": "2026-01-01T00:00:00Z"}
-        route.fulfill(response=answer, json=answer.json() | {"model": model})
-
-    visiting.page.route("**/interval/*", with_parts)
-    visiting.page.route("**/predict/*", by_a_model)
+    visiting.page.route("**/interval/*", lay_over(parts))
+    visiting.page.route("**/predict/*", lay_over({"model": model}))
     page = visiting.go("#/ticker/AAPL")
 
     facts = page.locator("section", has_text="Why it is this wide").locator(".facts")
@@ -50,6 +54,20 @@ def test_the_width_is_split_into_what_the_model_and_the_report_make_of_it(stale:
     expect(facts).to_contain_text("8 Mar 2024, inferred from last year's; takes effect by the target session with 86")
     expect(facts).to_contain_text("Effect of itMakes it 120 % wider")
     expect(facts).to_contain_text("TogetherMakes it 160 % wider")
+
+
+def test_a_canary_is_told_with_its_challenger_and_the_champion(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+    challenger = {"experiment": "tenth", "model_type": "gradient_boosting", "version": 4, "run_id": "4"}
+    champion = {"model_type": "random_forest", "version": 5}
+
+    visiting.page.route("**/model/versions/*", lay_over({"answering_challenger": challenger}))
+    visiting.page.route("**/model/status/*", lay_over(champion))
+    page = visiting.go("#/ticker/AAPL")
+
+    facts = page.locator("section", has=page.get_by_role("heading", name="Model", exact=True)).locator(".facts")
+    expect(facts).to_contain_text("Answers byGradient Boosting, version 4: the challenger of the experiment “tenth”")
+    expect(facts).to_contain_text("ChampionRandom Forest, version 5")
 
 
 def test_news_are_links_whose_titles_are_text(stale: Service, visit: Open) -> None:

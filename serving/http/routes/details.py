@@ -132,7 +132,8 @@ async def track_record(ticker: str, container: Parts, settings: Configured, hori
 async def versions(ticker: str, container: Parts, settings: Configured, horizon: Horizon = 1) -> VersionsAnswer:
     """Published versions of a model with their scores, from the model store."""
     serving = container.champions.get(ticker.upper(), horizon)
-    return await asyncio.to_thread(published_versions, settings, default_roots(settings), serving, ticker, horizon)
+    found = await asyncio.to_thread(published_versions, settings, default_roots(settings), serving, ticker, horizon)
+    return found.model_copy(update={"answering_challenger": container.answering_challenger(found.ticker, horizon)})
 
 
 @router.get("/model/retrain", tags=["models"], responses=problems({422: "Not a number of trainings"}))

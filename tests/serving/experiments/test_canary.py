@@ -43,6 +43,10 @@ async def test_the_challenger_answers_its_share_of_the_tickers_alone(
 
     assert await answered(parts, chosen) == (2, "tenth/challenger")
     assert await answered(parts, chosen) == (2, "tenth/challenger"), "from memory too"
+    found = parts.experiments.challenger_answering(chosen, 1)
+    assert found is not None
+    assert (found[0].name, found[1].card.version) == ("tenth", 2)
+    assert parts.experiments.challenger_answering(other, 1) is None
     assert await answered(parts, other) == (1, "tenth/champion")
     assert await answered(parts, "TSLA") == (1, ""), "it takes no part"
     assert await answered(parts, "AAPL", 5) == (1, "")

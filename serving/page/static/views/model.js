@@ -14,22 +14,22 @@ export class ModelCard extends Card {
   load(ticker, horizon) {
     const path = encodeURIComponent(ticker);
     const ask = () => Promise.all([get(`/model/status/${path}`, { horizon }), get(`/model/versions/${path}`, { horizon })]);
-    return this.show(ask, ([status, versions]) => this.content(status, versions));
+    return this.show(ask, ([status, found]) => this.content(status, found));
   }
 
-  content(status, { name, versions }) {
+  content(status, { name, versions, answering_challenger: challenger }) {
     const serving = versions.find((version) => version.serving);
     return [
-      element("dl", { class: "facts" }, ...facts(status, serving).flatMap(([term, text]) => [element("dt", {}, term), element("dd", {}, text)])),
-      versions.length ? scrolled("Versions", this.versions(name, versions)) : null,
+      element("dl", { class: "facts" }, ...facts(status, serving, challenger).flatMap(([term, text]) => [element("dt", {}, term), element("dd", {}, text)])),
+      versions.length ? scrolled("Versions", this.versions(name, versions, challenger)) : null,
       this.mlflow ? element("p", { class: "summary" }, this.link(`/#/models/${name}?workflowType=machine_learning`, `${name} in MLflow`)) : null,
     ].filter(Boolean);
   }
 
-  versions(name, versions) {
+  versions(name, versions, challenger) {
     const rows = versions.map((version) => [
       this.mlflow ? this.link(`/#/models/${name}/versions/${version.version}?workflowType=machine_learning`, `v${version.version}`) : `v${version.version}`,
-      version.serving ? element("span", { class: "badge model" }, "Serves") : "",
+      version.serving ? element("span", { class: "badge model" }, challenger ? "Champion" : "Serves") : "",
       date(version.trained_at), version.source === "simulated" ? element("span", { class: "badge simulated" }, "Simulated") : version.source,
       percent(version.metrics.interval_score, 2), percent(version.metrics.coverage), percent(version.metrics.val_mae, 2),
       percent(version.metrics.direction_accuracy), seconds(version.metrics.training_time),
@@ -43,8 +43,12 @@ export class ModelCard extends Card {
   }
 }
 
-function facts(status, serving) {
-  const made = [["Answers by", status.model_type === "baseline" ? "the baseline, which needs no training" : `${words(status.model_type)}, version ${status.version}`]];
+function facts(status, serving, challenger) {
+  const champion = status.model_type === "baseline" ? "the baseline, which needs no training" : named(status);
+  const made = challenger
+    ? [["Answers by", `${named(challenger)}: the challenger of the experiment “${challenger.experiment}”, which is under way`],
+      ["Champion", `${champion}; answers where the experiment does not`]]
+    : [["Answers by", champion]];
   if (serving) {
     made.push(
       ["Learned from", `${date(serving.trained_from)} to ${date(serving.trained_to)}, ${count(serving.metrics.train_samples)} sessions, ${serving.inputs} inputs`],
@@ -56,6 +60,8 @@ function facts(status, serving) {
   made.push(["Advice", advice(status)]);
   return made;
 }
+
+const named = ({ model_type: type, version }) => `${words(type)}, version ${version}`;
 
 function advice({ retrain_recommended: recommended, reasons }) {
   const text = reasons.join("; ");

@@ -87,8 +87,9 @@ class TickerView {
   async predict() {
     const answers = await Promise.all(this.context.horizons.map((horizon) =>
       get(`/predict/${encodeURIComponent(this.ticker)}`, { horizon })));
+    const before = this.current();
     this.predictions = answers.sort((one, other) => one.prediction.horizon - other.prediction.horizon);
-    if (!this.left) this.tell();
+    if (!this.left) this.told(before);
   }
 
   loadHorizon() {
@@ -103,8 +104,15 @@ class TickerView {
   take(prediction) {
     const index = this.predictions.findIndex((one) => one.prediction.horizon === prediction.prediction.horizon);
     if (index < 0) return;
+    const before = this.current();
     this.predictions[index] = prediction;
+    this.told(before);
+  }
+
+  /** Tell what is new; another model than `before` has other cards. */
+  told(before) {
     this.tell();
+    if (before && madeBy(before) !== madeBy(this.current())) this.loadHorizon();
   }
 
   choose(horizon) {
@@ -126,6 +134,8 @@ class TickerView {
     fill(this.headline, ...sentence(one));
   }
 }
+
+const madeBy = ({ model }) => `${model.type} ${model.version}`;
 
 /** The forecast in words. */
 function sentence({ prediction }) {
