@@ -83,7 +83,8 @@ def evaluate(out: Path, tickers: list[str], horizons: list[str]) -> None:
     """Exit status 0 only when every ticker is in the file."""
     settings = prepare()
     chosen, sessions = chosen_tickers(tickers, settings, any_ticker=True), chosen_horizons(horizons, settings)
-    from training.commands.report import print_evaluation, standard_console
+    from training.commands.report import print_evaluation
+    from training.commands.tables import standard_console
     from training.execution.out_of_sample import Evaluated, evaluate_to_file
 
     evaluated: list[Evaluated] = []
@@ -159,15 +160,21 @@ def rollback(ticker: str, horizon: int | None) -> None:
     sys.exit(0 if done else 1)
 
 
-@main.command(help="Champion, published version and last decision of every model.")
-def status() -> None:
+@main.command(help="Champion, published version and last decision of every model, or of the TICKERs named.")
+@click.argument("tickers", metavar="[TICKER]...", nargs=-1)
+@click.option("--why", is_flag=True, help="The reason of each decision in full, as for a single ticker.")
+def status(tickers: tuple[str, ...], why: bool) -> None:  # noqa: FBT001
     """Print a table."""
     settings = prepare()
-    from training.commands.report import print_standings, standard_console
+    chosen = chosen_tickers([ticker.upper() for ticker in tickers], settings)
+    from training.commands.standings import print_standings
+    from training.commands.tables import standard_console
     from training.mlflow_registry.registry import Registry
     from training.publishing.operations import standings
 
-    print_standings(standings(settings, Registry(settings), _models(settings)), standard_console())
+    models = [(ticker, horizon) for ticker in chosen for horizon in settings.horizons]
+    found = standings(settings, Registry(settings), models)
+    print_standings(found, standard_console(), whole=why or len(tickers) == 1)
 
 
 @main.command(help="Pack the service and the champions into a bento, and export it as one file.")

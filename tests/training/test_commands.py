@@ -201,8 +201,10 @@ def test_status_tells_where_every_model_stands(
 ) -> None:
     assert trained.stdout
     done = command(home, files, "status")
-    (line,) = [line for line in done.stdout.splitlines() if "FINE" in line and "│ 1 " in line]
-    assert "promoted" in line
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FINE   1 ")]
+    assert line.split()[2:5] == ["1", "1", "promoted"]
+    assert any("SHORT" in line and "not trained yet" in line for line in done.stdout.splitlines())
+    assert max(map(len, done.stdout.splitlines())) <= 80
     assert done.returncode == 0
 
 
@@ -228,7 +230,7 @@ def test_evaluate_writes_a_row_for_every_session_and_the_same_for_a_cut_file(
 ) -> None:
     whole = command(home, files, "evaluate", "--out", str(tmp_path / "whole.csv"), "--tickers", "FINE")
     assert whole.returncode == 0, whole.stderr
-    (summary,) = [line for line in whole.stdout.splitlines() if "FINE" in line and "│ 1 " in line]
+    (summary,) = [line for line in whole.stdout.splitlines() if line.startswith("FINE   1 ")]
     assert summary.count("%") == 3, "coverage, and the gains over both yardsticks"
     cut = tmp_path / "cut"
     cut.mkdir()

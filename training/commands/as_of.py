@@ -20,7 +20,8 @@ def as_of(ticker: str, day: datetime, horizon: int) -> None:
     (ticker,), (horizon,) = chosen_tickers([ticker.upper()], settings), chosen_horizons([str(horizon)], settings)
     if day.date() > datetime.now(UTC).date():
         raise click.ClickException(f"{day:%Y-%m-%d} lies ahead; give today or a day of the past")
-    from training.commands.report import print_past, standard_console
+    from training.commands.report import print_past
+    from training.commands.tables import standard_console
     from training.execution.past_forecast import forecast_as_of
 
     print_past(forecast_as_of(settings, ticker, horizon, day.date()), standard_console())

@@ -20,7 +20,8 @@ def backtest(recipe: str | None, tickers: list[str]) -> None:
     settings = prepare()
     chosen = chosen_tickers(tickers, settings)
     from training.backtest.backtest import backtest as test_strategies
-    from training.commands.report import print_backtest, standard_console
+    from training.commands.report import print_backtest
+    from training.commands.tables import standard_console
 
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Walking forward", total=len(chosen))

@@ -23,7 +23,8 @@ def compare(recipes: str | None, tickers: list[str], horizons: list[str]) -> Non
 
     names = [name.strip() for name in recipes.split(",")] if recipes else installed(settings)
     chosen, sessions = chosen_tickers(tickers, settings), chosen_horizons(horizons, settings)
-    from training.commands.report import print_comparison, standard_console
+    from training.commands.report import print_comparison
+    from training.commands.tables import standard_console
     from training.comparison.compare import compare as compare_recipes
 
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:

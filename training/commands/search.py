@@ -23,7 +23,8 @@ def search(recipe: str, trials: int, tickers: list[str], horizons: list[str]) ->
     """Exit status 0 only when so many trials have a score."""
     settings = prepare()
     chosen, sessions = chosen_tickers(tickers, settings), chosen_horizons(horizons, settings)
-    from training.commands.report import print_search, standard_console
+    from training.commands.report import print_search
+    from training.commands.tables import standard_console
     from training.search.search import search as search_hyperparameters
 
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:

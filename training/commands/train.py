@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from configuration import Settings
-from training.commands.report import print_outcomes, standard_console
+from training.commands.report import print_outcomes
+from training.commands.tables import standard_console
 from training.execution.engine import Engine
 from training.execution.outcome import Outcome
 from training.execution.run import RunRequest, run
