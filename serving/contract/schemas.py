@@ -313,6 +313,9 @@ class PerformanceSummary(Body):
     memory_usage_mb: float
     trainer_memory_mb: float
     status: Literal["optimal", "degraded", "critical"]
+    reasons: list[str] = Field(
+        description="Which limits of the configuration were passed; errors, times and caches are judged from 20 on."
+    )
 
 
 PriceKind = Literal["real", "stale", "simulated"]

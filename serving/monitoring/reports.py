@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Literal
 
 from prometheus_client.metrics_core import GaugeMetricFamily
 
@@ -28,10 +27,8 @@ from serving.telemetry import metrics
 # Layers that count as a hit; `bypass` was asked not to be one and counts as nothing.
 HITS = ("memory", "redis", "prediction", "stale")
 MISS = "miss"
-# Predictions below which a hit rate says nothing.
+# Requests below which a share of errors or a time says nothing, and predictions below which a hit rate does not.
 ENOUGH = 20
-
-State = Literal["optimal", "degraded", "critical"]
 
 
 class PerformanceReports:
@@ -71,13 +68,16 @@ class PerformanceReports:
             p95_response_time=every.quantile(0.95), error_rate=failed / every.count if every.count else 0.0
         )
         cache = _cache(counts)
+        failing = self._failing(api, every.count)
+        reasons = [*failing, *self._beyond_limits(api, every.count, cache), *self._too_much_memory(memory.serving)]
         return PerformanceSummary(
             api_performance=api,
             ml_performance=ModelSummary(predictions_under_100ms=counts.timing("GET", metrics.PREDICT).within(FAST)),
             cache_performance=cache.hit_rate,
             memory_usage_mb=memory.serving,
             trainer_memory_mb=memory.trainer,
-            status=self._judge(api, cache, memory.serving),
+            status="critical" if failing else "degraded" if reasons else "optimal",
+            reasons=reasons,
         )
 
     def memory_figures(self) -> list[GaugeMetricFamily]:
@@ -97,13 +97,32 @@ class PerformanceReports:
             trainer_mb=now.trainer,
         )
 
-    def _judge(self, api: ApiSummary, cache: CacheFigures, memory: float) -> State:
-        limits = self._settings.performance
-        if api.error_rate > limits.error_rate:
-            return "critical"
-        slow = api.p95_response_time > limits.p95_seconds
-        cold = cache.hits + cache.misses >= ENOUGH and cache.hit_rate < limits.hit_rate
-        return "degraded" if slow or cold or memory > self._settings.serving.memory_alert_mb else "optimal"
+    def _failing(self, api: ApiSummary, requests: float) -> list[str]:
+        limit = self._settings.performance.error_rate
+        if requests < ENOUGH or api.error_rate <= limit:
+            return []
+        return [
+            f"{api.error_rate:.1%} of {requests:.0f} requests failed (5xx), above performance.error_rate {limit:.1%}"
+        ]
+
+    def _beyond_limits(self, api: ApiSummary, requests: float, cache: CacheFigures) -> list[str]:
+        limits, reasons = self._settings.performance, []
+        if requests >= ENOUGH and api.p95_response_time > limits.p95_seconds:
+            reasons.append(
+                f"95 % were answered within {api.p95_response_time:.3g} s, above performance.p95_seconds"
+                f" {limits.p95_seconds:g}"
+            )
+        predictions = cache.hits + cache.misses
+        if predictions >= ENOUGH and cache.hit_rate < limits.hit_rate:
+            reasons.append(
+                f"caches answered {cache.hit_rate:.1%} of {predictions} predictions, below performance.hit_rate"
+                f" {limits.hit_rate:.1%}"
+            )
+        return reasons
+
+    def _too_much_memory(self, used: float) -> list[str]:
+        limit = self._settings.serving.memory_alert_mb
+        return [f"serving takes {used:.0f} MiB, above serving.memory_alert_mb {limit:g}"] if used > limit else []
 
 
 def _by_route(counts: Counts) -> Iterator[tuple[str, RequestFigures]]:

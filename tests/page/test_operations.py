@@ -25,6 +25,25 @@ def test_figures_of_the_service_accessibly(stale: Service, visit: Open) -> None:
     check_accessibility(page)
 
 
+def test_performance_has_words_of_its_own_beside_the_state_of_the_service(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+    reasons = ["95 % were answered within 0.4 s, above performance.p95_seconds 0.1"]
+
+    def slow(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"status": "degraded", "reasons": reasons})
+
+    visiting.page.route("**/performance/summary", slow)
+    page = visiting.go("#/operations")
+
+    tile = page.locator(".tile", has_text="Performance")
+    expect(tile).to_contain_text("Beyond limits")
+    expect(tile).to_contain_text(reasons[0])
+    expect(page.locator("#state")).to_contain_text("Degraded")
+    expect(page.locator("#state")).to_contain_text("Prices are older than the last session")
+    expect(page.locator(".tiles")).not_to_contain_text("Degraded", ignore_case=True)
+
+
 def test_where_nothing_happened_yet_it_says_so(stale: Service, visit: Open) -> None:
     visiting = visit(stale)
     visiting.page.route("**/model/retrain?*", lambda route: route.fulfill(json=[]))

@@ -117,6 +117,8 @@ async def test_all_figures_are_of_what_happened_since(figures: tuple[Performance
         ([{"times": 100, "seconds": 0.5}], "degraded"),
         ([{"times": 30}, {"times": 30, "layer": "miss"}], "degraded"),
         ([{"times": 2, "layer": "miss"}], "optimal"),
+        ([{"times": 11}, {"times": 1, "status": "503"}], "optimal"),
+        ([{"times": 3, "seconds": 0.5}], "optimal"),
         ([], "optimal"),
     ],
 )
@@ -126,7 +128,24 @@ async def test_the_summary_has_a_word_for_it(
     for one in counted:
         count(**one)
 
-    assert (await figures[1].summary()).status == status
+    found = await figures[1].summary()
+
+    assert found.status == status
+    assert bool(found.reasons) == (status != "optimal")
+
+
+async def test_every_limit_that_was_passed_is_a_reason_in_words(
+    figures: tuple[Performance, PerformanceReports],
+) -> None:
+    count(times=18, seconds=0.5, layer="miss")
+    count(times=2, seconds=0.5, layer="miss", status="503")
+
+    failed, slow, cold = (await figures[1].summary()).reasons
+
+    assert failed == "10.0% of 20 requests failed (5xx), above performance.error_rate 1.0%"
+    assert slow.startswith("95 % were answered within ")
+    assert slow.endswith(" s, above performance.p95_seconds 0.1")
+    assert cold == "caches answered 0.0% of 20 predictions, below performance.hit_rate 80.0%"
 
 
 async def test_more_memory_than_allowed_is_degraded(make_settings: Any, market: Any, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import { count, percent, seconds } from "../format.js";
 import { total } from "../metrics.js";
 
 const REMEMBERED = 120;
+// Words of their own: "healthy" and "degraded" at the top are about parts that work, these about speed and errors.
+const PERFORMANCE = { optimal: "Within limits", degraded: "Beyond limits", critical: "Failing" };
 const REQUESTS = "stocks_request_seconds_count";
 
 /** Tiles that are told new figures every few seconds. */
@@ -25,7 +27,7 @@ export class Tiles {
     const { cache_performance: cache, memory_usage: memory } = figures;
     const predictions = figures.request_performance["GET /predict/{ticker}"];
     fill(this.list,
-      tile("State", element("span", { class: `pill ${summary.status}` }, summary.status), "of the last 15 minutes"),
+      tile("Performance", element("span", { class: `pill ${summary.status}` }, PERFORMANCE[summary.status]), summary.reasons.join("; ") || "the last 15 minutes"),
       tile("Requests a second", this.seen.rate.length ? count(Math.round(this.seen.rate.at(-1))) : "–", "now", this.seen.rate),
       tile("95 % answered within", seconds(summary.api_performance.p95_response_time), `predictions: ${seconds(predictions?.p95_time)}`, this.seen.p95),
       tile("Errors", percent(summary.api_performance.error_rate, 2), "of all answers"),
