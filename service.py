@@ -24,7 +24,7 @@ import bentoml
 
 from compat import bentoml_entrance, bentoml_proxy, bentoml_supervisor
 from concurrency.parent_death import end_with_parent
-from serving.contract.schemas import Predictions, PredictionsRequest, Tickers
+from serving.contract.predictions import Predictions, PredictionsRequest, Tickers
 from serving.runtime_folder import metrics_folder, runtime_folder
 from serving.startup import explain_busy_port, refuse_impossible_port
 from serving.training_requests.trainer_process import can_train, keep_trainer_running

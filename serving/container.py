@@ -30,7 +30,7 @@ from serving.predictions.predictor import Models
 from serving.telemetry import metrics
 from serving.telemetry.batches import write_all, write_regularly
 from serving.training_requests.retraining import Retraining
-from training_queue.jobs import Step
+from training_queue.steps import Step
 
 if TYPE_CHECKING:
     from serving.experiments.desk import ExperimentDesk

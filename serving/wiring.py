@@ -10,7 +10,7 @@ from forecasting.model_store import PublishedModel, default_roots
 from market.market import Market
 from serving.caching.redis_cache import RedisCache
 from serving.container import Container
-from serving.contract.schemas import Prediction
+from serving.contract.predictions import Prediction
 from serving.drift.watch import DriftWatch
 from serving.events.board import EventBoard
 from serving.events.places import StreamPlaces

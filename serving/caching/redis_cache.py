@@ -12,7 +12,7 @@ from concurrency.micro_batcher import MicroBatcher
 from configuration import Settings
 from redis_client import AsyncRedis, connect_async
 from redis_client.failures import RedisFailures, RedisUnavailable
-from serving.contract.schemas import Prediction
+from serving.contract.predictions import Prediction
 from serving.telemetry import metrics
 
 # Seconds; a cache that answers later than this is slower than computing.

@@ -9,7 +9,8 @@ from pydantic import Field
 from configuration import Settings
 from forecasting.card import ModelCard
 from forecasting.metrics import Metrics
-from serving.contract.schemas import Body, Moment, ReportReference
+from serving.contract.predictions import ReportReference
+from serving.contract.schemas import Body, Moment
 
 
 class BarAnswer(Body):

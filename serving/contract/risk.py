@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from serving.contract.schemas import Body, Moment, TickerProblem
+from serving.contract.predictions import TickerProblem
+from serving.contract.schemas import Body, Moment
 
 # Beyond every portfolio there is, and far from where sums lose cents.
 LARGEST_AMOUNT = 1e13

@@ -13,6 +13,7 @@ from forecasting.baseline import past_misses
 from forecasting.risk import Misses, joint_ranks, joint_returns, portfolio_risk, taken_as_independent
 from market.bars import Bars, FloatArray
 from market.market import Market
+from serving.contract.predictions import TickerProblem
 from serving.contract.problems import LONGEST_ECHO, Problem
 from serving.contract.risk import (
     HorizonRisk,
@@ -23,7 +24,6 @@ from serving.contract.risk import (
     ValuedPosition,
     ValuePosition,
 )
-from serving.contract.schemas import TickerProblem
 from serving.contract.validation import check_count, check_horizon, check_ticker
 from serving.details.bars import history_of
 from serving.monitoring.listing import shortened

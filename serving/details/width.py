@@ -11,7 +11,7 @@ from market.bars import Bars
 from market.market import Market
 from market.reports.dates import Report
 from serving.contract.details import WidthAnswer
-from serving.contract.schemas import Prediction
+from serving.contract.predictions import Prediction
 from serving.contract.validation import check_horizon, check_ticker
 from serving.details.bars import history_of, report_answer
 from serving.predictions.cached import CachedPredictor

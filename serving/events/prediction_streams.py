@@ -13,8 +13,8 @@ import structlog
 
 from compat.direct_writes import framed
 from market.quotes.quote import Quote
+from serving.contract.predictions import TickerProblem
 from serving.contract.problems import Problem
-from serving.contract.schemas import TickerProblem
 from serving.events.places import SENT, StreamPlaces
 from serving.predictions.rendered import Rendered
 

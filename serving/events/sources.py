@@ -8,7 +8,8 @@ import structlog
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from serving.contract.schemas import Health, Prediction, Retrained
+from serving.contract.predictions import Prediction
+from serving.contract.schemas import Health, Retrained
 from serving.events.board import Event, EventBoard
 from training_queue.database import QueueUnavailable
 

@@ -14,7 +14,7 @@ from forecasting.model_store import PublishedModel, UnreadableModel
 from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market
-from serving.contract.schemas import Prediction
+from serving.contract.predictions import Prediction
 from serving.experiments.experiments import Experiments
 from serving.experiments.trial import Arm, Trial
 from serving.models.champions import Key

@@ -7,8 +7,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from configuration import TICKER_PATTERN, Settings
+from serving.contract.predictions import Predictions, PredictionsRequest
 from serving.contract.problems import MEDIA_TYPE
-from serving.contract.schemas import Predictions, PredictionsRequest, ProblemDetails
+from serving.contract.schemas import ProblemDetails
 
 Json = dict[str, Any]
 

@@ -10,12 +10,13 @@ from configuration import Settings
 from forecasting.card import ModelCard
 from market.errors import MarketError
 from market.market import History, Market
-from serving.contract.schemas import Accuracy, DriftAnswer, LastTraining, ModelStatus
+from serving.contract.performance import Accuracy
+from serving.contract.schemas import DriftAnswer, LastTraining, ModelStatus
 from serving.contract.validation import check_horizon, check_ticker
 from serving.models.champions import Champions
 from serving.monitoring import retrain_reasons
 from training_queue.database import QueueUnavailable
-from training_queue.jobs import Result
+from training_queue.steps import Result
 
 log = structlog.get_logger(__name__)
 

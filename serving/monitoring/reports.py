@@ -8,7 +8,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 
 from configuration import Settings
 from market.market import Market
-from serving.contract.schemas import (
+from serving.contract.performance import (
     ApiSummary,
     CacheFigures,
     MemoryFigures,

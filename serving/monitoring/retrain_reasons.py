@@ -9,7 +9,7 @@ from features import WARM_UP, WINDOW, features
 from forecasting.card import ModelCard
 from forecasting.distribution import INTERVAL_LEVEL
 from market.bars import Bars
-from serving.contract.schemas import Accuracy
+from serving.contract.performance import Accuracy
 
 # Sessions after which a model has missed enough to be trained again: a month. A quarter without a refit is long even
 # when there are no new bars, because then something else is wrong.

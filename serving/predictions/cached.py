@@ -13,8 +13,8 @@ from configuration import Settings
 from forecasting.distribution import Forecast
 from serving.caching.memory_cache import MemoryCache
 from serving.caching.redis_cache import RedisCache
+from serving.contract.predictions import Prediction, Predictions, TickerProblem
 from serving.contract.problems import LONGEST_ECHO, Problem, unavailable
-from serving.contract.schemas import Prediction, Predictions, TickerProblem
 from serving.contract.validation import Asked, check_count, check_horizon, check_ticker
 from serving.predictions.prediction_log import PredictionLog
 from serving.predictions.predictor import Predictor

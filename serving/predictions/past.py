@@ -14,8 +14,8 @@ from market.errors import CalendarExhausted, MarketError, NothingThen
 from market.history.past import PastHistory
 from market.market import Market
 from market.quotes.quote import Quote
+from serving.contract.predictions import DataReference, Prediction, ReportReference
 from serving.contract.problems import not_found, unavailable, unprocessable
-from serving.contract.schemas import DataReference, Prediction, ReportReference
 from serving.contract.validation import Asked, check_horizon, check_ticker
 from serving.models.champions import Champions
 from serving.predictions.known_filings import KnownFilings

@@ -20,8 +20,8 @@ from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market
 from market.quotes.quote import Quote
+from serving.contract.predictions import DataReference, ModelReference, Prediction, ReportReference
 from serving.contract.problems import unavailable
-from serving.contract.schemas import DataReference, ModelReference, Prediction, ReportReference
 from serving.models.forest_client import ForestsUnavailable
 from serving.models.onnx_sessions import Output, Row
 from serving.predictions.forecast_cache import ForecastCache

@@ -6,7 +6,7 @@ from math import floor, log10
 import numpy as np
 
 from forecasting.distribution import INTERVAL_LEVEL, Distribution, Forecast
-from serving.contract.schemas import Interval, PricePrediction, PriceProbability, PriceQuantile
+from serving.contract.predictions import Interval, PricePrediction, PriceProbability, PriceQuantile
 from serving.contract.validation import Asked
 
 # Prices carry more digits than they trade in: most forecasts differ from the current price by less than a cent.

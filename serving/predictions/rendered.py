@@ -7,8 +7,8 @@ from time import time
 from typing import Literal, Self
 
 from forecasting.distribution import Forecast
+from serving.contract.predictions import Prediction
 from serving.contract.rendering import to_json
-from serving.contract.schemas import Prediction
 from serving.contract.validation import Asked
 from serving.predictions.price_prediction import with_distribution
 from serving.telemetry import metrics

@@ -14,7 +14,8 @@ from serving.contract.schemas import Retrained, RetrainStep
 from serving.contract.validation import check_horizon, check_ticker
 from serving.training_requests.shared_jobs import SharedJobs
 from training_queue.database import QueueUnavailable
-from training_queue.jobs import RETRAIN, STATUSES, Job, Step, TrainingJobs
+from training_queue.jobs import RETRAIN, TrainingJobs
+from training_queue.steps import STATUSES, Job, Step
 from training_queue.worker_lock import WorkerLock
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ import numpy as np
 
 from forecasting.baseline import baseline_forecast
 from market.bars import Bars
-from serving.contract.schemas import DataReference, ModelReference, Prediction
+from serving.contract.predictions import DataReference, ModelReference, Prediction
 from serving.monitoring.track_record.track_record import TrackRecord
 from serving.predictions.price_prediction import price_prediction
 

@@ -34,7 +34,7 @@ from market.providers.simulated import simulate
 from market.quotes.quote import Quote
 from market.reports.dates import ReportDates
 from serving.caching.redis_cache import RedisCache
-from serving.contract.schemas import Prediction
+from serving.contract.predictions import Prediction
 from serving.models.champions import Champions
 from serving.models.onnx_sessions import OnnxSessions
 from serving.predictions.cached import CachedPredictor

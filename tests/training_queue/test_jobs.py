@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from training_queue.jobs import ASKED, MISSING, MOST_ATTEMPTS, RETRAIN, Step, TrainingJobs
+from training_queue.jobs import ASKED, MISSING, MOST_ATTEMPTS, RETRAIN, TrainingJobs
+from training_queue.steps import Step
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from forecasting.metrics import Metrics
-from training_queue.jobs import Status
+from training_queue.steps import Status
 
 
 @dataclass(frozen=True, slots=True)

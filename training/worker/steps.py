@@ -15,8 +15,9 @@ from market.errors import MarketError
 from market.market import Market
 from training.errors import TrainingError
 from training.worker.ticker_lock import Done, TickerLock, alone
-from training_queue.jobs import MISSING, RETRAIN, Step, TrainingJobs
+from training_queue.jobs import MISSING, RETRAIN, TrainingJobs
 from training_queue.publications import Publications
+from training_queue.steps import Step
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,8 @@ from redis.lock import Lock
 from configuration import Settings
 from redis_client import connect, trouble
 from training.errors import TrainingError
-from training_queue.jobs import RETRAIN, Status, Step
+from training_queue.jobs import RETRAIN
+from training_queue.steps import Status, Step
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,8 @@ import asyncio
 
 from fastapi import APIRouter, Response
 
-from serving.contract.schemas import Health, PerformanceMetrics, PerformanceSummary, TickerInformation, WarmUpStatus
+from serving.contract.performance import PerformanceMetrics, PerformanceSummary
+from serving.contract.schemas import Health, TickerInformation, WarmUpStatus
 from serving.http.dependencies import Configured, Parts
 from serving.telemetry import metrics
 

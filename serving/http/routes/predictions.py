@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from serving.contract.schemas import Prediction
+from serving.contract.predictions import Prediction
 from serving.contract.validation import PROBABILITIES, Asked
 from serving.http import prediction
 from serving.http.dependencies import Horizon, Parts

@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 
 from market.bars import Bars
-from serving.contract.schemas import Accuracy
+from serving.contract.performance import Accuracy
 from serving.monitoring.track_record.served_predictions import Noted
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from prometheus_client.metrics_core import GaugeMetricFamily
 
-from serving.contract.schemas import Accuracy
+from serving.contract.performance import Accuracy
 from serving.monitoring.listing import MOST_NAMED
 from serving.monitoring.track_record.accuracy import accuracy_together
 from serving.telemetry import metrics

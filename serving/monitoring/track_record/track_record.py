@@ -17,7 +17,7 @@ from forecasting.distribution import PROBABILITIES, Forecast
 from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market
-from serving.contract.schemas import Prediction
+from serving.contract.predictions import Prediction
 from serving.monitoring.track_record.accuracy import accuracy_of, realized_return
 from serving.monitoring.track_record.rolling_scores import Key, RollingScores
 from serving.monitoring.track_record.served_predictions import Noted, PredictionLog

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.contract.rendering import to_json
-from serving.contract.schemas import (
+from serving.contract.predictions import (
     DataReference,
     Interval,
     ModelReference,
@@ -19,6 +18,7 @@ from serving.contract.schemas import (
     ReportReference,
     TickerProblem,
 )
+from serving.contract.rendering import to_json
 
 numbers = st.floats(-1e15, 1e15)
 days = st.dates()

@@ -8,7 +8,8 @@ from configuration import Settings
 from serving.contract.problems import Problem
 from serving.monitoring.model_status import ModelStatuses
 from training_queue.database import QueueUnavailable
-from training_queue.jobs import Result, TrainingJobs
+from training_queue.jobs import TrainingJobs
+from training_queue.steps import Result
 
 MakeStatuses = Callable[..., ModelStatuses]
 

@@ -11,7 +11,7 @@ from features import NAMES, features
 from forecasting.formula import training_inputs
 from forecasting.model_store import PublishedModel
 from market.bars import Bars
-from serving.contract.schemas import Accuracy
+from serving.contract.performance import Accuracy
 from serving.monitoring.retrain_reasons import outside_band, reasons
 
 Publish = Callable[..., PublishedModel]

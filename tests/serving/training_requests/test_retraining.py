@@ -10,7 +10,8 @@ from serving.training_requests import retraining
 from serving.training_requests.retraining import Retraining
 from serving.training_requests.shared_jobs import SharedJobs
 from tests.patience import PATIENT
-from training_queue.jobs import RETRAIN, Step, TrainingJobs
+from training_queue.jobs import RETRAIN, TrainingJobs
+from training_queue.steps import Step
 from training_queue.worker_lock import WorkerLock
 
 

@@ -15,7 +15,8 @@ from serving.training_requests.shared_jobs import SharedJobs
 from tests.patience import PATIENT
 from tests.redis_servers import free_port
 from tests.serving.conftest import MakeSettings
-from training_queue.jobs import ASKED, Step, TrainingJobs
+from training_queue.jobs import ASKED, TrainingJobs
+from training_queue.steps import Step
 from training_queue.worker_lock import WorkerLock
 
 MakeReplica = Callable[..., Retraining]

@@ -18,7 +18,8 @@ from training.mlflow_registry.runs.experiment import EXPERIMENT
 from training.publishing.operations import roll_back
 from training.worker.steps import work
 from training.worker.ticker_lock import LockLost
-from training_queue.jobs import MISSING, RETRAIN, Result, TrainingJobs
+from training_queue.jobs import MISSING, RETRAIN, TrainingJobs
+from training_queue.steps import Result
 
 # The worker as the service starts it, but for its low priority, which on a busy machine makes it wait for minutes.
 WORKER_AT_NORMAL_PRIORITY = "from training.worker import process; process.NICENESS = 0; process.main()"

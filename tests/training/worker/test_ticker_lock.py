@@ -17,7 +17,8 @@ from tests.redis_servers import Deployment, Server
 from tests.serving.running import wait_until
 from training.worker import ticker_lock
 from training.worker.ticker_lock import Done, LockLost, alone
-from training_queue.jobs import ASKED, RETRAIN, Step, TrainingJobs
+from training_queue.jobs import ASKED, RETRAIN, TrainingJobs
+from training_queue.steps import Step
 
 EXPIRY = 3.0
 WORKERS = 4

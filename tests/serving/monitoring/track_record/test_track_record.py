@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from market.bars import Bars
-from serving.contract.schemas import Accuracy
+from serving.contract.performance import Accuracy
 from serving.monitoring.track_record.served_predictions import Noted, PredictionLog
 from serving.monitoring.track_record.track_record import ROLLING, TrackRecord, sessions_held
 
