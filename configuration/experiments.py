@@ -24,7 +24,7 @@ class Experiment(BaseModel):
         share: of the tickers, those that the challenger answers; 0 for a shadow, which answers nothing.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
     challenger: Annotated[str, Field(pattern=CHALLENGER_PATTERN)]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from configuration import yaml_file
 from configuration.places import ROOT, home
 from configuration.settings import PREFIX, Settings
 
@@ -32,6 +32,9 @@ WELL_KNOWN = {
 class ConfigurationError(Exception):
     """A setting is unknown, of the wrong type or impossible; one line that says which and what is allowed."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(char if char.isprintable() else repr(char)[1:-1] for char in message))
+
 
 def load() -> Settings:
     """Read and check all settings.
@@ -43,12 +46,27 @@ def load() -> Settings:
     given = defaults = _read(ROOT / "configuration.yaml")
     if other := os.environ.get("STOCKS_CONFIGURATION"):
         given = _merge(given, _read(Path(other)))
-    _check_variables(os.environ, given["training"]["recipes"])
-    _check_hyperparameters(given["training"]["recipes"], defaults["training"]["recipes"])
+    _check_groups(given)
+    recipes = _recipes(given)
+    _check_variables(os.environ, recipes)
+    _check_hyperparameters(recipes, _recipes(defaults))
     try:
         return Settings(**_merge(given, _well_known(os.environ)))
     except ValidationError as error:
         raise ConfigurationError("configuration: " + "; ".join(_explain(error))) from None
+
+
+def _check_groups(given: Mapping[Any, Any]) -> None:
+    for key in given:
+        if key not in Settings.model_fields:
+            raise ConfigurationError(f"configuration: {key}: no such setting; configuration.yaml lists them")
+
+
+def _recipes(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Hyperparameters of each recipe, as far as they have that form; what has not is told with all other settings."""
+    recipes = given["training"].get("recipes") if isinstance(given["training"], dict) else None
+    named = recipes.items() if isinstance(recipes, dict) else ()
+    return {recipe: hyperparameters for recipe, hyperparameters in named if isinstance(hyperparameters, dict)}
 
 
 def _check_home(folder: Path) -> None:
@@ -57,25 +75,22 @@ def _check_home(folder: Path) -> None:
             raise ConfigurationError(f"STOCKS_HOME = {folder}: {part} is a file; name a folder")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[Any, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}; STOCKS_CONFIGURATION must name a readable file") from None
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = where.line + 1 if where else 1
-        raise ConfigurationError(f"{path}:{line}: not valid YAML: {getattr(error, 'problem', error)}") from None
-    if content is not None and not isinstance(content, dict):
-        raise ConfigurationError(f"{path}: must hold `key: value` lines")
-    return content or {}
+        return yaml_file.read(path)
+    except yaml_file.UnreadableFile as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def _merge(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid over `under`; a group with nothing below it, as when all of it is commented out, changes nothing."""
     merged = dict(under)
     for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
+        is_group = isinstance(merged.get(key), dict)
+        if is_group and isinstance(value, dict):
+            merged[key] = _merge(merged[key], value)
+        elif not (is_group and value is None):
+            merged[key] = value
     return merged
 
 
@@ -125,10 +140,11 @@ def _check_hyperparameters(given: Mapping[str, Any], defaults: Mapping[str, Any]
         ConfigurationError: a recipe that configuration.yaml lists has no such hyperparameter.
     """
     for recipe, default in defaults.items():
-        for name, value in given[recipe].items():
+        for name, value in given.get(recipe, {}).items():
             if name not in default:
                 allowed = ", ".join(default)
-                raise ConfigurationError(f"training.recipes.{recipe}.{name} = {value}: must be one of {allowed}")
+                shown = _as_json(value)
+                raise ConfigurationError(f"training.recipes.{recipe}.{name} = {shown}: must be one of {allowed}")
 
 
 def _is_json(text: str) -> bool:
@@ -166,7 +182,14 @@ def _shown(key: str, problem: ErrorDetails) -> str:
     value, is_unknown = problem["input"], problem["type"] == "extra_forbidden"
     if is_unknown or isinstance(value, dict | list) or _is_secret(key) or _is_group(key):
         return ""
-    return f" = {json.dumps(value, default=str)[:LONGEST_SHOWN]}"
+    return f" = {_as_json(value)}"
+
+
+def _as_json(value: object) -> str:
+    try:
+        return json.dumps(value, default=str)[:LONGEST_SHOWN]
+    except ValueError:
+        return "a value that cannot be shown"  # a number of thousands of digits, or what holds itself
 
 
 def _source(key: str) -> str:

@@ -2,7 +2,9 @@
 
 import re
 from abc import abstractmethod
+from ipaddress import ip_address, ip_network
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -62,6 +64,23 @@ def _nested(windows: tuple[str, ...]) -> tuple[str, ...]:
     return windows
 
 
+def _none_if_empty(value: Any) -> Any:
+    """An empty path would be the working directory."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _as_address(text: str) -> str:
+    """An IP address or a network of them.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        return str(ip_network(text.strip()) if "/" in text else ip_address(text.strip()))
+    except ValueError:
+        raise ValueError("must be an IP address, or a network such as 10.0.0.0/8, without bits behind it") from None
+
+
 def _in_upper_case(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
@@ -74,6 +93,7 @@ Horizon = Annotated[int, AfterValidator(check_horizon)]
 Quota = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[1-9]\d*/(second|minute|hour|day|month)$")], ...], AfterValidator(_nested)
 ]
+GivenPath = Annotated[Annotated[Path, AfterValidator(absolute)] | None, BeforeValidator(_none_if_empty)]
 BaseUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 StreamUrl = Annotated[str, Field(pattern=r"^wss?://[^\s/]+(/\S*)?$")]
 # A name and an address at which the operator of the requests is reached, as the SEC asks for.
@@ -83,9 +103,9 @@ StreamName = Literal["tiingo", "alpaca"]
 
 
 class Section(BaseModel):
-    """A group of settings: frozen, no unknown keys, every key given."""
+    """A group of settings: frozen, no unknown keys, every key given, every number finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ProviderSection(Section):
@@ -98,9 +118,9 @@ class ProviderSection(Section):
 
 
 class Files(ProviderSection):
-    directory: Annotated[Path, AfterValidator(absolute)] | None
-    reports: Annotated[Path, AfterValidator(absolute)] | None
-    news: Annotated[Path, AfterValidator(absolute)] | None
+    directory: GivenPath
+    reports: GivenPath
+    news: GivenPath
 
     @model_validator(mode="after")
     def _files_are_there(self) -> "Files":
@@ -230,7 +250,7 @@ class Serving(Section):
 class Security(Section):
     api_keys: tuple[ApiKey, ...]
     api_keys_file: Annotated[Path, AfterValidator(absolute), AfterValidator(check_keys)] | None
-    trusted_proxies: tuple[str, ...]
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_as_address)], ...]
 
 
 class Performance(Section):
@@ -262,6 +282,14 @@ class Training(Section):
     seed: NonNegativeInt
     recipes_tried: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_unique)]
     recipes: dict[str, dict[str, Any]]
+
+    @model_validator(mode="after")
+    def _hyperparameters_are_finite(self) -> "Training":
+        for recipe, hyperparameters in self.recipes.items():
+            for name, value in hyperparameters.items():
+                if isinstance(value, float) and not isfinite(value):
+                    raise ValueError(f"training.recipes.{recipe}.{name} = {value}: must be a finite number")
+        return self
 
     @model_validator(mode="after")
     def _recipes_are_known(self) -> "Training":
