@@ -1,6 +1,8 @@
 """The keys that open the routes which change something."""
 
 import hmac
+import time
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -8,21 +10,30 @@ import structlog
 
 from configuration import SHORTEST_API_KEY, Security, keys_of, misfit
 
+REPLACEMENT_SECONDS = 5.0  # for which the file may be away while another takes its place
+
 log = structlog.get_logger(__name__)
 
 
 class ApiKeys:
     """Keys of the settings, and of a file that is read again when it changes, so that keys rotate without a restart.
 
+    A file that is gone revokes its keys: whoever deletes it wants that, and whoever replaces it is done in a moment.
+
+    Args:
+        now: seconds of a clock that is never set.
+
     Attributes:
-        configured: whether keys are used at all; an empty file opens to nobody.
+        configured: whether keys are used at all; an empty file, or one that is gone, opens to nobody.
     """
 
-    def __init__(self, security: Security) -> None:
+    def __init__(self, security: Security, now: Callable[[], float] = time.monotonic) -> None:
         self._fixed = [_digest(key.get_secret_value()) for key in security.api_keys]
         self._path = security.api_keys_file
         self._from_file: list[bytes] = []
         self._read_at: tuple[int, int] | None = None
+        self._now = now
+        self._seen_at = now()
         self.configured = bool(self._fixed or self._path)
 
     def accept(self, given: str) -> bool:
@@ -40,9 +51,18 @@ class ApiKeys:
             if (read_at := (status.st_mtime_ns, status.st_ino)) != self._read_at:
                 self._from_file = _read(self._path)
                 self._read_at = read_at
+            self._seen_at = self._now()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            if self._now() - self._seen_at > REPLACEMENT_SECONDS:
+                self._revoke(self._path)
         except (OSError, UnicodeDecodeError) as error:
             # The keys read before go on to open.
             log.error("api_keys.unreadable", file=str(self._path), problem=type(error).__name__)  # noqa: TRY400
+
+    def _revoke(self, path: Path) -> None:
+        if self._from_file:
+            log.error("api_keys.revoked", file=str(path), reason="the file is gone")
+        self._from_file, self._read_at = [], None
 
 
 def _read(path: Path) -> list[bytes]:

@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI, Request, Response
 
 from configuration import ConfigurationError, Settings
 from serving.contract.problems import Problem
-from serving.http.api_keys import ApiKeys
+from serving.http.api_keys import REPLACEMENT_SECONDS, ApiKeys
 from serving.http.auth import check_permission
 
 Ask = Callable[..., Awaitable[int]]
@@ -127,8 +127,6 @@ async def test_keys_of_a_file_rotate_without_a_restart(make_settings: Callable[.
     new.write_text("second-key-of-all\n", encoding="utf-8")
     new.replace(file)
     assert [await status(key) for key in ("first-key-of-all", "second-key-of-all")] == [401, 200]
-    file.unlink()
-    assert await status("second-key-of-all") == 200, "keys that were read stay"
     file.write_text("", encoding="utf-8")
     assert [await status(key) for key in ("second-key-of-all", "")] == [401, 401], "an empty file opens to nobody"
 
@@ -172,3 +170,37 @@ def test_a_key_that_cannot_be_sent_and_comes_later_opens_nothing(
         assert [keys.accept(key) for key in ("second-ké-of-all", "third-key-of-all")] == [False, True]
     assert [(line["event"], line["lines"]) for line in lines] == [("api_keys.unusable", [1])]
     assert "second" not in str(lines)
+
+
+def test_keys_of_a_file_that_is_gone_for_longer_than_a_replacement_open_nothing(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    file, now = tmp_path / "keys", [0.0]
+    file.write_text("first-key-of-all\n", encoding="utf-8")
+    settings = make_settings(security__api_keys=KEYS, security__api_keys_file=str(file))
+    keys = ApiKeys(settings.security, lambda: now[0])
+    assert keys.accept("first-key-of-all")
+    file.rename(tmp_path / "away")
+    assert keys.accept("first-key-of-all"), "another may take its place"
+    now[0] = REPLACEMENT_SECONDS + 1
+    with structlog.testing.capture_logs() as lines:
+        assert [keys.accept(key) for key in ("first-key-of-all", "", "correct-horse")] == [False, False, True]
+    assert [line["event"] for line in lines] == ["api_keys.revoked"]
+    assert keys.configured, "strangers on this machine are not let in for it"
+    (tmp_path / "away").rename(file)
+    assert keys.accept("first-key-of-all"), "the very file is back"
+    now[0] += 3600
+    file.unlink()
+    assert not keys.accept("first-key-of-all"), "nobody asked for an hour: it may have been gone for as long"
+
+
+def test_a_file_of_keys_that_cannot_be_read_for_a_while_revokes_nothing(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    file, now = tmp_path / "keys", [0.0]
+    file.write_text("first-key-of-all\n", encoding="utf-8")
+    keys = ApiKeys(make_settings(security__api_keys_file=str(file)).security, lambda: now[0])
+    assert keys.accept("first-key-of-all")
+    file.write_bytes(b"\xff\xff\xff")
+    now[0] = 3600.0
+    assert keys.accept("first-key-of-all")
