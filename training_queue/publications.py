@@ -90,6 +90,17 @@ class Publications:
         """
         return self._begun_after(float("-inf"), time())
 
+    def noted(self) -> set[Model]:
+        """Every model on the list: asked for, under way, or postponed after a failure.
+
+        Raises:
+            QueueUnavailable: the list cannot be read.
+        """
+        with self._database.transaction() as connection:
+            return {
+                (ticker, horizon) for ticker, horizon in connection.execute("SELECT ticker, horizon FROM publications")
+            }
+
     def unfinished(self) -> list[Model]:
         """Those of them that a process began to publish.
 

@@ -64,3 +64,9 @@ class ExperimentDetails(ExperimentAnswer):
     answered: list[str] = Field(description="Tickers that the challenger answers now, where it can.")
     challengers: list[ChallengerAnswer]
     judgements: list[JudgementAnswer] = Field(description="One for each horizon; they share the 5 % of error.")
+    promoting: list[str] = Field(
+        description="Models whose challenger is promoted and does not serve as champion yet; empty once all do."
+    )
+    warnings: list[str] = Field(
+        description="Where the next training would replace the challengers as champions; empty where it refits them."
+    )

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any, Literal
 
 import structlog
@@ -18,13 +17,12 @@ from serving.contract.experiments import (
     ExperimentDetails,
     JudgementAnswer,
 )
-from serving.contract.problems import Problem, unavailable
 from serving.experiments.experiments import Experiments
 from serving.experiments.judgement import Judgement, Pair, judge
+from serving.experiments.promotion import Promotions
 from serving.experiments.trial import Trial
 from serving.models.champions import Key
 from serving.monitoring.track_record.track_record import TrackRecord
-from training_queue.database import QueueUnavailable
 from training_queue.publications import Publications
 from training_queue.worker_lock import WorkerLock
 
@@ -33,7 +31,6 @@ log = structlog.get_logger(__name__)
 Action = Literal["start", "stop", "promote"]
 
 JUDGE_EVERY_SECONDS = 300.0
-RETRY_AFTER_SECONDS = 10
 BY_HAND = "by hand"
 
 
@@ -54,8 +51,7 @@ class ExperimentDesk:
         self._experiments = experiments
         self._market = market
         self._record = record
-        self._publications = publications
-        self._worker = worker
+        self._promotions = Promotions(settings, experiments, publications, worker)
 
     def all(self) -> list[ExperimentAnswer]:
         """What is configured, and where it stands."""
@@ -74,6 +70,8 @@ class ExperimentDesk:
             answered=sorted(trial.answered) if trial.runs else [],
             challengers=[_challenger(trial, key) for key in sorted(trial.keys)],
             judgements=judgements,
+            promoting=await self._promotions.under_way(trial),
+            warnings=self._promotions.warnings(trial),
         )
 
     async def move(self, name: str, action: Action) -> ExperimentDetails:
@@ -107,25 +105,13 @@ class ExperimentDesk:
         return await self.of(name)
 
     async def promote(self, name: str) -> ExperimentDetails:
-        """Have the worker make all challengers of an experiment champions, and end it.
+        """Have the worker make all challengers of an experiment champions, and end it; that takes a while.
 
         Raises:
-            Problem: 404; 409 when it has no challenger; 503 when no worker lives or the list cannot be written.
+            Problem: 404; or as `Promotions.request`.
         """
         trial = self._experiments.named(name)
-        found = [published.card for key in sorted(trial.keys) if (published := trial.challengers.get(*key))]
-        if not found:
-            raise Problem(HTTPStatus.CONFLICT, f"{name}: there is no challenger that could be promoted.")
-        if not self._worker.held():
-            raise unavailable(
-                "No worker promotes here; `python -m training promote` does by hand.", RETRY_AFTER_SECONDS
-            )
-        try:
-            for card in found:
-                request = self._publications.request_promotion
-                await asyncio.to_thread(request, card.ticker, card.horizon, card.version)
-        except QueueUnavailable as error:
-            raise unavailable(f"The list of trainings cannot be used now: {error}", RETRY_AFTER_SECONDS) from None
+        await self._promotions.request(trial)
         self._experiments.move(trial, "promoted", BY_HAND)
         return await self.of(name)
 

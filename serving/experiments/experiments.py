@@ -8,7 +8,7 @@ import structlog
 
 from configuration import Settings
 from forecasting.card import challenger_name
-from forecasting.model_store import PublishedModel
+from forecasting.model_store import PublishedModel, newest_folder
 from serving.contract.problems import not_found
 from serving.experiments.assignment import answered_tickers
 from serving.experiments.replicas import Replicas
@@ -50,6 +50,7 @@ class Experiments:
             replicas: as the attribute.
         """
         self._champions = champions
+        self._roots = roots
         self._states = states
         self.replicas = replicas
         self._on_change: list[OnSwap] = []
@@ -106,6 +107,12 @@ class Experiments:
         published = self.get(ticker, horizon)
         trial = self.trial_of(published) if published else None
         return (trial, published) if trial and published else None
+
+    def is_swapping(self, ticker: str, horizon: int) -> bool:
+        """Whether a champion was published that does not serve yet; one that is refused is not waited for."""
+        champion, newest = self._champions.get(ticker, horizon), newest_folder(self._roots, ticker, horizon)
+        refused = self._champions.refusal(ticker, horizon) is not None
+        return newest is not None and not refused and (champion is None or champion.folder != newest)
 
     def arm(self, ticker: str, horizon: int, tag: str) -> str:
         """Experiment and arm of the model `tag` that answered; empty where no canary runs."""

@@ -44,6 +44,29 @@ def test_performance_has_words_of_its_own_beside_the_state_of_the_service(stale:
     expect(page.locator(".tiles")).not_to_contain_text("Degraded", ignore_case=True)
 
 
+def test_a_promotion_is_under_way_until_every_challenger_is_champion(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+    waiting = ["forest-AAPL-1", "forest-MSFT-1"]
+
+    def promoted(route: Route) -> None:
+        answer = route.fetch()
+        more = {"status": "promoted", "promoting": waiting, "warnings": ["boosted: no training refits this version"]}
+        route.fulfill(response=answer, json=answer.json() | more)
+
+    visiting.page.route("**/experiments/boosted", promoted)
+    page = visiting.go("#/operations")
+
+    experiments = page.get_by_role("table", name="Challengers beside the champions")
+    expect(experiments).to_contain_text("promoting, 2 to go")
+    expect(experiments).to_contain_text("Not champion yet: forest-AAPL-1, forest-MSFT-1")
+    expect(experiments).to_contain_text("no training refits this version")
+    waiting.pop()
+    expect(experiments).to_contain_text("promoting, 1 to go")
+    waiting.clear()
+    expect(experiments).not_to_contain_text("promoting")
+    expect(experiments).to_contain_text("promoted")
+
+
 def test_where_nothing_happened_yet_it_says_so(stale: Service, visit: Open) -> None:
     visiting = visit(stale)
     visiting.page.route("**/model/retrain?*", lambda route: route.fulfill(json=[]))

@@ -7,6 +7,7 @@ from pathlib import Path
 from configuration import Settings, home
 from forecasting.card import ModelCard
 from forecasting.model_store import UnreadableModel, default_roots, newest_folder, read_published_model
+from forecasting.next_training import fate_of_recipe
 from training.errors import RegistryError
 from training.mlflow_registry.registry import Registry
 from training.mlflow_registry.versions.aliases import Aliases
@@ -64,16 +65,9 @@ def promote(registry: Registry, ticker: str, horizon: int, version: int, *, forc
 
 def fate_in_next_training(settings: Settings, ticker: str, horizon: int) -> str:
     """What the next training does to a champion whose recipe it does not try; empty where it tries it."""
-    tried = settings.training.recipes_tried
     card = newest_card(settings, ticker, horizon)
-    if card is None or card.recipe in tried:
-        return ""
-    others = " or ".join(tried)
-    return (
-        f"{ticker} at horizon {horizon}: `training.recipes_tried` has no {card.recipe}, so no training refits this"
-        f" version, and the next one replaces it where {others} is better by {settings.training.promotion_margin:.1%};"
-        f" to keep the recipe, set STOCKS_TRAINING__RECIPES_TRIED='[\"{card.recipe}\"]'"
-    )
+    fate = fate_of_recipe(settings, card.recipe) if card else ""
+    return f"{ticker} at horizon {horizon}: {fate}" if fate else ""
 
 
 def roll_back(registry: Registry, ticker: str, horizon: int) -> int:

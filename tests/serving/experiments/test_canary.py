@@ -166,7 +166,30 @@ async def test_a_promotion_goes_to_the_worker_and_ends_the_experiment(
 
     assert (promoted.status, promoted.answered) == ("promoted", [])
     os.close(lock)
-    assert Publications(tmp_path).version_to_promote("MSFT", 1) == 2
+    publications = Publications(tmp_path)
+    assert publications.version_to_promote("MSFT", 1) == 2
+    assert promoted.promoting == ["forest-MSFT-1"]
+
+    with publications.under_way("MSFT", 1):
+        assert (await parts.desk.of("tenth")).promoting == ["forest-MSFT-1"], "a worker is at it"
+        publish("MSFT", version=2)
+    assert (await parts.desk.of("tenth")).promoting == ["forest-MSFT-1"], "what is published does not serve yet"
+    await parts.look()
+    assert (await parts.desk.of("tenth")).promoting == []
+
+
+async def test_it_warns_of_a_recipe_that_the_next_training_would_replace(
+    laboratory: MakeLaboratory, publish: Publish
+) -> None:
+    parts = laboratory(EVERYTHING)
+    publish("AAPL", version=2, experiment="tenth", recipe="boosting")
+    publish("MSFT", version=2, experiment="tenth", recipe="forest")
+    await parts.look()
+
+    (warning,) = (await parts.desk.of("tenth")).warnings
+
+    assert warning.startswith("tenth: `training.recipes_tried` has no boosting")
+    assert "the next one replaces it where forest is better by 0.2%" in warning
 
 
 async def test_an_experiment_that_is_not_configured_is_unknown(laboratory: MakeLaboratory) -> None:

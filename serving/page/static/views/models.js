@@ -42,17 +42,31 @@ export class ExperimentsCard extends Card {
     super("Experiments");
   }
 
+  /** Look again while a promotion is under way. */
+  follow() {
+    if (this.promoting) this.load();
+  }
+
   load() {
     const details = ({ name }) => get(`/experiments/${encodeURIComponent(name)}`);
     return this.show(async () => mapFew(await get("/experiments"), details), (found) => this.content(found));
   }
 
   content(experiments) {
+    this.promoting = experiments.some(({ promoting }) => promoting.length);
     if (!experiments.length) return element("p", { class: "summary" }, "None is running.");
     const rows = experiments.map((one) => [
-      one.name, one.kind, one.challenger, one.status,
-      element("span", { class: "reason" }, one.judgements?.map(({ horizon, told }) => `Horizon ${horizon}: ${told}`).join("; ") || one.reason),
+      one.name, one.kind, one.challenger, status(one), element("span", { class: "reason" }, known(one)),
     ]);
     return scrolled("Experiments", table("Challengers beside the champions", ["Name", "Kind", "Challenger", "Status", "Known by now"], rows));
   }
+}
+
+/** A promotion is told as one that is under way until every challenger serves as champion. */
+const status = ({ status: where, promoting }) => (promoting.length ? `promoting, ${promoting.length} to go` : where);
+
+function known({ judgements, reason, promoting, warnings }) {
+  const judged = judgements.map(({ horizon, told }) => `Horizon ${horizon}: ${told}`).join("; ") || reason;
+  const waiting = promoting.length ? [`Not champion yet: ${promoting.join(", ")}`] : [];
+  return [judged, ...waiting, ...warnings].filter(Boolean).join(". ");
 }

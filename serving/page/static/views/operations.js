@@ -55,6 +55,7 @@ class Operations {
         get("/performance/metrics"), get("/performance/summary"), getText("/metrics"), get("/warmup/status"), this.trainings.load(),
       ]);
       this.alert.hidden = true;
+      this.experiments.follow();
       this.tell(figures, summary, exposition, start);
     } catch (error) {
       this.alert.hidden = false;
