@@ -14,6 +14,12 @@ import redis_client
 SHORTEST_API_KEY = 8
 CARRIED = re.compile(r"[\x20-\x7e]*")  # by an HTTP header
 CARRIED_BY_ADDRESS = re.compile(r"[\x21-\x7e]*")
+# What MLflow keeps runs in; a bare word would be a folder wherever a command happens to be started.
+MLFLOW_FORM = re.compile(r"(https?|(postgresql|mysql|mssql|sqlite)(\+\w+)?|file)://|/", re.IGNORECASE)
+MLFLOW_FORMS = (
+    "http://HOST:5000 or https://…, postgresql://, mysql://, mssql:// or sqlite:// with a database,"
+    " file:///FOLDER, or a path that begins with /"
+)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -65,11 +71,13 @@ def tracking_address(uri: str | None) -> str | None:
     """Where MLflow keeps runs, without white space around it; a URL, or that of a database or folder.
 
     Raises:
-        ValueError: no URL has one of its characters; in the path of a file, a control character.
+        ValueError: no URL has one of its characters, in a path it is a control character, or MLflow takes no such form.
     """
     text = (uri or "").strip()
     if CONTROL.search(text):
         raise ValueError("holds a line break or another control character; copy it again")
+    if text and not MLFLOW_FORM.match(text):
+        raise ValueError(f"MLflow takes no such address; it reads {MLFLOW_FORMS}")
     return (_address(text) if text.lower().startswith(("http:", "https:")) else text) or None
 
 

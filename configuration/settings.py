@@ -81,12 +81,29 @@ def _as_address(text: str) -> str:
         raise ValueError("must be an IP address, or a network such as 10.0.0.0/8, without bits behind it") from None
 
 
+def check_currency(code: str) -> str:
+    """`code`, when it has the form of ISO 4217.
+
+    Raises:
+        ValueError: it has not.
+    """
+    if not re.fullmatch("[A-Z]{3}", code):
+        raise ValueError("must be three capital letters, such as USD or EUR")
+    return code
+
+
 def _in_upper_case(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
 ApiKey = Annotated[SecretStr, AfterValidator(long_credential)]
 Credential = Annotated[SecretStr | None, AfterValidator(credential)]
+# Without which a provider is skipped.
+NEEDED = {
+    "alpha_vantage": "ALPHA_VANTAGE_API_KEY in the environment",
+    "tiingo": "TIINGO_API_KEY in the environment",
+    "yahoo": "market.yahoo.enabled: true",
+}
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Ticker = Annotated[str, BeforeValidator(_in_upper_case), Field(pattern=TICKER_PATTERN)]
 Horizon = Annotated[int, AfterValidator(check_horizon)]
@@ -211,6 +228,14 @@ class Market(Section):
         return self
 
     @model_validator(mode="after")
+    def _one_provider_can_answer(self) -> "Market":
+        able = [name for name in self.providers if name == "simulated" or getattr(self, name).is_configured]
+        if not able:
+            needed = ", ".join(f"{name} needs {NEEDED[name]}" for name in self.providers)
+            raise ValueError(f"none of market.providers can answer: {needed}; set that, or add `simulated` to them")
+        return self
+
+    @model_validator(mode="after")
     def _streams_need_keys(self) -> "Market":
         needed = {"tiingo": "TIINGO_API_KEY", "alpaca": "APCA_API_KEY_ID and APCA_API_SECRET_KEY"}
         for name in self.streams:
@@ -318,7 +343,7 @@ class Settings(BaseSettings):
     tickers: Annotated[tuple[Ticker, ...], Field(min_length=1), AfterValidator(_unique)]
     horizons: Annotated[tuple[Horizon, ...], Field(min_length=1), AfterValidator(_unique)]
     exchange: str
-    currency: str
+    currency: Annotated[str, AfterValidator(check_currency)]
     market: Market
     cache: Cache
     serving: Serving

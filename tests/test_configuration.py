@@ -89,6 +89,15 @@ def test_settings_cannot_be_changed() -> None:
         ("STOCKS_HORIZONS", "[2]", "horizons.0"),
         ("STOCKS_PERFORMANCE__HIT_RATE", "1.5", "performance.hit_rate"),
         ("STOCKS_SERVING__RUNNER", "thread", "serving.runner"),
+        ("STOCKS_CURRENCY", "Dollars", 'currency = "Dollars": must be three capital letters, such as USD or EUR'),
+        ("STOCKS_MARKET__PROVIDERS", '["tiingo"]', "tiingo needs TIINGO_API_KEY in the environment"),
+        ("STOCKS_MARKET__PROVIDERS", '["yahoo"]', "yahoo needs market.yahoo.enabled: true"),
+        (
+            "MLFLOW_TRACKING_URI",
+            "foo",
+            "training.tracking_uri: MLflow takes no such address; it reads http://HOST:5000",
+        ),
+        ("MLFLOW_TRACKING_URI", "ftp://host", "training.tracking_uri: MLflow takes no such address"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(

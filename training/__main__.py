@@ -71,7 +71,9 @@ def train_command(tickers: list[str], horizons: list[str], engine: str, schedule
     settings = prepare()
     chosen, sessions = chosen_tickers(tickers, settings), chosen_horizons(horizons, settings)
     from training.commands.train import train
+    from training.recipes import check_tried
 
+    check_tried(settings)
     sys.exit(train(settings, chosen, sessions, scheduler=scheduler, resume=resume))
 
 
@@ -171,7 +173,9 @@ def status(tickers: tuple[str, ...], why: bool) -> None:  # noqa: FBT001
     from training.commands.tables import standard_console
     from training.mlflow_registry.registry import Registry
     from training.publishing.operations import standings
+    from training.recipes import check_tried
 
+    check_tried(settings)
     models = [(ticker, horizon) for ticker in chosen for horizon in settings.horizons]
     found = standings(settings, Registry(settings), models)
     print_standings(found, standard_console(), whole=why or len(tickers) == 1)

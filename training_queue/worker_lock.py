@@ -1,12 +1,16 @@
-"""Whether a worker of the queue lives."""
+"""Whether a worker of the queue lives, or why it refuses to."""
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 log = structlog.get_logger(__name__)
+
+# Exit status of a worker that no further start helps, for its settings are impossible.
+REFUSED = os.EX_CONFIG
 
 
 class WorkerLock:
@@ -21,7 +25,22 @@ class WorkerLock:
         Raises:
             OSError: the file system has no locks, or cannot be written.
         """
-        return self._try(fcntl.LOCK_EX)
+        descriptor = self._try(fcntl.LOCK_EX)
+        if descriptor is not None:
+            os.ftruncate(descriptor, 0)
+        return descriptor
+
+    def refuse(self, reason: str) -> None:
+        """Leave word of why this worker trains nothing, until one is taken for it."""
+        with suppress(OSError):
+            self._path.write_text(reason, encoding="utf-8")
+
+    def refusal(self) -> str:
+        """Why the last worker trained nothing, in one line; empty when it did."""
+        try:
+            return self._path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
 
     def held(self) -> bool:
         """Whether a worker lives; a lock that cannot be tried is held by none."""

@@ -1,13 +1,13 @@
 """Experiments as clients see and move them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import structlog
 
-from configuration import Settings
+from configuration import Experiment, Settings
 from market.bars import Bars
 from market.errors import MarketError
 from market.market import Market
@@ -32,6 +32,8 @@ Action = Literal["start", "stop", "promote"]
 
 JUDGE_EVERY_SECONDS = 300.0
 BY_HAND = "by hand"
+# The alias that training points at each new version.
+CHALLENGER_ALIAS = "challenger"
 
 
 class ExperimentDesk:
@@ -68,7 +70,7 @@ class ExperimentDesk:
         return ExperimentDetails(
             **_described(trial, self._settings),
             answered=sorted(trial.answered) if trial.runs else [],
-            challengers=[_challenger(trial, key) for key in sorted(trial.keys)],
+            challengers=[_challenger(trial, key, self._settings.training.recipes) for key in sorted(trial.keys)],
             judgements=judgements,
             promoting=await self._promotions.under_way(trial),
             warnings=self._promotions.warnings(trial),
@@ -174,10 +176,10 @@ def _described(trial: Trial, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _challenger(trial: Trial, key: Key) -> ChallengerAnswer:
+def _challenger(trial: Trial, key: Key, recipes: Collection[str]) -> ChallengerAnswer:
     published, refusal = trial.challengers.get(*key), trial.challengers.refusal(*key)
     card = published.card if published else None
-    missing = None if card else "nothing is published yet; run `python -m training publish`"
+    missing = None if card else _missing(trial.experiment, recipes)
     return ChallengerAnswer(
         ticker=key[0],
         horizon=key[1],
@@ -186,4 +188,15 @@ def _challenger(trial: Trial, key: Key) -> ChallengerAnswer:
         version=card.version if card else None,
         run_id=card.run_id if card else None,
         problem=refusal or missing,
+    )
+
+
+def _missing(experiment: Experiment, recipes: Collection[str]) -> str:
+    """Why there is no challenger, as far as a service knows that does not ask MLflow."""
+    named = experiment.challenger
+    if named.isdigit() or named in recipes or named == CHALLENGER_ALIAS:
+        return "nothing is published yet; run `python -m training publish`"
+    return (
+        f"there is no recipe {named} among {', '.join(recipes)}, and no version with the alias {named} was published;"
+        " name a version, a recipe, or an alias that MLflow has, and run `python -m training publish`"
     )

@@ -64,6 +64,8 @@ class Retraining:
         ticker = check_ticker(ticker, self._settings)
         if horizon is not None:
             check_horizon(horizon, self._settings)
+        if (problem := self._refusal()) and not self._worker.held():
+            raise unavailable(f"Nothing is trained here: {problem}", RETRY_AFTER_SECONDS)
         if not (self._expects_trainer or self._worker.held()):
             raise unavailable(
                 "No worker trains here; start `python -m training work` with this STOCKS_HOME where the training"
@@ -145,7 +147,13 @@ class Retraining:
         if self._worker.held():
             self._missed_after = 0.0
             return ""
+        if refusal := self._refusal():
+            return f"nothing is trained: {refusal}"
         return "the trainer does not run; it is started again" if monotonic() > self._missed_after else ""
+
+    def _refusal(self) -> str:
+        """What the trainer that this service keeps says is wrong with its settings."""
+        return self._worker.refusal() if self._expects_trainer else ""
 
     def figures(self) -> list[GaugeMetricFamily]:
         """For Prometheus: whether a trainer lives, and how many trainings of the last week have which status."""

@@ -14,7 +14,7 @@ import structlog
 from compat.forked_workers import METRICS_VARIABLE
 from concurrency.parent_death import PARENT_VARIABLE
 from configuration import ROOT
-from training_queue.worker_lock import WorkerLock
+from training_queue.worker_lock import REFUSED, WorkerLock
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,10 @@ def keep_trainer_running(home: Path) -> None:
 
     The worker ends by itself when this process does.
     """
-    keeper = TrainerKeeper(COMMAND, WorkerLock(home))
+    lock = WorkerLock(home)
+    if not lock.held():
+        lock.refuse("")  # what an earlier one refused, this one may not
+    keeper = TrainerKeeper(COMMAND, lock)
     threading.Thread(target=keeper.run, name="trainer-keeper", daemon=True).start()
 
 
@@ -62,15 +65,19 @@ class TrainerKeeper:
         self._lock = lock
         self._sleep = sleep
         self._now = now
+        self._is_refused = False
 
     def run(self) -> None:
-        """Keep the trainer alive until this process ends."""
+        """Keep the trainer alive until this process ends, or until one refuses its settings, which stay as they are."""
         pause = FIRST_PAUSE_SECONDS
         while True:
             if self._lock.held():
                 self._sleep(LONGEST_PAUSE_SECONDS)
                 continue
-            if self._live_once() > LIVED_LONG_SECONDS:
+            lived = self._live_once()
+            if self._is_refused:
+                return
+            if lived > LIVED_LONG_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
             self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -83,7 +90,9 @@ class TrainerKeeper:
             process = subprocess.Popen(
                 self._command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True, env=_environment()
             )
-            log.warning("trainer.ended", status=process.wait())
+            self._is_refused = process.wait() == REFUSED
+            if not self._is_refused:
+                log.warning("trainer.ended", status=process.returncode)
         except OSError as error:
             log.error("trainer.not_started", problem=str(error))  # noqa: TRY400  # the reason is all there is to say
         return self._now() - started

@@ -282,6 +282,16 @@ def test_a_wrong_setting_is_refused_in_one_line(home: Path, files: Path) -> None
     assert done.stderr.strip() == 'Error: configuration: training.tested = "-1": Input should be greater than 0'
 
 
+@pytest.mark.parametrize("words", [("status",), ("train",)])
+def test_a_hyperparameter_that_cannot_be_is_refused_in_one_line(
+    home: Path, files: Path, words: tuple[str, ...]
+) -> None:
+    done = command(home, files, *words, STOCKS_TRAINING__RECIPES__FOREST__N_ESTIMATORS="0")
+    assert done.returncode == 1
+    problem = "training.recipes.forest.n_estimators = 0: Input should be greater than 0"
+    assert done.stderr.strip() == f"Error: {problem}"
+
+
 def test_help_lists_every_command(home: Path, files: Path) -> None:
     done = command(home, files, "--help")
     for name in ("train", "evaluate", "publish", "promote", "rollback", "status", "bento", "ui", "work"):

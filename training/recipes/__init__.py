@@ -37,6 +37,16 @@ def make_recipe(settings: Settings, name: str) -> Recipe:
     return made
 
 
+def check_tried(settings: Settings) -> None:
+    """Whether every recipe of `training.recipes_tried` can be fitted.
+
+    Raises:
+        ConfigurationError: as `make_recipe` does.
+    """
+    for name in settings.training.recipes_tried:
+        make_recipe(settings, name)
+
+
 def installed(settings: Settings) -> list[str]:
     """Names of the configured recipes whose packages are there."""
     return [name for name in settings.training.recipes if _is_installed(_kind(name))]

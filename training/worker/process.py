@@ -17,13 +17,14 @@ from pathlib import Path
 
 import structlog
 
+import configuration
 import logs
 from concurrency.parent_death import end_with_parent
 from training.mlflow_registry.environment import prepare_environment
 from training_queue.database import QueueUnavailable
 from training_queue.jobs import TrainingJobs
 from training_queue.publications import Publications
-from training_queue.worker_lock import WorkerLock
+from training_queue.worker_lock import REFUSED, WorkerLock
 
 LOOK_EVERY_SECONDS = 0.5
 # Until the configuration is read, with the first work.
@@ -47,6 +48,9 @@ def work_forever(home: Path, lock: int | None = None) -> bool:
 
     Returns:
         False, at once, when another worker does it already.
+
+    Raises:
+        ConfigurationError: a setting is impossible; the lock says so to whoever looks for a worker.
     """
     begins = lock is None
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
@@ -61,7 +65,11 @@ def work_forever(home: Path, lock: int | None = None) -> bool:
         _wait_for_work(jobs, publications)
     from training.worker.steps import work_until_idle  # noqa: PLC0415  # it imports what takes seconds and hundreds of MB
 
-    work_until_idle(jobs, publications, add_missing=begins)
+    try:
+        work_until_idle(jobs, publications, add_missing=begins)
+    except configuration.ConfigurationError as error:
+        WorkerLock(home).refuse(str(error))
+        raise
     _begin_anew(lock)
     return True
 
@@ -120,6 +128,9 @@ def main() -> None:
     try:
         with contextlib.suppress(KeyboardInterrupt):
             work_forever(home, lock)
+    except configuration.ConfigurationError as error:
+        log.error("trainer.refused", problem=str(error))  # noqa: TRY400  # the reason is all there is to say
+        sys.exit(REFUSED)
     except OSError as error:
         log.error("trainer.stopped", problem=f"{error.filename or home}: {error.strerror or error}")  # noqa: TRY400
         sys.exit(1)

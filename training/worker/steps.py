@@ -32,9 +32,15 @@ def work_until_idle(jobs: TrainingJobs, publications: Publications, *, add_missi
     Args:
         publications: those that are under way.
         add_missing: whether models that are missing are queued first, as `training.on_start` says.
+
+    Raises:
+        ConfigurationError: a setting is impossible, a hyperparameter of a recipe that is tried among them.
     """
+    from training.recipes import check_tried  # noqa: PLC0415  # seconds of imports
+
     settings = configuration.load()
     logs.configure(settings.serving.log_level)
+    check_tried(settings)
     if add_missing and settings.training.on_start:
         found = missing(settings)
         if found:

@@ -159,3 +159,16 @@ async def replay(parts: Laboratory, whole: dict[str, Any], sessions: int) -> Non
 
 def _before(bars: Any, back: int) -> Any:
     return replace(bars[:-back], source=bars.source)
+
+
+async def test_a_challenger_that_nothing_can_be_is_told_from_one_that_is_not_published_yet(
+    laboratory: MakeLaboratory,
+) -> None:
+    named = ("7", "boosting", "challenger", "bosting")
+    parts = laboratory(*({"name": f"e{place}", "challenger": name} for place, name in enumerate(named)))
+    details = [await parts.desk.of(f"e{place}") for place in range(len(named))]
+    *known, unknown = [one.challengers[0].problem or "" for one in details]
+
+    assert set(known) == {"nothing is published yet; run `python -m training publish`"}
+    assert unknown.startswith("there is no recipe bosting among forest, boosting, ")
+    assert "no version with the alias bosting was published" in unknown

@@ -47,6 +47,23 @@ async def test_while_the_trainer_is_started_again_a_request_waits_for_it(
     assert (step.job_id, step.priority) == (asked.job_id, RETRAIN)
 
 
+async def test_a_trainer_that_refused_its_settings_says_so_until_another_lives(
+    settings: Settings, jobs: TrainingJobs, lock: WorkerLock
+) -> None:
+    queue = Retraining(settings, jobs, lock, SharedJobs(None), expects_trainer=True)
+    jobs.add("AAPL", [1], RETRAIN)
+    lock.refuse("n_estimators = 0")
+
+    assert queue.trainer_problem() == "nothing is trained: n_estimators = 0"
+    with pytest.raises(Problem, match="Nothing is trained here: n_estimators = 0") as caught:
+        await queue.ask("AAPL", 1)
+
+    assert caught.value.status == 503
+    assert lock.take() is not None
+    assert queue.trainer_problem() == ""
+    assert (await queue.ask("AAPL", 1)).status == "queued"
+
+
 async def test_all_horizons_or_one(settings: Settings, jobs: TrainingJobs, lock: WorkerLock) -> None:
     lock.take()
     queue = Retraining(settings, jobs, lock, SharedJobs(None))

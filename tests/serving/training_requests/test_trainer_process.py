@@ -8,7 +8,7 @@ import pytest
 from compat.forked_workers import METRICS_VARIABLE
 from concurrency.parent_death import PARENT_VARIABLE
 from serving.training_requests.trainer_process import LIVED_LONG_SECONDS, LONGEST_PAUSE_SECONDS, TrainerKeeper
-from training_queue.worker_lock import WorkerLock
+from training_queue.worker_lock import REFUSED, WorkerLock
 
 
 class EnoughError(Exception):
@@ -68,6 +68,16 @@ def test_it_knows_whom_it_ends_with_and_counts_nothing_for_the_service(
     environment = ast.literal_eval(told.read_text())
     assert environment[PARENT_VARIABLE] == str(os.getpid())
     assert METRICS_VARIABLE not in environment
+
+
+def test_one_that_refuses_its_settings_is_not_started_again(tmp_path: Path) -> None:
+    clock = Clock(pauses=2)
+    code = f"open({str(tmp_path / 'starts')!r}, 'a').write('x'); raise SystemExit({REFUSED})"
+
+    TrainerKeeper([sys.executable, "-c", code], WorkerLock(tmp_path), clock.sleep, clock.now).run()
+
+    assert clock.slept == []
+    assert (tmp_path / "starts").read_text() == "x"
 
 
 def test_none_is_started_beside_another_worker(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from training.worker.steps import work
 from training.worker.ticker_lock import LockLost
 from training_queue.jobs import MISSING, RETRAIN, TrainingJobs
 from training_queue.steps import Result
+from training_queue.worker_lock import REFUSED, WorkerLock
 
 # The worker as the service starts it, but for its low priority, which on a busy machine makes it wait for minutes.
 WORKER_AT_NORMAL_PRIORITY = "from training.worker import process; process.NICENESS = 0; process.main()"
@@ -189,3 +190,26 @@ def test_the_log_of_a_worker_is_ours_alone_and_tells_what_it_does(tmp_path: Path
 
 def written(home: Path) -> bytes:
     return (home / "log").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_recipe_that_cannot_be_ends_the_worker_with_one_line_and_word_of_why(tmp_path: Path) -> None:
+    given = environment(tmp_path, STOCKS_TRAINING__RECIPES__FOREST__N_ESTIMATORS="0")
+
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER_AT_NORMAL_PRIORITY],
+        cwd=ROOT,
+        env=given,
+        capture_output=True,
+        text=True,
+        timeout=PATIENT,
+        check=False,
+    )
+
+    assert done.returncode == REFUSED
+    (line,) = (done.stdout + done.stderr).splitlines()
+    problem = "training.recipes.forest.n_estimators = 0: Input should be greater than 0"
+    assert json.loads(line)["event"] == "trainer.refused"
+    assert json.loads(line)["problem"] == problem
+    assert WorkerLock(tmp_path).refusal() == problem
+    assert not TrainingJobs(tmp_path).waiting()
