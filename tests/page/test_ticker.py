@@ -31,6 +31,7 @@ def test_everything_about_a_ticker_accessibly(stale: Service, visit: Open, width
 
     expect(page.get_by_role("heading", level=1)).to_have_text("AAPL")
     expect(page.locator(".headline")).to_contain_text("with 90 % probability between")
+    expect(page.locator(".headline")).to_contain_text("Mon 11 Mar 2024 (1 session after 8 Mar 2024, where prices end)")
     expect(page.locator(".title")).to_contain_text("Stale")
     expect(page.locator(".title .badge.simulated")).to_have_count(0)
     expect(page.get_by_text("None: the baseline takes the level as it is")).to_be_visible()
@@ -163,6 +164,21 @@ def test_outcomes_are_held_against_the_whole_distribution(stale: Service, visit:
     expect(due).to_have_text(str(sum(counts)))
 
 
+def test_where_prices_end_before_every_target_no_forecast_is_awaited(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+
+    def the_newest(route: Route) -> None:
+        answer = route.fetch()
+        newest = answer.json()["outcomes"][0] | {"target_on": "2024-03-11", "made_on": "2024-03-08"}
+        nothing_came = {"actual": None, "inside": None}
+        route.fulfill(response=answer, json=answer.json() | {"outcomes": [newest | nothing_came]})
+
+    visiting.page.route("**/track-record/*", the_newest)
+    page = visiting.go("#/ticker/AAPL")
+
+    expect(page.get_by_text("Prices end on 8 Mar 2024, so that no target has its close.")).to_be_visible()
+
+
 def test_the_keyboard_alone_opens_tables_and_trains(stale: Service, visit: Open) -> None:
     visiting = visit(stale)
     visiting.watched.refusals_expected = True
@@ -195,3 +211,26 @@ def test_an_unknown_ticker_is_told_in_the_services_words(stale: Service, visit: 
     page = visiting.go("#/ticker/IBM")
 
     expect(page.get_by_role("alert")).to_contain_text("IBM is not served here")
+
+
+def test_dates_of_another_year_have_it_and_it_is_told_where_prices_end(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+    report = {"expected_on": "2024-05-02", "confirmed": False, "source": "files", "in_horizon": 0}
+
+    def with_report(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        for one in body["predictions"]:
+            one["data"]["report"] = report
+        route.fulfill(response=answer, json=body)
+
+    visiting.page.route("**/predict", with_report)
+    visiting.page.route("**/stream/predictions*", lambda route: route.abort())
+    visiting.watched.refusals_expected = True
+    page = visiting.go()
+
+    told = "Targets are closes of Mon 11 Mar 2024, 1 session after Fri 8 Mar 2024, where prices end."
+    expect(page.locator(".targets")).to_have_text(told)
+    expect(page.get_by_text("Thu 2 May 2024 (inferred)").first).to_be_visible()
+    page.get_by_label("5", exact=True).check(force=True)
+    expect(page.locator(".targets")).to_contain_text("Fri 15 Mar 2024, 5 sessions after Fri 8 Mar 2024")

@@ -42,8 +42,15 @@ export function seconds(value) {
   return `${digits(value < 0.01 ? 2 : 0).format(1000 * value)}${SPACE}ms`;
 }
 
-/** A session's date without its year. */
-export const day = (iso) => (iso ? DAY.format(new Date(`${iso.slice(0, 10)}T00:00:00Z`)) : EMPTY);
+/** A session's date, with its year where that is not the current one. */
+export function day(iso, now = new Date()) {
+  if (!iso) return EMPTY;
+  const found = new Date(`${iso.slice(0, 10)}T00:00:00Z`);
+  return found.getUTCFullYear() === now.getUTCFullYear() ? DAY.format(found) : `${DAY.format(found)} ${found.getUTCFullYear()}`;
+}
+
+/** Whether a session's date lies before today, on the universal clock. */
+export const isPast = (iso, now = new Date()) => iso.slice(0, 10) < now.toISOString().slice(0, 10);
 
 /** A date with its year. */
 export const date = (iso) => (iso ? DAY_AND_YEAR.format(new Date(`${iso.slice(0, 10)}T00:00:00Z`)) : EMPTY);

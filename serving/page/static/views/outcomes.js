@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { outcomesChart } from "../charts/outcomes.js";
 import { chartTable, element, scrolled, table } from "../dom.js";
-import { change, date, percent, words } from "../format.js";
+import { change, date, isPast, percent, words } from "../format.js";
 import { Card } from "./card.js";
 
 export class OutcomesCard extends Card {
@@ -22,7 +22,7 @@ export class OutcomesCard extends Card {
     return [
       outcomesChart(outcomes, Math.max(300, this.card.clientWidth - 42)),
       legend(due),
-      coverage(due, level),
+      due.length ? coverage(due, level) : noneDue(outcomes[0]),
       calibration(due, level),
       chartTable("Past forecasts as a table", () => outcomesTable(outcomes)),
     ];
@@ -36,8 +36,13 @@ function legend(due) {
     due.some(({ report }) => report) ? element("li", { class: "report" }, "A report took effect") : null);
 }
 
+/** Why nothing can be held against what came; the newest forecast tells where prices end. */
+function noneDue({ made_on: madeOn, target_on: targetOn }) {
+  const why = isPast(targetOn) ? `Prices end on ${date(madeOn)}, so that no target has its close.` : "None of them has come due yet.";
+  return element("p", { class: "summary" }, why);
+}
+
 function coverage(due, level) {
-  if (!due.length) return element("p", { class: "summary" }, "None of them has come due yet.");
   const groups = [["All sessions", due]];
   if (due.some(({ report }) => report !== null)) {
     groups.push(["Ordinary sessions", due.filter(({ report }) => report === false)], ["Report sessions", due.filter(({ report }) => report)]);

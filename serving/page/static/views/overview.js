@@ -4,7 +4,7 @@ import { predictAll } from "../api.js";
 import { scaleFor } from "../charts/interval.js";
 import { element, fill } from "../dom.js";
 import { followPredictions } from "../live.js";
-import { clock } from "../format.js";
+import { clock, day, sessions } from "../format.js";
 import { isSimulated, kinds } from "./badges.js";
 import { horizonSwitch, rememberHorizon } from "./horizon.js";
 import { COLUMNS, Row, compare, headings, scaleHeading } from "./rows.js";
@@ -64,6 +64,7 @@ class Overview {
   draw() {
     this.body = element("tbody", {});
     this.summary = element("p", { class: "summary", role: "status" });
+    this.targets = element("p", { class: "summary targets" });
     this.alert = element("div", { class: "problem", role: "alert", hidden: true });
     const table = element("table", { class: "overview" },
       element("caption", { class: "visually-hidden" }, "Forecasts of every ticker"),
@@ -74,7 +75,7 @@ class Overview {
         element("h1", {}, "Overview"),
         horizonSwitch(this.context.horizons, this.horizon, (horizon) => this.choose(horizon)),
         this.filters()),
-      this.alert,
+      this.targets, this.alert,
       element("div", { class: "scroll card", role: "region", "aria-label": "Forecasts", tabindex: "0" }, table),
       this.summary);
     this.arrange();
@@ -174,6 +175,7 @@ class Overview {
     keepFocus(this.body, () =>
       fill(this.body, ...shown.map((row) => row.draw(scale, this.horizon)), shown.length ? null : nothing()));
     this.context.state.tellSimulated(answers.filter(isSimulated).length);
+    this.targets.textContent = targetSessions(answers);
     this.summarise(shown.length, answers);
   }
 
@@ -204,6 +206,15 @@ function keepFocus(body, redraw) {
   redraw();
   if (focused === null) return;
   [...body.querySelectorAll("th a")].find((link) => link.textContent === focused)?.focus({ preventScroll: true });
+}
+
+/** Of which sessions the targets are the closes, and where prices end when that is not today. */
+function targetSessions(answers) {
+  if (!answers.length) return "\u00a0";
+  const span = (days) => [...new Set([days.at(0), days.at(-1)])].map((one) => day(one)).join(" to ");
+  const [targets, made] = ["target_on", "made_on"].map((key) => answers.map(({ prediction }) => prediction[key]).sort());
+  const end = answers.some(({ data }) => data.stale) ? ", where prices end" : "";
+  return `Targets are closes of ${span(targets)}, ${sessions(answers[0].prediction.horizon)} after ${span(made)}${end}.`;
 }
 
 function nothing() {

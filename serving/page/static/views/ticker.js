@@ -138,12 +138,12 @@ class TickerView {
 const madeBy = ({ model }) => `${model.type} ${model.version}`;
 
 /** The forecast in words. */
-function sentence({ prediction }) {
+function sentence({ prediction, data }) {
   const { interval } = prediction;
   const rise = prediction.direction === "bullish" ? prediction.confidence : 1 - prediction.confidence;
   const strong = (text) => element("strong", {}, text);
   return [
-    `The close of ${day(prediction.target_on)} (${sessions(prediction.horizon)} after ${date(prediction.made_on)}) is forecast at `,
+    `The close of ${day(prediction.target_on)} (${sessions(prediction.horizon)} after ${date(prediction.made_on)}${data.stale ? ", where prices end" : ""}) is forecast at `,
     strong(price(prediction.price_target)), ", and with ", percent(interval.level, 0), " probability between ",
     strong(price(interval.lower)), " and ", strong(price(interval.upper)), ". A rise has a probability of ", strong(percent(rise)), ".",
   ];
