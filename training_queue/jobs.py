@@ -123,13 +123,17 @@ class TrainingJobs:
             ).fetchone()
         return Result(*found) if found else None
 
-    def requeue(self, step: Step) -> None:
-        """Queue a claimed step again, behind all that are as urgent."""
+    def requeue(self, step: Step, *, counts: bool = False) -> None:
+        """Queue a claimed step again, behind all that are as urgent.
+
+        Args:
+            counts: whether it counts as an attempt.
+        """
         with self._transaction() as connection:
             connection.execute(
-                "UPDATE steps SET status = 'queued', started_at = NULL, attempts = attempts - 1,"
+                "UPDATE steps SET status = 'queued', started_at = NULL, attempts = attempts - ?,"
                 " step_id = (SELECT max(step_id) + 1 FROM steps) WHERE step_id = ?",
-                (step.step_id,),
+                (0 if counts else 1, step.step_id),
             )
 
     def waiting(self) -> bool:

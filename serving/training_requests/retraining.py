@@ -17,6 +17,7 @@ from training_queue.database import QueueUnavailable
 from training_queue.jobs import RETRAIN, TrainingJobs
 from training_queue.steps import STATUSES, Job, Step
 from training_queue.worker_lock import WorkerLock
+from training_queue.worker_wait import WorkerWait
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,7 @@ class Retraining:
         self._worker = worker
         self._shared = shared
         self._expects_trainer = expects_trainer
+        self._waits = WorkerWait(settings.home)
         self._missed_after = monotonic() + TRAINER_STARTS_WITHIN
 
     async def ask(self, ticker: str, horizon: int | None) -> Retrained:
@@ -141,11 +143,14 @@ class Retraining:
         await self._shared.close()
 
     def trainer_problem(self) -> str:
-        """Why nothing can be trained although this service starts a trainer; empty when one lives."""
-        if not self._expects_trainer:
+        """Why nothing is trained: this service's trainer is dead, or the one there is waits; empty when it works."""
+        waits_for = self._waits.reason()
+        if not (self._expects_trainer or waits_for):
             return ""
         if self._worker.held():
             self._missed_after = 0.0
+            return waits_for
+        if not self._expects_trainer:
             return ""
         if refusal := self._refusal():
             return f"nothing is trained: {refusal}"

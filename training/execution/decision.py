@@ -10,6 +10,7 @@ from configuration import Settings
 from forecasting.reports.schedule import ReportSchedule
 from market.bars import Bars
 from training.errors import TrainingError
+from training.execution.hindrance import hindrance_of
 from training.execution.outcome import Outcome
 from training.execution.recorded import Recorded, record
 from training.learning.pipeline import Trained
@@ -47,7 +48,7 @@ def finish(
         decided = partial(_decided, settings, registry, recorded, before_promotion)
         return past_a_restart(decided, decided)
     except TrainingError as error:
-        return replace(failed, reason=str(error))
+        return replace(failed, reason=str(error), hindrance=hindrance_of(error))
     except Exception as error:  # one model's trouble is never another's
         log.exception("training.failed", ticker=bars.ticker, horizon=horizon)
         return replace(failed, reason=f"{bars.ticker}: {type(error).__name__}: {error}; the log has the traceback")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from forecasting.metrics import Metrics
+from training.execution.hindrance import Hindrance
 from training_queue.steps import Status
 
 
@@ -17,6 +18,7 @@ class Outcome:
         recipe: empty when training failed before any was tried.
         version: null when it failed.
         scores: out of sample, by name; empty when it failed.
+        hindrance: what made it fail and would make every other fail now; null when it is about this model.
     """
 
     ticker: str
@@ -28,6 +30,7 @@ class Outcome:
     metrics: Metrics | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     simulated: bool = False
+    hindrance: Hindrance | None = None
 
     @property
     def skill(self) -> float | None:

@@ -17,6 +17,7 @@ from training.execution.decision import Call, TrainedOrNot, finish
 from training.execution.elsewhere import attempt_and_record
 from training.execution.engine import Engine
 from training.execution.feed import Feed
+from training.execution.hindrance import hindrance_of
 from training.execution.in_order import Task, one_by_one, side_by_side
 from training.execution.interruption import Interruption
 from training.execution.loading import CHUNK, Loaded, PartByPart, load, report_schedules
@@ -109,7 +110,7 @@ def run_one(
             registry.summarize(_totals(outcomes), _decision(outcomes))
             _fail_if_all_failed(registry, outcomes)
     except TrainingError as error:
-        return Outcome(ticker, horizon, promoted=False, reason=str(error))
+        return Outcome(ticker, horizon, promoted=False, reason=str(error), hindrance=hindrance_of(error))
     return best(outcomes)
 
 

@@ -21,10 +21,11 @@ import configuration
 import logs
 from concurrency.parent_death import end_with_parent
 from training.mlflow_registry.environment import prepare_environment
-from training_queue.database import QueueUnavailable
+from training.worker.patience import when_possible
 from training_queue.jobs import TrainingJobs
 from training_queue.publications import Publications
 from training_queue.worker_lock import REFUSED, WorkerLock
+from training_queue.worker_wait import WorkerWait
 
 LOOK_EVERY_SECONDS = 0.5
 # Until the configuration is read, with the first work.
@@ -32,8 +33,8 @@ LOG_LEVEL = "info"
 # Training may wait, answers may not.
 NICENESS = 10
 LOCK_WITHIN_SECONDS = 2.0
-# Between two looks for what a dead process left behind, and at a queue that cannot be read.
-QUEUE_RETRY_SECONDS = 10.0
+# Between two looks for what a dead process left behind.
+LEFT_BEHIND_EVERY_SECONDS = 10.0
 # For which the service, which starts in the same moment, has the processors to itself.
 SERVICE_FIRST_SECONDS = 2.0
 
@@ -59,7 +60,8 @@ def work_forever(home: Path, lock: int | None = None) -> bool:
         return False
     jobs, publications = TrainingJobs(home), Publications(home)
     if begins:
-        _resume(jobs)
+        WorkerWait(home).end()
+        when_possible(jobs.resume)
         time.sleep(SERVICE_FIRST_SECONDS)
     else:
         _wait_for_work(jobs, publications)
@@ -74,32 +76,13 @@ def work_forever(home: Path, lock: int | None = None) -> bool:
     return True
 
 
-def _resume(jobs: TrainingJobs) -> None:
-    while True:
-        try:
-            jobs.resume()
-        except QueueUnavailable as error:
-            log.error("queue.unavailable", problem=str(error))  # noqa: TRY400  # the reason is all there is to say
-            time.sleep(QUEUE_RETRY_SECONDS)
-        else:
-            return
-
-
 def _wait_for_work(jobs: TrainingJobs, publications: Publications) -> None:
     while True:
         changed_at, looked_at = jobs.changed_at(), time.monotonic()
-        if _has_work(jobs, publications):
+        if when_possible(lambda: jobs.waiting() or bool(publications.left_behind())):
             return
-        while jobs.changed_at() == changed_at and time.monotonic() - looked_at < QUEUE_RETRY_SECONDS:
+        while jobs.changed_at() == changed_at and time.monotonic() - looked_at < LEFT_BEHIND_EVERY_SECONDS:
             time.sleep(LOOK_EVERY_SECONDS)
-
-
-def _has_work(jobs: TrainingJobs, publications: Publications) -> bool:
-    try:
-        return jobs.waiting() or bool(publications.left_behind())
-    except QueueUnavailable as error:
-        log.error("queue.unavailable", problem=str(error))  # noqa: TRY400  # the reason is all there is to say
-        return False
 
 
 def _begin_anew(lock: int) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -14,8 +15,11 @@ from forecasting.model_store import UnreadableModel, default_roots, newest_folde
 from market.errors import MarketError
 from market.market import Market
 from training.errors import TrainingError
+from training.execution.hindrance import Hindrance, hindrance_of
+from training.worker.hindrances import Hindered, still_hinders, wait_until_over
+from training.worker.patience import when_possible
 from training.worker.ticker_lock import Done, TickerLock, alone
-from training_queue.jobs import MISSING, RETRAIN, TrainingJobs
+from training_queue.jobs import MISSING, MOST_ATTEMPTS, RETRAIN, TrainingJobs
 from training_queue.publications import Publications
 from training_queue.steps import Step
 
@@ -42,34 +46,59 @@ def work_until_idle(jobs: TrainingJobs, publications: Publications, *, add_missi
     logs.configure(settings.serving.log_level)
     check_tried(settings)
     if add_missing and settings.training.on_start:
-        found = missing(settings)
-        if found:
-            log.info("training.queued", models=len(found), reason="missing")
-        for ticker, horizon in found:
-            jobs.add(ticker, [horizon], MISSING)
-    idle_since = time.monotonic() if jobs.waiting() else time.monotonic() - IDLE
+        _add_missing(settings, jobs)
+    idle_since = time.monotonic() if when_possible(jobs.waiting) else time.monotonic() - IDLE
     while time.monotonic() - idle_since < IDLE:
-        finish_publications(settings, publications)
-        step = jobs.claim()
-        if step is None:
-            time.sleep(LOOK_EVERY)
-            continue
-        with alone(settings, step.ticker) as lock:
-            if lock is not None:
-                work_once(step, jobs, settings, lock)
-            else:
-                jobs.requeue(step)
-                time.sleep(LOOK_EVERY)
+        try:
+            if not _work_next(settings, jobs, publications):
+                continue
+        except Hindered as hindered:
+            wait_until_over(settings, hindered)
         idle_since = time.monotonic()
 
 
+def _add_missing(settings: Settings, jobs: TrainingJobs) -> None:
+    found = missing(settings)
+    if found:
+        log.info("training.queued", models=len(found), reason="missing")
+    for ticker, horizon in found:
+        when_possible(partial(jobs.add, ticker, [horizon], MISSING))
+
+
+def _work_next(settings: Settings, jobs: TrainingJobs, publications: Publications) -> bool:
+    """Do what is most urgent; gives whether anything waited.
+
+    Raises:
+        Hindered: nothing can be trained now.
+    """
+    finish_publications(settings, publications)
+    step = when_possible(jobs.claim)
+    if step is None:
+        time.sleep(LOOK_EVERY)
+        return False
+    with alone(settings, step.ticker) as lock:
+        if lock is not None:
+            work_once(step, jobs, settings, lock)
+        else:
+            when_possible(partial(jobs.requeue, step))
+            time.sleep(LOOK_EVERY)
+    return True
+
+
 def finish_publications(settings: Settings, publications: Publications) -> None:
-    """Publish what a process that died has left unpublished, and promote what serving asks for."""
-    for ticker, horizon in publications.left_behind():
+    """Publish what a process that died has left unpublished, and promote what serving asks for.
+
+    Raises:
+        Hindered: nothing can be published now.
+    """
+    for ticker, horizon in when_possible(publications.left_behind):
         try:
             tags = _finish_publication(settings, publications, ticker, horizon)
-        except Exception:
-            log.exception("publication.failed", ticker=ticker, horizon=horizon)
+        except Exception as error:  # noqa: BLE001  # it is told and tried again, whatever it was
+            if (hindrance := hindrance_of(error)) and still_hinders(settings, hindrance):
+                raise Hindered(hindrance, str(error)) from None
+            tell = log.error if isinstance(error, TrainingError) else log.exception
+            tell("publication.failed", ticker=ticker, horizon=horizon, problem=str(error))
             publications.postpone(ticker, horizon)
             continue
         publications.forget(ticker, horizon)
@@ -99,7 +128,11 @@ def _finish_publication(settings: Settings, publications: Publications, ticker: 
 
 
 def work_once(step: Step, jobs: TrainingJobs, settings: Settings, lock: TickerLock) -> None:
-    """Train what a step asks for, unless a replica with the same MLflow server has done so since it was asked for."""
+    """Train what a step asks for, unless a replica with the same MLflow server has done so since it was asked for.
+
+    Raises:
+        Hindered: nothing can be trained now; the step is to be queued again.
+    """
     done = lock.done_since(step) if settings.training.has_server else None
     if done is None:
         done = work(step, jobs, settings, lock.check)
@@ -109,9 +142,10 @@ def work_once(step: Step, jobs: TrainingJobs, settings: Settings, lock: TickerLo
     try:
         publish(settings, step.ticker, step.horizon)
     except TrainingError as error:
-        jobs.finish(step, "failed", str(error))
+        _check_whose_failure(step, jobs, settings, hindrance_of(error), str(error))
+        when_possible(partial(jobs.finish, step, "failed", str(error)))
         return
-    jobs.finish(step, done.status, f"{done.reason}, by another replica")
+    when_possible(partial(jobs.finish, step, done.status, f"{done.reason}, by another replica"))
     log.info("training.adopted", ticker=step.ticker, horizon=step.horizon, outcome=done.status, reason=done.reason)
 
 
@@ -122,6 +156,9 @@ def work(
 
     Args:
         before_promotion: called before a champion moves; raises a TrainingError to prevent it.
+
+    Raises:
+        Hindered: nothing can be trained now; the step is to be queued again.
     """
     from training.execution.run import run_one  # noqa: PLC0415  # seconds of imports, needed by no other worker
 
@@ -131,15 +168,36 @@ def work(
             settings, step.ticker, step.horizon, asked_at=_asked_at(step), before_promotion=before_promotion
         )
     except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        _check_whose_failure(step, jobs, settings, hindrance_of(error), reason)
         log.exception("training.failed", ticker=step.ticker, horizon=step.horizon)
-        jobs.finish(step, "failed", reason := f"{type(error).__name__}: {error}")
+        when_possible(partial(jobs.finish, step, "failed", reason))
         return Done("failed", reason)
     status, reason = outcome.status, outcome.versioned_reason
-    jobs.finish(step, status, reason)
+    _check_whose_failure(step, jobs, settings, outcome.hindrance, reason)
+    when_possible(partial(jobs.finish, step, status, reason))
     seconds = round(time.monotonic() - started, 3)
     tell = log.warning if outcome.failed else log.info
     tell("training.finished", ticker=step.ticker, horizon=step.horizon, outcome=status, reason=reason, seconds=seconds)
     return Done(status, reason)
+
+
+def _check_whose_failure(
+    step: Step, jobs: TrainingJobs, settings: Settings, hindrance: Hindrance | None, reason: str
+) -> None:
+    """Tell what would have made any step fail from what is this one's own.
+
+    What lasts is no attempt of the step; what was over when it was looked at may have to do with the step after all, so
+    one that goes on failing is left to fail.
+
+    Raises:
+        Hindered: the step is to be queued again.
+    """
+    if hindrance is None:
+        return
+    lasts = bool(still_hinders(settings, hindrance))
+    if lasts or step.attempts < MOST_ATTEMPTS:
+        raise Hindered(hindrance, reason, partial(jobs.requeue, step, counts=not lasts))
 
 
 def _asked_at(step: Step) -> datetime | None:

@@ -13,6 +13,7 @@ from tests.patience import PATIENT
 from training_queue.jobs import RETRAIN, TrainingJobs
 from training_queue.steps import Step
 from training_queue.worker_lock import WorkerLock
+from training_queue.worker_wait import WorkerWait
 
 
 @pytest.fixture
@@ -159,3 +160,17 @@ def test_a_trainer_that_should_live_and_does_not_is_a_problem(
     assert (starting, alive) == ("", "")
     assert queue.trainer_problem() == "the trainer does not run; it is started again"
     assert Retraining(settings, jobs, lock, SharedJobs(None)).trainer_problem() == ""
+
+
+@pytest.mark.parametrize("expects_trainer", [True, False])
+def test_what_a_trainer_waits_for_is_a_problem_while_it_lives(
+    settings: Settings, jobs: TrainingJobs, lock: WorkerLock, *, expects_trainer: bool
+) -> None:
+    queue = Retraining(settings, jobs, lock, SharedJobs(None), expects_trainer=expects_trainer)
+    held = lock.take()
+    assert held is not None
+    WorkerWait(settings.home).begin("the trainer waits for MLflow at http://127.0.0.1:5000, which does not answer")
+
+    assert queue.trainer_problem() == "the trainer waits for MLflow at http://127.0.0.1:5000, which does not answer"
+    os.close(held)
+    assert "waits" not in queue.trainer_problem()

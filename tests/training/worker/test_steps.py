@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
-from structlog.testing import capture_logs
 
 import configuration
 from configuration import ROOT, Settings
@@ -104,21 +103,6 @@ def test_a_model_whose_onnx_file_differs_is_never_registered(
     assert last.status == "failed"
     assert last.reason.startswith("AAPL: the ONNX file differs from its model")
     assert MlflowClient(settings.tracking_uri).search_model_versions("name = 'forest-AAPL-1'") == []
-
-
-def test_a_step_without_mlflow_fails_in_one_line_and_ends_nothing(
-    jobs: TrainingJobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-
-    with capture_logs() as lines:
-        last = worked(jobs, configuration.load())
-
-    assert last.status == "failed"
-    assert last.reason.startswith("MLflow at http://127.0.0.1:9 does not answer")
-    (line,) = [line for line in lines if line["event"] == "training.finished"]
-    assert (line["outcome"], line["reason"], line["log_level"]) == ("failed", last.reason, "warning")
-    assert "exc_info" not in line
 
 
 def test_a_refit_of_which_nothing_comes_is_a_failed_run(
