@@ -74,11 +74,13 @@ class ModelStatus(Body):
 
 
 class RetrainStep(Body):
-    """One horizon of a training."""
+    """One horizon of a training; times are Unix seconds, null until known."""
 
     horizon: int
     status: Literal["queued", "running", "promoted", "kept", "failed"]
     reason: str | None
+    started_at: float | None = None
+    finished_at: float | None = None
 
 
 class Retrained(Body):

@@ -186,5 +186,15 @@ def _retrained(job: Job) -> Retrained:
         queued_at=job.queued_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
-        steps=[RetrainStep(horizon=step.horizon, status=step.status, reason=step.reason) for step in job.steps],
+        steps=[_step(step) for step in job.steps],
+    )
+
+
+def _step(step: Step) -> RetrainStep:
+    return RetrainStep(
+        horizon=step.horizon,
+        status=step.status,
+        reason=step.reason,
+        started_at=step.started_at,
+        finished_at=step.finished_at,
     )

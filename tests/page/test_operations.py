@@ -67,6 +67,27 @@ def test_a_promotion_is_under_way_until_every_challenger_is_champion(stale: Serv
     expect(experiments).to_contain_text("promoted")
 
 
+def test_a_training_names_the_horizons_whose_outcomes_differ_and_the_time_of_training(
+    stale: Service, visit: Open
+) -> None:
+    visiting = visit(stale)
+    steps = [
+        {"horizon": 1, "status": "promoted", "reason": "version 2: better", "started_at": 100, "finished_at": 104},
+        {"horizon": 5, "status": "kept", "reason": "version 2: rejected", "started_at": 140, "finished_at": 143},
+        {"horizon": 21, "status": "promoted", "reason": "version 3: better", "started_at": 160, "finished_at": 162},
+    ]
+    times = {"queued_at": 90, "started_at": 100, "finished_at": 162}
+    job = {"ticker": "AAPL", "job_id": "1", "status": "promoted", "reason": None, "steps": steps} | times
+    visiting.page.route("**/model/retrain?*", lambda route: route.fulfill(json=[job]))
+    visiting.watched.refusals_expected = True
+    visiting.page.route("**/events*", lambda route: route.abort())
+
+    trainings = visiting.go("#/operations").get_by_role("table", name="The last trainings")
+
+    expect(trainings).to_contain_text("1, 21 ahead promoted: better; 5 ahead kept: rejected")
+    expect(trainings).to_contain_text("9.0 s")
+
+
 def test_where_nothing_happened_yet_it_says_so(stale: Service, visit: Open) -> None:
     visiting = visit(stale)
     visiting.page.route("**/model/retrain?*", lambda route: route.fulfill(json=[]))

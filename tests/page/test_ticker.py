@@ -1,6 +1,8 @@
 """One ticker: charts with their tables, past forecasts, model, retraining; on old bars from files."""
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -69,6 +71,32 @@ def test_a_canary_is_told_with_its_challenger_and_the_champion(stale: Service, v
     facts = page.locator("section", has=page.get_by_role("heading", name="Model", exact=True)).locator(".facts")
     expect(facts).to_contain_text("Answers byGradient Boosting, version 4: the challenger of the experiment “tenth”")
     expect(facts).to_contain_text("ChampionRandom Forest, version 5")
+
+
+def test_what_was_trained_a_moment_ago_was_trained_just_now(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+    metrics = dict.fromkeys(
+        ("val_mae", "val_rmse", "baseline_mae", "direction_accuracy", "coverage", "interval_score", "training_time"),
+        0.01,
+    )
+    version = {
+        "version": 1,
+        "serving": True,
+        "run_id": "1",
+        "trained_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),  # however long the visit takes
+        "trained_from": "2018-01-02",
+        "trained_to": "2024-03-07",
+        "source": "files",
+        "inputs": 24,
+        "shrinkage": 0.5,
+        "metrics": metrics | {"train_samples": 1000, "val_samples": 500},
+    }
+    visiting.page.route("**/model/versions/*", lay_over({"versions": [version]}))
+
+    page = visiting.go("#/ticker/AAPL")
+
+    facts = page.locator("section", has=page.get_by_role("heading", name="Model", exact=True)).locator(".facts")
+    expect(facts).to_contain_text(re.compile(r"Trained\d+ \w+ \d+, just now"))
 
 
 def test_news_are_links_whose_titles_are_text(stale: Service, visit: Open) -> None:

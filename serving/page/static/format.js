@@ -69,6 +69,19 @@ export function age(iso, now = Date.now()) {
   return days < 730 ? `${Math.floor(days)} days` : `${digits(1).format(days / 365.25)} years`;
 }
 
+/** How long ago in a sentence: "4 min ago". */
+export function ago(iso, now = Date.now()) {
+  const told = age(iso, now);
+  return told === "now" ? "just now" : `${told} ago`;
+}
+
+/** How long the steps of a job were trained, without the time that they waited. */
+export function trainingTime({ steps }) {
+  const begun = steps.filter(({ started_at: from }) => known(from));
+  const now = Date.now() / 1000;
+  return begun.length ? seconds(begun.reduce((sum, { started_at: from, finished_at: to }) => sum + Math.max(0, (to ?? now) - from), 0)) : EMPTY;
+}
+
 /** A length of time from Unix seconds to Unix seconds. */
 export const span = (from, to) => (known(from) ? seconds(Math.max(0, (to ?? Date.now() / 1000) - from)) : EMPTY);
 

@@ -78,6 +78,24 @@ async def test_all_horizons_or_one(settings: Settings, jobs: TrainingJobs, lock:
     assert (await queue.outcome(one.job_id)).job_id == one.job_id
 
 
+async def test_each_step_has_the_time_of_its_training_apart_from_its_wait(
+    settings: Settings, jobs: TrainingJobs, lock: WorkerLock
+) -> None:
+    lock.take()
+    queue = Retraining(settings, jobs, lock, SharedJobs(None))
+    job = await queue.ask("AAPL", None)
+    step = jobs.claim()
+    assert step is not None
+    jobs.finish(step, "promoted", "version 1")
+
+    done, waiting = (await queue.outcome(job.job_id)).steps
+
+    assert done.started_at is not None
+    assert done.finished_at is not None
+    assert job.queued_at <= done.started_at <= done.finished_at
+    assert (waiting.started_at, waiting.finished_at) == (None, None)
+
+
 @pytest.mark.parametrize("asked", [("NOPE", None, 404), ("?", None, 422), ("AAPL", 21, 422)])
 async def test_what_cannot_be_asked(
     settings: Settings, jobs: TrainingJobs, lock: WorkerLock, asked: tuple[str, int | None, int]

@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { element, scrolled, table } from "../dom.js";
-import { age, count, date, percent, seconds, words } from "../format.js";
+import { ago, count, date, percent, seconds, words } from "../format.js";
 import { Card } from "./card.js";
 
 export class ModelCard extends Card {
@@ -52,7 +52,7 @@ function facts(status, serving, challenger) {
   if (serving) {
     made.push(
       ["Learned from", `${date(serving.trained_from)} to ${date(serving.trained_to)}, ${count(serving.metrics.train_samples)} sessions, ${serving.inputs} inputs`],
-      ["Trained", `${date(serving.trained_at)}, ${age(serving.trained_at)} ago`],
+      ["Trained", `${date(serving.trained_at)}, ${ago(serving.trained_at)}`],
       ["Mean error", `${percent(serving.metrics.val_mae, 2)} (no change: ${percent(serving.metrics.baseline_mae, 2)}), over ${count(serving.metrics.val_samples)} sessions out of sample`],
       ["Run", serving.run_id]);
   }

@@ -2,7 +2,7 @@
 
 import { get, retrain } from "../api.js";
 import { element, fill } from "../dom.js";
-import { sessions, span } from "../format.js";
+import { sessions, trainingTime } from "../format.js";
 import { Card } from "./card.js";
 
 const OPEN = ["queued", "running"];
@@ -57,7 +57,7 @@ export class RetrainCard extends Card {
       element("span", { class: `pill ${step.status}` }, step.status), ` ${sessions(step.horizon)}${step.reason ? `: ${step.reason}` : ""}`));
     fill(this.outcome,
       element("p", { class: "summary" }, element("span", { class: `pill ${job.status}`, "data-status": job.status }, job.status),
-        ` ${job.ticker}, ${job.started_at ? `for ${span(job.started_at, job.finished_at)}` : "waits for its turn"}`),
+        ` ${job.ticker}, ${job.started_at ? `trained for ${trainingTime(job)}` : "waits for its turn"}`),
       element("ul", { class: "steps" }, ...steps));
   }
 }

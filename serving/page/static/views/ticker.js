@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { element, fill } from "../dom.js";
-import { age, date, day, percent, price, sessions } from "../format.js";
+import { ago, date, day, percent, price, sessions } from "../format.js";
 import { followPredictions } from "../live.js";
 import { dataBadges, isSimulated, modelBadge } from "./badges.js";
 import { columns } from "./card.js";
@@ -130,7 +130,7 @@ class TickerView {
     fill(this.heading,
       element("h1", {}, this.ticker), element("span", { class: "price" }, price(one.current_price)),
       ...dataBadges(one), modelBadge(one),
-      element("span", { class: "muted" }, isSimulated(one) ? "invented price" : `${one.data.source}, ${age(one.data.as_of)} old`));
+      element("span", { class: "muted" }, isSimulated(one) ? "invented price" : `${one.data.source}, ${ago(one.data.as_of)}`));
     fill(this.headline, ...sentence(one));
   }
 }

@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { element, fill, scrolled, table } from "../dom.js";
-import { age, span } from "../format.js";
+import { age, trainingTime } from "../format.js";
 import { Card } from "./card.js";
 
 const SHOWN = 20;
@@ -33,17 +33,26 @@ export class TrainingsCard extends Card {
     const rows = jobs.map((job) => [
       job.ticker, element("span", { class: `pill ${job.status}` }, job.status),
       [...new Set(job.steps.map(({ horizon }) => horizon))].join(", "),
-      job.started_at ? span(job.started_at, job.finished_at) : "–",
+      trainingTime(job),
       `${age(new Date(1000 * latest(job)).toISOString())}`, outcome(job),
     ]);
-    return table("The last trainings, the newest first", ["Ticker", "Status", "Ahead", "Took", "Since", "Outcome"], rows, [3, 4]);
+    return table("The last trainings, the newest first", ["Ticker", "Status", "Ahead", "Trained for", "Since", "Outcome"], rows, [3, 4]);
   }
 }
 
-/** What came of the steps, each reason once. */
+/** What came of the steps, each outcome once; where they differ, with the horizons that it is of. */
 function outcome({ steps }) {
-  const reasons = steps.map(({ reason }) => reason?.replace(/^version \d+: /, "")).filter(Boolean);
-  return element("span", { class: "reason" }, [...new Set(reasons)].join("; "));
+  const horizons = new Map();
+  for (const { horizon, status, reason } of steps) {
+    const text = reason ? reason.replace(/^version \d+: /, "") : "";
+    const key = JSON.stringify([status, text]);
+    horizons.set(key, [...(horizons.get(key) ?? []), horizon]);
+  }
+  const told = [...horizons].map(([key, of]) => {
+    const [status, text] = JSON.parse(key);
+    return horizons.size === 1 ? text : `${of.join(", ")} ahead ${status}${text ? `: ${text}` : ""}`;
+  });
+  return element("span", { class: "reason" }, told.join("; "));
 }
 
 const latest = (job) => job.finished_at ?? job.started_at ?? job.queued_at;
