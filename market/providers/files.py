@@ -87,7 +87,9 @@ class Files:
                 return series
             series = parse_csv(Path(path).read_bytes(), ticker, path)
         except FileNotFoundError:
-            raise UnknownTicker(f"{ticker}: no file {path}; put its bars there or leave the ticker out") from None
+            raise UnknownTicker(
+                f"{ticker}: no file {path}; put its bars there, or leave the ticker out of STOCKS_TICKERS"
+            ) from None
         except OSError as error:
             raise Unreachable(f"{ticker}: {path}: {error.strerror}") from None
         self._known[ticker] = (version, series)

@@ -58,7 +58,7 @@ def check_ticker(text: str, settings: Settings) -> str:
     if not _TICKER.fullmatch(ticker):
         raise unprocessable(f"{text[:LONGEST_ECHO]!r} is not a ticker; they look like AAPL or BRK.B")
     if ticker not in settings.tickers:
-        raise not_found(f"{ticker} is not served here; GET /tickers lists those that are")
+        raise not_found(f"{ticker} is not served here; GET /tickers lists those that are, STOCKS_TICKERS sets them")
     return ticker
 
 

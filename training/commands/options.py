@@ -52,7 +52,9 @@ def chosen_tickers(chosen: Sequence[str], settings: Settings, *, any_ticker: boo
         if not re.fullmatch(configuration.TICKER_PATTERN, ticker):
             raise click.ClickException(f"{ticker}: not a ticker; they look like AAPL or BRK.B")
         if not any_ticker and ticker not in settings.tickers:
-            raise click.ClickException(f"{ticker}: not served here; `tickers` are {', '.join(settings.tickers)}")
+            raise click.ClickException(
+                f"{ticker}: not served here; STOCKS_TICKERS sets `tickers`: {', '.join(settings.tickers)}"
+            )
     return list(chosen or settings.tickers)
 
 

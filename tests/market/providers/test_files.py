@@ -124,7 +124,7 @@ async def test_a_bar_of_the_future_is_no_quote(sessions: Sessions, tmp_path: Pat
 
 async def test_a_missing_file_is_an_unknown_ticker(sessions: Sessions, tmp_path: Path) -> None:
     files = Files(tmp_path, sessions)
-    with pytest.raises(UnknownTicker, match=r"AAPL: no file .*AAPL\.csv; put its bars there"):
+    with pytest.raises(UnknownTicker, match=r"AAPL: no file .*AAPL\.csv; put its bars there, .*STOCKS_TICKERS"):
         await files.series("AAPL")
     (tmp_path / "MSFT.csv").mkdir()
     with pytest.raises(Unreachable, match=r"MSFT\.csv: Is a directory"):
