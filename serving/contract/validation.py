@@ -14,6 +14,9 @@ JSON_TYPES = frozenset({b"", b"application/json"})
 PROBABILITY = r"0?\.\d{0,5}[1-9]0{0,5}"
 PROBABILITIES = rf"^{PROBABILITY}(,{PROBABILITY}){{0,19}}$"
 
+# The horizon that is meant where a request names none.
+DEFAULT_HORIZON = 1
+
 _TICKER = re.compile(TICKER_PATTERN)
 
 
@@ -70,7 +73,12 @@ def check_horizon(horizon: int, settings: Settings) -> None:
     """
     if horizon not in settings.horizons:
         allowed = ", ".join(str(one) for one in settings.horizons)
-        raise unprocessable(f"horizon {horizon} is not configured; the horizons are {allowed} sessions")
+        ask = (
+            f"; ask with horizon={settings.horizons[0]}, for 1 is taken where none is given"
+            if horizon == DEFAULT_HORIZON
+            else ""
+        )
+        raise unprocessable(f"horizon {horizon} is not configured; the horizons are {allowed} sessions{ask}")
 
 
 def check_count(tickers: Sized, settings: Settings) -> None:

@@ -57,7 +57,8 @@ class Inference:
             raise not_found(f"there is no model {name[:40]!r}; POST /v2/repository/index lists them")
         published = self._champions.get(*key)
         if published is None:
-            reason = self._champions.refusal(*key) or f"no model serves; GET /model/status/{key[0]} says why"
+            status = f"/model/status/{key[0]}?horizon={key[1]}"
+            reason = self._champions.refusal(*key) or f"no model serves; GET {status} says why"
             raise unavailable(f"{name}: {reason}", retry_after=30)
         if version is not None and version != str(published.card.version):
             raise not_found(f"{name}: version {published.card.version} serves, and no other")

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from http import HTTPStatus
 
 import pytest
@@ -28,6 +29,12 @@ def test_a_ticker_that_is_not_configured_is_404(settings: Settings, text: str) -
         check_ticker(text, settings)
 
     assert caught.value.status == HTTPStatus.NOT_FOUND
+
+
+def test_without_horizon_1_the_error_says_how_to_ask_for_another(make_settings: Callable[..., Settings]) -> None:
+    told = r"the horizons are 5, 21 sessions; ask with horizon=5, for 1 is taken where none is given"
+    with pytest.raises(Problem, match=told):
+        check_horizon(1, make_settings(horizons=[5, 21]))
 
 
 def test_a_horizon_that_is_not_configured_is_422_and_says_which_are(settings: Settings) -> None:

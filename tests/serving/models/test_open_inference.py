@@ -111,6 +111,11 @@ def test_a_model_that_is_not_there(inference: Inference, name: str, version: str
     assert caught.value.status == status
 
 
+def test_without_a_model_it_names_the_status_of_the_same_horizon(inference: Inference) -> None:
+    with pytest.raises(Problem, match=r"GET /model/status/MSFT\?horizon=5 says why"):
+        inference.ready("forest-MSFT-5")
+
+
 async def test_a_forest_that_fails_is_503(inference: Inference, parts: Any) -> None:
     parts.champions.get("AAPL", 1).forest.unlink()
     parts.forests._open.clear()  # noqa: SLF001
