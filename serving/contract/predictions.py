@@ -1,9 +1,10 @@
 """The bodies of predictions."""
 
+import json
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from serving.contract.schemas import Body, Moment
 
@@ -111,7 +112,12 @@ class Prediction(Body):
     timestamp: Moment
 
 
-Tickers = Annotated[list[str], Field(min_length=1)]
+def _as_text(value: object) -> str:
+    """What is no text as a text that is no ticker, so that it becomes a problem of its own."""
+    return value if isinstance(value, str) else f"({json.dumps(value, default=str)})"
+
+
+Tickers = Annotated[list[Annotated[str, BeforeValidator(_as_text)]], Field(min_length=1)]
 
 
 class PredictionsRequest(Body):

@@ -42,6 +42,8 @@ def describe(application: FastAPI, settings: Settings) -> Json:
         _complete(operation, settings)
     request = document["components"]["schemas"]["PredictionsRequest"]["properties"]
     request["horizon"]["enum"] = list(settings.horizons)
+    # What is no text is accepted too, and answered as a problem of its own.
+    request["tickers"]["items"] = {"description": "A ticker, such as AAPL; anything else becomes a problem."}
     request["tickers"]["maxItems"] = settings.serving.max_tickers
     positions = document["components"]["schemas"]["RiskRequest"]["properties"]
     positions["horizon"] = {**positions["horizon"], "anyOf": [{"enum": list(settings.horizons)}, {"type": "null"}]}

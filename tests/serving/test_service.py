@@ -176,6 +176,17 @@ def test_the_api_is_described_once(client: httpx.Client) -> None:
     assert client.get("/docs.json").json() == client.get("/openapi.json").json()
 
 
+def test_what_is_no_text_spoils_no_ticker_and_one_named_twice_is_answered_twice(client: httpx.Client) -> None:
+    body = client.post("/predict", json={"tickers": ["AAPL", 5, None, "aapl", ["MSFT"]]}).json()
+
+    assert [one["ticker"] for one in body["predictions"]] == ["AAPL", "AAPL"]
+    assert [(one["ticker"], one["status"]) for one in body["problems"]] == [
+        ("(5)", 422),
+        ("(null)", 422),
+        ('(["MSFT"])', 422),
+    ]
+
+
 def test_one_bad_ticker_of_many_spoils_no_other(client: httpx.Client) -> None:
     body = client.post("/predict", json={"tickers": [*TICKERS, "NOPE", "!"]}).json()
 
