@@ -1,6 +1,7 @@
 """A full disk costs no answer; the service says what it cannot do."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import pytest
 from configuration import ROOT
 from tests.patience import PATIENT
 from tests.redis_servers import free_port
-from tests.serving.running import Service, environment, start
+from tests.serving.running import Service, environment, start, wait_until
+from training_queue.jobs import RETRAIN, TrainingJobs
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
@@ -132,3 +134,33 @@ def test_training_where_nothing_can_be_written_is_refused_in_one_line(disk: Path
 
 def make_read_only(disk: Path) -> None:
     subprocess.run([ENV, "mount", "-o", "remount,ro", str(disk)], check=True)
+
+
+def test_a_trainer_whose_disk_fills_up_says_so_in_a_line_and_goes_on_when_there_is_room(
+    disk: Path, tmp_path: Path
+) -> None:
+    subprocess.run([ENV, "mount", "-o", "remount,size=64m", str(disk)], check=True)
+    home, log = disk / "home", tmp_path / "log"
+    given = {"STOCKS_TICKERS": '["AAPL"]', "STOCKS_HORIZONS": "[1]", "STOCKS_TRAINING__TESTED": "250"}
+    worker = [sys.executable, "-m", "training.worker.process"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(worker, cwd=ROOT, env=environment(home, **given), stdout=output, stderr=output)
+    try:
+        wait_until(lambda: "training.finished" in log.read_text(), PATIENT, "a register is there")
+        jobs = TrainingJobs(home)
+        asked = jobs.add("AAPL", [1], RETRAIN)
+        wait_until(lambda: jobs.get(asked.job_id) != asked, PATIENT, "it trains")
+        fill(disk)
+        wait_until(lambda: "training.waits" in log.read_text(), PATIENT, "it waits")
+        (disk / "filler").unlink()
+        wait_until(lambda: log.read_text().count("training.finished") == 2, PATIENT, "trained after all")
+    finally:
+        process.terminate()
+        process.wait(timeout=PATIENT)
+
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    (line,) = [line for line in lines if line["event"] == "training.waits"]
+    assert line["problem"] == f"the trainer waits for room on the disk of {home}, which is full"
+    assert "Traceback" not in log.read_text()
+    assert "INSERT INTO" not in log.read_text()
+    assert [line["outcome"] for line in lines if line["event"] == "training.finished"] == ["promoted", "promoted"]

@@ -19,13 +19,19 @@ DEFAULTS = {
     # It would tell its makers which of its functions are called.
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-# They announce every migration of MLflow's database, and every request that is tried again.
-TALKATIVE = ("mlflow", "alembic", "urllib3")
+# They announce every migration of MLflow's database, every request that is tried again, and the whole statement of each
+# failure of a database, which is raised, and told, all the same.
+TALKATIVE = {
+    "mlflow": logging.WARNING,
+    "alembic": logging.WARNING,
+    "urllib3": logging.ERROR,
+    "mlflow.store.db.utils": logging.CRITICAL,
+}
 
 
 def prepare_environment() -> None:
     """Set what is not set; before MLflow is imported."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
-    for name in TALKATIVE:
-        logging.getLogger(name).setLevel(logging.ERROR if name == "urllib3" else logging.WARNING)
+    for name, level in TALKATIVE.items():
+        logging.getLogger(name).setLevel(level)

@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import structlog
@@ -92,11 +92,10 @@ def _full_disk(settings: Settings) -> str:
     return f"the trainer waits for room on the disk of {' and '.join(full)}, which is full" if full else ""
 
 
-def _folders(settings: Settings) -> Iterator[Path]:
-    """Where a training writes."""
-    yield settings.home
-    yield from (Path(os.environ[name]) for name in ("BENTOML_HOME",) if name in os.environ)
-    yield Path(tempfile.gettempdir())
+def _folders(settings: Settings) -> Iterable[Path]:
+    """Where a training writes, one folder of each disk."""
+    folders = [settings.home, Path(os.environ.get("BENTOML_HOME", settings.home)), Path(tempfile.gettempdir())]
+    return {folder.stat().st_dev: folder for folder in reversed(folders) if folder.exists()}.values()
 
 
 def _has_room(folder: Path) -> bool:
