@@ -1,6 +1,7 @@
 """Logs as structlog writes them: JSON lines, or colours where a person looks on."""
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -21,6 +22,10 @@ SERVER_ERROR = 500
 
 
 _one_at_a_time = threading.Lock()
+# A process that is forked while another thread writes a line would wait for ever for that line's end.
+os.register_at_fork(
+    before=_one_at_a_time.acquire, after_in_parent=_one_at_a_time.release, after_in_child=_one_at_a_time.release
+)
 _told_of_lost_lines: list[Callable[[], None]] = []
 
 

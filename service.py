@@ -27,6 +27,7 @@ from concurrency.parent_death import end_with_parent
 from serving.contract.predictions import Predictions, PredictionsRequest, Tickers
 from serving.runtime_folder import metrics_folder, runtime_folder
 from serving.startup import explain_busy_port, refuse_impossible_port
+from serving.telemetry.ended_workers import EndedWorkers
 from serving.training_requests.trainer_process import can_train, keep_trainer_running
 
 if TYPE_CHECKING:
@@ -178,8 +179,12 @@ class StockPrediction:
     @bentoml.on_deployment
     @staticmethod
     def close_control_ports() -> None:
-        """Once per deployment, before the supervisor starts."""
-        bentoml_supervisor.close_control_ports(runtime_folder(), Path(metrics_folder()), SHARED)
+        """Once per deployment, before the supervisor starts, which logs as its workers do."""
+        import logs
+
+        logs.configure(settings.serving.log_level)
+        folder = Path(metrics_folder())
+        bentoml_supervisor.close_control_ports(runtime_folder(), folder, SHARED, EndedWorkers(folder).note)
 
     @bentoml.on_deployment
     @staticmethod

@@ -14,6 +14,9 @@ from compat import bentoml_worker, forked_workers
 from compat.forked_workers import METRICS_VARIABLE
 
 CHECK_SECONDS = 1.0
+# circus's name of what it calls when a process has ended.
+AFTER_END = "after_reap"
+SERVICE = "--service-name"
 
 
 def keep_metrics_in(folder: Callable[[], str]) -> None:
@@ -33,7 +36,9 @@ def keep_metrics_in(folder: Callable[[], str]) -> None:
     setattr(serving, "ensure_prometheus_dir", folder)  # noqa: B010  # a name of a library is assigned to
 
 
-def close_control_ports(folder: Path, metrics: Path, shared: Sequence[str]) -> None:
+def close_control_ports(
+    folder: Path, metrics: Path, shared: Sequence[str], ended: Callable[[str, int, int], None]
+) -> None:
     """Have the supervisor that this process starts take commands by sockets in `folder` alone.
 
     Its processes are looked after each second instead of every ten, and forked from it where the source stays as it is.
@@ -42,6 +47,8 @@ def close_control_ports(folder: Path, metrics: Path, shared: Sequence[str]) -> N
         folder: may be entered by nobody but the service's user.
         metrics: where its processes count.
         shared: modules that they need.
+        ended: called with the service, the process id and the exit status (below 0: the signal) of each that ended
+            unasked; it is started again.
 
     Raises:
         RuntimeError: this release of BentoML starts its supervisor otherwise.
@@ -58,6 +65,7 @@ def close_control_ports(folder: Path, metrics: Path, shared: Sequence[str]) -> N
         def __init__(self, watchers: list[Any], *args: Any, **given: Any) -> None:
             for watcher in watchers:
                 _import_less(watcher)
+                _tell_of_ends(watcher, ended)
             if not given.get("plugins"):  # `--reload` has one, for which workers read the source again
                 forked_workers.fork_workers(shared, metrics)
             given |= {
@@ -74,3 +82,14 @@ def _import_less(watcher: Any) -> None:
     """Have the processes of a watcher started by compat/bentoml_worker.py."""
     if watcher.args[:2] == ["-m", bentoml_worker.WORKER]:
         watcher.args[:2] = [bentoml_worker.__file__]
+
+
+def _tell_of_ends(watcher: Any, ended: Callable[[str, int, int], None]) -> None:
+    """Have `ended` called for each process of a watcher that ends while it should run."""
+    service = watcher.args[watcher.args.index(SERVICE) + 1] if SERVICE in watcher.args else watcher.name
+
+    def tell(*, process_pid: int, exit_code: int, **_: Any) -> None:
+        if watcher.is_active():
+            ended(service, process_pid, exit_code)
+
+    watcher.hooks[AFTER_END] = tell

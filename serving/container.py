@@ -29,6 +29,7 @@ from serving.predictions.past import PastPredictor
 from serving.predictions.predictor import Models
 from serving.telemetry import metrics
 from serving.telemetry.batches import write_all, write_regularly
+from serving.telemetry.ended_workers import ended_workers
 from serving.training_requests.retraining import Retraining
 from training_queue.steps import Step
 
@@ -100,6 +101,7 @@ class Container:
             self.drift_watch.figures,
             self.reports.memory_figures,
             self.market_figures.figures,
+            ended_workers,
         )
 
     def _background(self) -> list[Coroutine[None, None, None]]:

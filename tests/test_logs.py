@@ -4,7 +4,10 @@ import errno
 import io
 import json
 import logging
+import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -15,6 +18,7 @@ from bentoml.exceptions import BentoMLException, InvalidArgument, ServiceUnavail
 from pydantic import BaseModel, ValidationError
 
 import logs
+from tests.patience import PATIENT
 
 
 class RequestIODescriptor(BaseModel):
@@ -145,3 +149,37 @@ def test_a_terminal_sees_no_values_of_variables_either(
     written = capsys.readouterr().err
     assert written.count("ValueError") >= 2
     assert "a key of a provider" not in written
+
+
+class Slow(io.StringIO):
+    """Whoever writes to it waits to be let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_writing, self.go_on = threading.Event(), threading.Event()
+
+    def write(self, text: str) -> int:
+        self.is_writing.set()
+        self.go_on.wait(PATIENT)
+        return super().write(text)
+
+
+def test_a_process_that_is_forked_while_a_line_is_written_can_write_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow()
+    with configured():
+        monkeypatch.setattr(sys, "stderr", slow)
+        writing = threading.Thread(target=lambda: structlog.get_logger("ours").warning("of a thread"))
+        writing.start()
+        slow.is_writing.wait(PATIENT)
+        threading.Timer(0.2, slow.go_on.set).start()
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(30)  # ends one that waits for ever
+            sys.stderr = io.StringIO()
+            structlog.get_logger("ours").warning("of a child")
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        writing.join(PATIENT)
+
+    assert os.waitstatus_to_exitcode(status) == 0

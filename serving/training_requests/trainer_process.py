@@ -14,6 +14,7 @@ import structlog
 from compat.forked_workers import METRICS_VARIABLE
 from concurrency.parent_death import PARENT_VARIABLE
 from configuration import ROOT
+from serving.telemetry.ended_workers import how_it_ended
 from training_queue.worker_lock import REFUSED, WorkerLock
 
 log = structlog.get_logger(__name__)
@@ -92,7 +93,7 @@ class TrainerKeeper:
             )
             self._is_refused = process.wait() == REFUSED
             if not self._is_refused:
-                log.warning("trainer.ended", status=process.returncode)
+                log.warning("trainer.ended", **how_it_ended(process.returncode))
         except OSError as error:
             log.error("trainer.not_started", problem=str(error))  # noqa: TRY400  # the reason is all there is to say
         return self._now() - started

@@ -1,5 +1,6 @@
 """Forests that freeze, die or break cost no answer: the baseline gives it, and the service says so."""
 
+import json
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -51,6 +52,11 @@ def answered_by(client: httpx.Client) -> str:
     return kind
 
 
+def json_lines(service: Service) -> list[dict[str, Any]]:
+    """What was logged; there is nothing but JSON in a log."""
+    return [json.loads(line) for line in service.log.splitlines()]
+
+
 def reasons(client: httpx.Client) -> str:
     return "; ".join(client.get("/health").json()["reasons"])
 
@@ -84,6 +90,11 @@ def test_killed_forests_cost_no_answer_and_come_back(
     wait_until(lambda: answered_by(client) == "random_forest", WITHIN, "the model answers again")
 
     assert runner(service).pid != killed.pid
+    (ended,) = [line for line in json_lines(service) if line.get("pid") == killed.pid]
+    assert (ended["event"], ended["service"], ended["signal"]) == ("worker.ended", "forest_runner", "SIGKILL")
+    counted = client.get("/metrics").text
+    assert 'stocks_workers_ended_total{service="forest_runner"} 0.0' not in counted
+    assert 'stocks_workers_ended_total{service="stock_prediction"} 0.0' in counted
     assert published.folder.exists()
 
 
