@@ -18,6 +18,7 @@ from market import terminal
 from market.calendar.sessions import Sessions
 from market.errors import InvalidBars, MarketError, NoPrices
 from market.history.quality import inspect
+from market.history.series_source import REMEDY
 from market.history.sqlite_store import HistoryStore
 from market.market import Market
 from market.providers.files import parse_csv
@@ -34,7 +35,7 @@ def main() -> None:
     "--again", is_flag=True, help="Fetch also what is stored and young; without it a run goes on where one ended."
 )
 def fetch(tickers: str | None, *, again: bool) -> None:
-    """Exit status 0 only when every ticker has its bars."""
+    """Exit status 0 only when every ticker has its bars, stored."""
     stamina.instrumentation.set_on_retry_hooks(())  # retries are not reported, their outcome is
     logs.configure("error")  # the command itself reports what became of each ticker
     settings = _settings()
@@ -71,6 +72,9 @@ async def _fetch_one(market: Market, ticker: str, output: Console, errors: Conso
         output.print(terminal.reported(reports))
     for line in terminal.lines(ticker, history.findings):
         output.print(line)
+    if (reason := market.unstored(ticker)) is not None:
+        errors.print(Text(f"{ticker}: fetched, but not stored: {reason}; {REMEDY}", style="red"))
+        return False
     return True
 
 

@@ -191,6 +191,10 @@ class Market:
         """Whether the stored bars of `ticker` are young enough that `history` would not fetch."""
         return self._histories.is_current(ticker)
 
+    def unstored(self, ticker: str) -> str | None:
+        """Why the bars of `ticker` that were fetched last could not be stored; None where they are."""
+        return self._histories.unstored(ticker)
+
     async def quote(self, ticker: str) -> Quote:
         """The latest price of `ticker`; the last one known, marked, where no provider has any.
 

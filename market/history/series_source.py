@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import structlog
 
+from concurrency.sqlite_damage import is_damage
 from market.bars import SIMULATED
 from market.calendar.sessions import Sessions
 from market.clock import Clock
@@ -19,6 +20,9 @@ from market.providers.provider import Provider
 from market.series import Series
 
 OVERLAP_SESSIONS = 5  # of an update that are already stored
+
+REMEDY = "make STOCKS_HOME a writable directory with room"
+UNAVAILABLE = (sqlite3.Error, OSError, MarketError)
 
 Answer = TypeVar("Answer")
 
@@ -33,6 +37,7 @@ class SeriesSource:
         self._store = store
         self._sessions = sessions
         self._clock = clock
+        self._unstored: dict[str, str] = {}
 
     def stored(self, ticker: str, before: datetime | None = None) -> Stored | None:
         """The newest stored series, or as it had been fetched before a moment; None where the store cannot be read."""
@@ -74,8 +79,12 @@ class SeriesSource:
         moment = self._clock.now()
         if not series.bars.simulated and (update is not None or series is not stored):
             fetched_at = datetime.fromtimestamp(moment, UTC)
-            await asyncio.to_thread(self._attempt, lambda: self._write(series, update, stored, fetched_at))
+            await asyncio.to_thread(self._keep, series, update, stored, fetched_at)
         return series, moment
+
+    def unstored(self, ticker: str) -> str | None:
+        """Why the bars fetched last could not be stored; None where they are."""
+        return self._unstored.get(ticker)
 
     async def _ask(self, provider: Provider, ticker: str, stored: Series | None) -> tuple[Series, Series | None]:
         """The whole series, and the update alone when it continues what is stored."""
@@ -90,6 +99,15 @@ class SeriesSource:
         series = await provider.series(ticker)
         return series if provider.is_local else series.until(complete), None
 
+    def _keep(self, series: Series, update: Series | None, stored: Series | None, fetched_at: datetime) -> None:
+        ticker = series.ticker
+        try:
+            self._repeated(lambda: self._write(series, update, stored, fetched_at))
+            self._unstored.pop(ticker, None)
+        except UNAVAILABLE as error:
+            self._unstored[ticker] = str(error)
+            self._tell(error)
+
     def _write(self, series: Series, update: Series | None, stored: Series | None, fetched_at: datetime) -> None:
         if update is not None:
             if not self._store.extend(changed_part(update, stored), fetched_at):
@@ -103,10 +121,28 @@ class SeriesSource:
     def _attempt(self, use: Callable[[], Answer]) -> Answer | None:
         """The store is a help, not a condition: without it prices still come from the providers."""
         try:
-            return use()
-        except (sqlite3.Error, OSError, MarketError) as error:
-            log.error("history.unavailable", reason=str(error))  # noqa: TRY400  # the line says all
+            return self._repeated(use)
+        except UNAVAILABLE as error:
+            self._tell(error)
             return None
+
+    @staticmethod
+    def _repeated(use: Callable[[], Answer]) -> Answer:
+        """Once more after a file that was damaged, for a new one is in its place."""
+        try:
+            return use()
+        except sqlite3.DatabaseError as error:
+            if not (is_damage(error) or _is_half_made(error)):
+                raise
+        return use()
+
+    def _tell(self, error: Exception) -> None:
+        log.error("history.unavailable", file=str(self._store.path), reason=str(error), remedy=REMEDY)
+
+
+def _is_half_made(error: sqlite3.DatabaseError) -> bool:
+    """Whether another process has just begun to make the file: its tables are missing."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def _may_begin(provider: Provider, stored: Series | None, *, real: bool) -> bool:

@@ -161,6 +161,10 @@ class HistoryService:
         cached = self._load(ticker)
         return cached is not None and not self._is_due(cached)
 
+    def unstored(self, ticker: str) -> str | None:
+        """Why the bars fetched last could not be stored; None where they are."""
+        return self._source.unstored(ticker)
+
     async def _first_for_training(self, ticker: str) -> History:
         """Real bars where a provider gives long histories; simulated ones where no real price was ever stored."""
         gives_enough = any(provider.full_history for provider in self._chain.providers)

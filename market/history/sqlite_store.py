@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
+from concurrency.sqlite_damage import is_damage, set_aside
 from concurrency.sqlite_schema import SchemaTooNew, migrate
 from market.bars import COLUMNS, Bars
 from market.errors import MarketError
@@ -65,9 +66,14 @@ class HistoryStore:
         self._is_prepared = False
         try:
             self._prepare()
-        except (sqlite3.OperationalError, OSError) as error:
+        except (sqlite3.Error, OSError) as error:
             # Prices still come from the providers; the next call tries again.
             log.error("history.unavailable", file=str(self._path), reason=str(error))  # noqa: TRY400  # says all
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
 
     def check_usable(self) -> None:
         """Check that prices can be stored.
@@ -88,16 +94,19 @@ class HistoryStore:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._migrate()
-        except sqlite3.OperationalError:
-            raise
         except sqlite3.DatabaseError as error:
-            aside = self._path.with_suffix(f".unreadable-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-            self._path.replace(aside)
-            log.error("history.set_aside", file=str(aside), reason=str(error))  # noqa: TRY400  # says all
+            if not is_damage(error):
+                raise
+            self._set_aside(error)
             self._migrate()
         except SchemaTooNew as error:
             raise MarketError(f"{self._path}: {error}; install the newer release or move the file away") from None
         self._is_prepared = True
+
+    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
+        """Make room for a new file, unless another process has."""
+        if (aside := set_aside(self._path)) is not None:
+            log.error("history.set_aside", file=str(self._path), set_aside_as=str(aside), reason=str(error))
 
     def _migrate(self) -> None:
         with self._opened() as connection:
@@ -178,11 +187,22 @@ class HistoryStore:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to the file, made anew when the file is gone."""
+        """A connection to the file, made anew when the file is gone.
+
+        Raises:
+            sqlite3.Error: it cannot be used; where it was damaged it has been set aside, and the next call finds a new
+                one.
+        """
         if not self._is_prepared or not self._path.exists():
             self._prepare()
-        with self._opened() as connection:
-            yield connection
+        try:
+            with self._opened() as connection:
+                yield connection
+        except sqlite3.DatabaseError as error:
+            self._is_prepared = False
+            if is_damage(error):
+                self._set_aside(error)
+            raise
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import structlog
 
+from concurrency.sqlite_damage import is_damage, set_aside
 from concurrency.sqlite_schema import SchemaTooNew, changed_at, migrate
 
 log = structlog.get_logger(__name__)
@@ -72,8 +73,12 @@ class ExperimentStates:
         """Keep the state of an experiment unless a newer one is kept; in memory when the disk does not take it."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._connection() as connection:
-                connection.execute(KEEP, (name, state.status, state.reason, state.trial, state.changed_at))
+            try:
+                self._write(name, state)
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
+                self._write(name, state)
             self._unkept.pop(name, None)
         except (OSError, sqlite3.Error, SchemaTooNew) as error:
             self._unkept[name] = state
@@ -83,11 +88,26 @@ class ExperimentStates:
         """When anything was written last, in nanoseconds of the file's clock; costs no look into the file."""
         return changed_at(self._path)
 
+    def _write(self, name: str, state: State) -> None:
+        with self._connection() as connection:
+            connection.execute(KEEP, (name, state.status, state.reason, state.trial, state.changed_at))
+
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
-            migrate(connection, STEPS)
-            yield connection
+            try:
+                migrate(connection, STEPS)
+                yield connection
+            except sqlite3.DatabaseError as error:
+                if is_damage(error):
+                    self._set_aside(error)
+                raise
+
+    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
+        """Make room for a new file, unless another process has."""
+        if (aside := set_aside(self._path)) is not None:
+            file, remedy = str(self._path), "stop again what was stopped"
+            log.error("experiments.set_aside", file=file, set_aside_as=str(aside), reason=str(error), remedy=remedy)
 
 
 def moved(state: State, status: Status, reason: str) -> State:

@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from market.calendar.sessions import Sessions
 from market.history.sqlite_store import HistoryStore
 from market.providers.simulated import FIRST, simulate
 from tests.patience import PATIENT
+from tests.sqlite_files import REFUSE, damage, is_whole
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "date,open,high,low,close,volume"
@@ -237,3 +240,32 @@ def test_a_store_that_cannot_be_written_is_one_line(home: Path) -> None:
     result = run("fetch", "--tickers", "AAPL")
     assert result.exit_code == 1
     assert "make STOCKS_HOME a writable directory with room" in result.stderr
+
+
+def test_bars_that_could_not_be_stored_are_a_failure(
+    home: Path, tmp_path: Path, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "AAPL.csv", sessions, 300)
+    monkeypatch.setenv("STOCKS_MARKET__FILES__DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("STOCKS_MARKET__PROVIDERS", '["files"]')
+    HistoryStore(home)
+    with closing(sqlite3.connect(home / "history" / "prices.sqlite")) as connection:
+        connection.execute(REFUSE)
+    result = run("fetch", "--tickers", "AAPL")
+    assert result.exit_code == 1
+    assert "AAPL: fetched, but not stored: no room; make STOCKS_HOME a writable directory with room" in result.stderr
+
+
+def test_a_damaged_store_is_set_aside_and_filled(
+    home: Path, tmp_path: Path, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "AAPL.csv", sessions, 300)
+    monkeypatch.setenv("STOCKS_MARKET__FILES__DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("STOCKS_MARKET__PROVIDERS", '["files"]')
+    assert run("fetch", "--tickers", "AAPL").exit_code == 0
+    path = home / "history" / "prices.sqlite"
+    damage(path)
+    assert run("fetch", "--tickers", "AAPL", "--again").exit_code == 0
+    assert len(list(path.parent.glob("*unreadable*"))) == 1
+    assert HistoryStore(home).knows("AAPL")
+    assert is_whole(path)

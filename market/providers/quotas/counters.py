@@ -6,14 +6,18 @@ Counting in Redis is apart, in `market.providers.quotas.redis_quota`, which is i
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+import structlog
 from pyrate_limiter import InMemoryBucket, Rate, SQLiteBucket
 from pyrate_limiter.abstracts import AbstractBucket
 
+from concurrency.sqlite_damage import is_damage, set_aside
+
 SPARING = 4  # divisor of each window while every process counts for itself
+
+log = structlog.get_logger(__name__)
 
 
 class Counters(Protocol):
@@ -52,10 +56,11 @@ class LocalCounters:
         return SQLiteBucket.init_from_file(rates, table=provider, db_path=str(self._path), use_file_lock=True)
 
     def recover(self, error: Exception) -> None:
-        """Set a file aside that is no database, so that the next try begins a new one."""
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        """Set a damaged file aside, so that the next try begins a new one."""
+        if is_damage(error):
             with suppress(OSError):
-                self._path.replace(self._path.with_suffix(f".unreadable-{datetime.now(UTC):%Y%m%dT%H%M%S}"))
+                if (aside := set_aside(self._path)) is not None:
+                    log.error("quota.set_aside", file=str(self._path), set_aside_as=str(aside), reason=str(error))
 
     @property
     def _path(self) -> Path:

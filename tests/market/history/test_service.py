@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from market.market import Market
 from market.providers.files import Files
 from market.providers.provider import LimitedProvider
 from market.series import Adjustment, Series
+from tests.sqlite_files import REFUSE, damage, is_whole
 
 DOWN = Unreachable("no answer")
 WAIT_SECONDS = "market.history.service.WAIT_SECONDS"
@@ -601,3 +603,57 @@ async def test_two_processes_that_want_the_same_bars_make_one_fetch(
     release.set()
     assert len((await one).bars) == len((await other).bars) == 300
     assert second.asked == []
+
+
+async def test_a_store_that_is_damaged_in_the_middle_is_set_aside_and_filled_again(
+    make_market: Any, provider: Any, make_series: Any, tmp_path: Path
+) -> None:
+    path, tickers = tmp_path / "history" / "prices.sqlite", ("AAPL", "MSFT", "NVDA")
+    tiingo = provider("tiingo", {ticker: make_series(ticker) for ticker in tickers})
+    market = make_market(tiingo)
+    for ticker in tickers:
+        await market.history(ticker)
+    content = damage(path)
+    market = make_market(tiingo)
+    with capture_logs() as lines:
+        for ticker in tickers:
+            assert len((await market.history(ticker)).bars) == 300
+    (aside,) = path.parent.glob("*unreadable*")
+    assert aside.read_bytes()[100:] == content[100:]  # its header says that it has no log any more
+    told = [(line["event"], line["file"], line["set_aside_as"]) for line in lines if line["log_level"] == "error"]
+    assert told == [("history.set_aside", str(path), str(aside))]
+    market = make_market(tiingo)
+    for ticker in tickers:
+        await market.history(ticker)
+        assert market.unstored(ticker) is None
+    assert tiingo.count("bars") == 6, "once before, once again, and never after"
+    assert is_whole(path)
+
+
+async def test_a_store_that_is_damaged_while_it_is_used_takes_the_bars_that_show_it(
+    make_market: Any, provider: Any, make_series: Any, tmp_path: Path
+) -> None:
+    market = make_market(provider("tiingo", {ticker: make_series(ticker) for ticker in ("AAPL", "MSFT")}))
+    await market.history("AAPL")
+    damage(tmp_path / "history" / "prices.sqlite")
+    HistoryStore(tmp_path)  # another process, which has not looked into it
+    await market.fetch("MSFT")
+    assert market.unstored("MSFT") is None
+    assert HistoryStore(tmp_path).knows("MSFT")
+
+
+async def test_bars_that_could_not_be_stored_are_told(
+    make_market: Any, provider: Any, make_series: Any, tmp_path: Path
+) -> None:
+    market = make_market(provider("tiingo", {"AAPL": make_series()}))
+    with closing(sqlite3.connect(tmp_path / "history" / "prices.sqlite")) as connection:
+        connection.execute(REFUSE)
+    with capture_logs() as lines:
+        assert len((await market.fetch("AAPL")).bars) == 300
+    assert market.unstored("AAPL") == "no room"
+    (told,) = (line for line in lines if line["event"] == "history.unavailable")
+    assert (told["file"], told["reason"]) == (str(tmp_path / "history" / "prices.sqlite"), "no room")
+    with closing(sqlite3.connect(tmp_path / "history" / "prices.sqlite")) as connection:
+        connection.execute("DROP TRIGGER refuse")
+    await market.fetch("AAPL")
+    assert market.unstored("AAPL") is None

@@ -5,8 +5,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from serving.experiments.states import ExperimentStates, State, moved
+from tests.sqlite_files import damage
 
 
 def test_what_was_decided_is_read_by_every_process_and_after_a_restart(tmp_path: Path) -> None:
@@ -69,3 +71,22 @@ def test_an_older_state_does_not_replace_a_newer_one(tmp_path: Path) -> None:
     states.write("trial", earlier)
 
     assert states.read() == {"trial": later}
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_damaged_file_is_set_aside_and_begun_anew(tmp_path: Path, *, is_written: bool) -> None:
+    path = tmp_path / "experiments" / "experiments.sqlite"
+    stopped = moved(State(), "stopped", "by hand")
+    ExperimentStates(tmp_path).write("trial", stopped)
+    content = damage(path)
+    with capture_logs() as lines:
+        if is_written:
+            ExperimentStates(tmp_path).write("other", stopped)
+        else:
+            assert ExperimentStates(tmp_path).read() == {}
+            ExperimentStates(tmp_path).write("other", stopped)
+    (aside,) = path.parent.glob("*unreadable*")
+    assert aside.read_bytes() == content
+    told = [line for line in lines if line["event"] == "experiments.set_aside"]
+    assert [(line["file"], line["set_aside_as"]) for line in told] == [(str(path), str(aside))]
+    assert ExperimentStates(tmp_path).read() == {"other": stopped}

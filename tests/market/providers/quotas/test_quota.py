@@ -12,6 +12,7 @@ from market.providers.quotas.quota import Quota, Usage
 from market.providers.quotas.redis_quota import RedisCounters
 from redis_client import connect
 from tests.market.takers import taken_by_processes
+from tests.sqlite_files import damage
 
 ROOT = Path(__file__).resolve().parents[3]
 FREE_KEY = ("1/second", "25/day")
@@ -168,7 +169,8 @@ async def test_where_requests_cannot_be_counted_the_provider_is_asked_sparingly(
             await day.acquire()
         with pytest.raises(QuotaSpent):
             await day.acquire()
-    assert [line["counted_instead"] for line in lines] == ["sparingly, in this process alone"]
+    told = [line["counted_instead"] for line in lines if line["event"] == "quota.unavailable"]
+    assert told == ["sparingly, in this process alone"]
     assert (await day.usage()).used_today == 6
     day.close()
 
@@ -182,3 +184,25 @@ async def test_a_damaged_file_of_counts_is_set_aside_and_begun_anew(tmp_path: Pa
     assert len(list((tmp_path / "quota").glob("*unreadable*"))) == 1
     assert (await day.usage()).used_today == 7  # the first one was counted in memory
     day.close()
+
+
+async def test_a_file_of_counts_that_is_damaged_in_the_middle_is_set_aside_by_one_line(
+    tmp_path: Path, clock: Any
+) -> None:
+    path = tmp_path / "quota" / "quota.sqlite"
+    days = [
+        Quota("alpha_vantage", ("25/day",), [LocalCounters(tmp_path), MemoryCounters()], 0, clock.now, cool_down=0)
+        for _ in range(2)
+    ]
+    for day in days:
+        await day.acquire()
+    damage(path)
+    with capture_logs() as lines:
+        for day in (*days, *days):
+            await day.acquire()
+    moved = [line for line in lines if line["event"] == "quota.set_aside"]
+    (aside,) = (each for each in path.parent.glob("*unreadable*") if not each.name.endswith(("-wal", "-shm")))
+    assert [(line["file"], line["set_aside_as"]) for line in moved] == [(str(path), str(aside))]
+    assert {(await day.usage()).used_today for day in days} == {2}  # the first of each was counted in memory
+    for day in days:
+        day.close()
