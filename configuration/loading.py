@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
@@ -44,22 +44,42 @@ def load() -> Settings:
     """
     _check_home(home())
     given = defaults = _read(ROOT / "configuration.yaml")
-    if other := os.environ.get("STOCKS_CONFIGURATION"):
-        given = _merge(given, _read(Path(other)))
-    _check_groups(given)
+    other, own = os.environ.get("STOCKS_CONFIGURATION"), {}
+    if other:
+        own = _read(Path(other))
+        given = _merge(given, own)
+    _check_groups(given, other)
     recipes = _recipes(given)
     _check_variables(os.environ, recipes)
     _check_hyperparameters(recipes, _recipes(defaults))
     try:
         return Settings(**_merge(given, _well_known(os.environ)))
     except ValidationError as error:
-        raise ConfigurationError("configuration: " + "; ".join(_explain(error))) from None
+        is_its = any(_stands_in(own, problem["loc"]) for problem in error.errors(include_url=False))
+        raise ConfigurationError(_where(other if is_its else None) + "; ".join(_explain(error))) from None
 
 
-def _check_groups(given: Mapping[Any, Any]) -> None:
+def _where(file: str | None) -> str:
+    """What a line about settings begins with: the file of the user that holds one of them, if one does."""
+    return f"configuration, {file}: " if file else "configuration: "
+
+
+def _stands_in(given: Any, place: Sequence[str | int]) -> bool:
+    """Whether a file gives the setting at `place`, and no variable does in its stead."""
+    names = {name.upper() for name in os.environ}
+    for depth, part in enumerate(place, 1):
+        if not isinstance(given, dict):
+            return True  # within a list
+        if part not in given or f"{PREFIX}{'__'.join(map(str, place[:depth]))}".upper() in names:
+            return False
+        given = given[part]
+    return bool(place)
+
+
+def _check_groups(given: Mapping[Any, Any], file: str | None) -> None:
     for key in given:
         if key not in Settings.model_fields:
-            raise ConfigurationError(f"configuration: {key}: no such setting; configuration.yaml lists them")
+            raise ConfigurationError(f"{_where(file)}{key}: no such setting; configuration.yaml lists them")
 
 
 def _recipes(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -51,7 +51,8 @@ class NoPrices(MarketError):
     """Every provider failed and nothing is stored."""
 
     def __init__(self, ticker: str, reasons: list[str]) -> None:
-        super().__init__(f"{ticker}: no prices from any provider: {'; '.join(reasons) or NO_PROVIDER}")
+        told = "; ".join(reason.removeprefix(f"{ticker}: ") for reason in reasons)
+        super().__init__(f"{ticker}: no prices from any provider: {told or NO_PROVIDER}")
         self.ticker, self.reasons = ticker, reasons
 
 

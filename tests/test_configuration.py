@@ -157,6 +157,28 @@ def test_a_wrong_file_is_named(tmp_path: Path, environment: pytest.MonkeyPatch, 
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [("market: {speed: 9}", "market.speed"), ("tikers: [AAPL]", "tikers"), ("tickers: [AAPL, 5]", "tickers.1")],
+)
+def test_a_wrong_key_is_told_with_the_file_that_it_stands_in(
+    tmp_path: Path, environment: pytest.MonkeyPatch, text: str, key: str
+) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    environment.setenv("STOCKS_CONFIGURATION", str(tmp_path / "mine.yaml"))
+    with pytest.raises(ConfigurationError) as caught:
+        load()
+    assert str(caught.value).startswith(f"configuration, {tmp_path / 'mine.yaml'}: {key}")
+
+
+def test_a_wrong_variable_is_not_blamed_on_a_file(tmp_path: Path, environment: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.yaml").write_text("market: {timeout: 2}")
+    environment.setenv("STOCKS_CONFIGURATION", str(tmp_path / "mine.yaml"))
+    environment.setenv("STOCKS_MARKET__TIMEOUT", "soon")
+    with pytest.raises(ConfigurationError, match=r"^configuration: market\.timeout"):
+        load()
+
+
 def test_a_missing_file_is_named(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("STOCKS_CONFIGURATION", "/nowhere.yaml")
     with pytest.raises(ConfigurationError, match=r"/nowhere\.yaml: No such file"):

@@ -35,13 +35,16 @@ class ValuePosition(Body):
     value: Amount = Field(description="In the quote currency; negative when short.")
 
 
-def _kind(position: object) -> str:
+def _kind(position: object) -> str | None:
+    """Which of the two amounts a position has; None where it has neither, or both."""
     given = position if isinstance(position, dict) else vars(position) if hasattr(position, "__dict__") else {}
-    return "value" if "value" in given else "quantity"
+    amounts = [name for name in ("quantity", "value") if name in given]
+    return amounts[0] if len(amounts) == 1 else None
 
 
 Position = Annotated[
-    Annotated[QuantityPosition, Tag("quantity")] | Annotated[ValuePosition, Tag("value")], Discriminator(_kind)
+    Annotated[QuantityPosition, Tag("quantity")] | Annotated[ValuePosition, Tag("value")],
+    Discriminator(_kind, custom_error_type="one_amount", custom_error_message="give either its quantity or its value"),
 ]
 EXAMPLE = [{"ticker": "AAPL", "quantity": 100}, {"ticker": "MSFT", "value": -25000.0}]
 

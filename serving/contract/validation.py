@@ -3,7 +3,12 @@
 import re
 from collections.abc import Collection, Iterable, Mapping, Sized
 from dataclasses import dataclass
+from datetime import date
 from http import HTTPStatus
+from typing import Annotated
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from configuration import TICKER_PATTERN, Settings
 from serving.contract.problems import LONGEST_ECHO, Problem, not_found, unprocessable
@@ -16,6 +21,19 @@ PROBABILITIES = rf"^{PROBABILITY}(,{PROBABILITY}){{0,19}}$"
 
 # The horizon that is meant where a request names none.
 DEFAULT_HORIZON = 1
+
+
+def _as_day(text: object) -> date:
+    """Numbers and other forms of ISO 8601, which pydantic takes too, are more often a mistake than a day."""
+    try:
+        if isinstance(text, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise PydanticCustomError("day", "give a day of the calendar as YYYY-MM-DD, such as 2023-06-30")
+
+
+Day = Annotated[date, BeforeValidator(_as_day)]
 
 _TICKER = re.compile(TICKER_PATTERN)
 

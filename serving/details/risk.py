@@ -64,7 +64,7 @@ class Valued:
         return ValuedPosition(
             ticker=known.ticker,
             current_price=known.current_price,
-            value=round(self.value, CENTS),
+            value=_cents(self.value),
             source=known.data.source,
             stale=known.data.stale,
         )
@@ -95,7 +95,7 @@ async def risk_of(settings: Settings, market: Market, predictor: CachedPredictor
     known = [one for one in outcomes if isinstance(one, Valued)]
     return RiskAnswer(
         currency=settings.currency,
-        value=round(sum(one.value for one in known), CENTS),
+        value=_cents(sum(one.value for one in known)),
         gross_value=round(sum(abs(one.value) for one in known), CENTS),
         positions=[one.position for one in known],
         horizons=await asyncio.to_thread(_risks, known, asked.probabilities) if known else [],
@@ -123,6 +123,11 @@ async def _valued(
     answers = [(await predictor.with_forecast(ticker, horizon)).answer for horizon in horizons]
     bars = (await history_of(market, ticker)).bars
     return Valued(holding.quantity * answers[0].prediction.current_price + holding.value, answers, bars)
+
+
+def _cents(amount: float) -> float:
+    """Rounded; nothing is 0.0, also where it is a rounded loss."""
+    return round(amount, CENTS) + 0.0
 
 
 def _problem(ticker: str, status: HTTPStatus, detail: str) -> TickerProblem:
@@ -155,6 +160,6 @@ def _level(positions: FloatArray, returns: FloatArray, probability: float) -> Ri
     risk = portfolio_risk(positions, returns, probability)
     return RiskLevel(
         probability=probability,
-        value_at_risk=round(risk.value_at_risk, CENTS),
-        expected_shortfall=round(risk.expected_shortfall, CENTS),
+        value_at_risk=_cents(risk.value_at_risk),
+        expected_shortfall=_cents(risk.expected_shortfall),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 from http import HTTPStatus
+from itertools import groupby
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -63,7 +64,8 @@ async def _answer_problem(request: Request, error: Exception) -> Response:
 async def _answer_invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    parts = (f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors())
+    # Of positions with an amount the kind stands in the path too, and has its name.
+    parts = (f"{'.'.join(str(part) for part, _ in groupby(one['loc']))}: {one['msg']}" for one in error.errors())
     return await _answer_problem(request, unprocessable("; ".join(parts)))
 
 

@@ -209,6 +209,16 @@ def test_status_tells_where_every_model_stands(
 
 
 @pytest.mark.slow
+def test_a_version_that_is_not_there_is_told_with_those_that_are(
+    trained: "subprocess.CompletedProcess[str]", home: Path, files: Path
+) -> None:
+    assert trained.stdout
+    done = command(home, files, "promote", "FINE", "99")
+    assert done.returncode == 1
+    assert done.stderr == "Error: FINE at horizon 1: there is no version 99; there are 1\n"
+
+
+@pytest.mark.slow
 def test_a_rollback_without_an_earlier_champion_fails_in_one_line(
     trained: "subprocess.CompletedProcess[str]", home: Path, files: Path
 ) -> None:

@@ -17,6 +17,8 @@ from training.publishing.publish import publish
 from training_queue.publications import Publications
 
 Model = tuple[str, int]
+# Versions that a message names at most, the last ones.
+LISTED = 20
 
 
 def release(registry: Registry, registered: Registered, seen: Aliases | None = None) -> str:
@@ -50,6 +52,7 @@ def promote(registry: Registry, ticker: str, horizon: int, version: int, *, forc
     Raises:
         RegistryError: there is no such version, it is refused, or MLflow failed.
     """
+    _check_is_there(registry, ticker, horizon, version)
     registered = registry.get(ticker, horizon, version)
     champion = registry.champion(ticker, horizon)
     serves_real = champion is not None and not registry.is_simulated(ticker, horizon, champion)
@@ -61,6 +64,15 @@ def promote(registry: Registry, ticker: str, horizon: int, version: int, *, forc
     tag = release(registry, registered)
     registry.overrule(ticker, horizon, version, "promoted", "by hand")
     return tag
+
+
+def _check_is_there(registry: Registry, ticker: str, horizon: int, version: int) -> None:
+    there = registry.numbers(ticker, horizon)
+    if version in there:
+        return
+    shown = ("… " if len(there) > LISTED else "") + ", ".join(map(str, there[-LISTED:]))
+    remedy = f"there are {shown}" if there else "there is none; train one with `python -m training train`"
+    raise RegistryError(f"{ticker} at horizon {horizon}: there is no version {version}; {remedy}")
 
 
 def fate_in_next_training(settings: Settings, ticker: str, horizon: int) -> str:

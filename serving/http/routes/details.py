@@ -1,7 +1,6 @@
 """What is known of one ticker beside its prediction, and what the page is configured with."""
 
 import asyncio
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -19,7 +18,7 @@ from serving.contract.details import (
 )
 from serving.contract.risk import RiskAnswer, RiskRequest
 from serving.contract.schemas import Retrained
-from serving.contract.validation import check_json_body
+from serving.contract.validation import Day, check_json_body
 from serving.details.bars import last_bars
 from serving.details.coming_reports import coming_reports
 from serving.details.news import escaped, recent_news
@@ -80,7 +79,7 @@ async def news(
     settings: Configured,
     *,
     days: Annotated[int, Query(ge=1, le=MOST_DAYS, description="How many days back.")] = 7,
-    as_of: Annotated[date | None, Query(description="A day, UTC, whose end is the end of the news.")] = None,
+    as_of: Annotated[Day | None, Query(description="A day, UTC, whose end is the end of the news.")] = None,
 ) -> Response:
     """What was written about the company: how much, about results or not, in which tone, and the newest articles.
 

@@ -1,12 +1,11 @@
 """Predictions."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from serving.contract.predictions import Prediction
-from serving.contract.validation import PROBABILITIES, Asked
+from serving.contract.validation import PROBABILITIES, Asked, Day
 from serving.http import prediction
 from serving.http.dependencies import Horizon, Parts
 from serving.http.routes.responses import PREDICTION_PROBLEMS
@@ -38,7 +37,7 @@ async def predict(
         Query(gt=0, le=HIGHEST_PRICE, description="A price: the probability that the close is above it."),
     ] = None,
     as_of: Annotated[
-        date | None,
+        Day | None,
         Query(description="A day of the past, UTC: what would have been said at its end.", examples=["2023-06-30"]),
     ] = None,
 ) -> Response:

@@ -72,6 +72,19 @@ async def test_what_falls_together_is_not_diversified_and_what_is_short_hedges(
     assert apart < alone + at_risk(await ask(worth("TSLA", 1000)))
 
 
+async def test_no_amount_is_a_negative_nothing(ask: Ask) -> None:
+    answer = await ask(worth("AAPL", 0), worth("MSFT", -0.001))
+
+    amounts = [answer.value, answer.gross_value, *(one.value for one in answer.positions)]
+    amounts += [
+        each
+        for one in answer.horizons
+        for level in one.levels
+        for each in (level.value_at_risk, level.expected_shortfall)
+    ]
+    assert [amount for amount in amounts if np.signbit(amount)] == []
+
+
 async def test_it_says_whose_distribution_is_the_baselines_and_who_is_taken_as_independent(
     ask: Ask, parts: Any, publish: Any, make_bars: Any
 ) -> None:

@@ -86,12 +86,26 @@ def test_what_cannot_be_asked_is_a_problem(service: Service, path: str, status: 
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("day", ["20230630", "yesterday", "1688083200", "2023-06-31", "2023-6-30"])
+@pytest.mark.parametrize("path", ["/predict/AAPL", "/news/AAPL"])
+def test_a_day_has_one_form(service: Service, path: str, day: str) -> None:
+    answer = httpx.get(f"{service.url}{path}?as_of={day}", timeout=60)
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "query.as_of: give a day of the calendar as YYYY-MM-DD, such as 2023-06-30"
+
+
 @pytest.mark.parametrize(
     ("body", "named"),
     [
         ({"positions": [{"ticker": "AAPL", "quantity": 1}], "level": 0.9}, "level"),
         ({"positions": [{"ticker": "AAPL", "quantity": 1, "price": 2}]}, "price"),
-        ({"positions": [{"ticker": "AAPL"}]}, "quantity"),
+        ({"positions": [{"ticker": "AAPL"}]}, "body.positions.0: give either its quantity or its value"),
+        ({"positions": [{"ticker": "AAPL", "quantity": 1, "value": 1}]}, "give either its quantity or its value"),
+        (
+            {"positions": [{"ticker": "AAPL", "quantity": "1"}]},
+            "body.positions.0.quantity: Input should be a valid num",
+        ),
     ],
 )
 def test_positions_of_another_form_are_a_problem_that_names_what_is_wrong(

@@ -83,6 +83,16 @@ class Versions(Experiment):
         """
         return registered(self._client, model_name(ticker, horizon), version)
 
+    def numbers(self, ticker: str, horizon: int) -> list[int]:
+        """Of all versions, ascending.
+
+        Raises:
+            RegistryError: MLflow failed.
+        """
+        name = model_name(ticker, horizon)
+        with translated(name):
+            return sorted(int(one.version) for one in self._versions(name))
+
     def is_simulated(self, ticker: str, horizon: int, version: int) -> bool:
         """Whether a version was trained on simulated prices.
 
