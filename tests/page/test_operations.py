@@ -22,6 +22,8 @@ def test_figures_of_the_service_accessibly(stale: Service, visit: Open) -> None:
     experiments = page.get_by_role("table", name="Challengers beside the champions")
     expect(experiments).to_contain_text("boosted")
     expect(experiments).to_contain_text("Horizon 1: no session has scored both yet")
+    region = page.get_by_role("region", name="Experiments")
+    assert region.evaluate("one => one.scrollWidth - one.clientWidth") == 0
     check_accessibility(page)
 
 
@@ -86,6 +88,32 @@ def test_a_training_names_the_horizons_whose_outcomes_differ_and_the_time_of_tra
 
     expect(trainings).to_contain_text("1, 21 ahead promoted: better; 5 ahead kept: rejected")
     expect(trainings).to_contain_text("9.0 s")
+
+
+def test_a_layer_has_its_colour_whichever_others_answered(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+    layers = {"miss": 3}
+
+    def from_layers(route: Route) -> None:
+        answer = route.fetch()
+        figures = answer.json()
+        figures["cache_performance"]["by_layer"] = layers
+        route.fulfill(response=answer, json=figures)
+
+    visiting.page.route("**/performance/metrics", from_layers)
+    page = visiting.go("#/operations")
+    found = page.get_by_role("table", name="Predictions of the last quarter")
+    colour = "one => getComputedStyle(one).backgroundColor"
+    computed = found.locator("tr", has_text="Computed").locator(".swatch")
+    expect(computed).to_have_count(1)
+    alone = computed.evaluate(colour)
+
+    layers["memory"] = 5
+    memory = found.locator("tr", has_text="Memory").locator(".swatch")
+    expect(memory).to_have_count(1)
+
+    assert computed.evaluate(colour) == alone
+    assert memory.evaluate(colour) != alone
 
 
 def test_where_nothing_happened_yet_it_says_so(stale: Service, visit: Open) -> None:

@@ -239,6 +239,71 @@ def test_an_unknown_ticker_is_told_in_the_services_words(stale: Service, visit: 
     page = visiting.go("#/ticker/IBM")
 
     expect(page.get_by_role("alert")).to_contain_text("IBM is not served here")
+    page.get_by_role("link", name="All tickers").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+
+
+def test_marks_of_the_chart_name_months_and_leave_room_for_the_tag_of_the_latest_price(
+    stale: Service, visit: Open
+) -> None:
+    page = opened(stale, visit)
+    ask = """async ([times, prices, latest]) => {
+        const { timeMark, priceMarks } = await import("/page/charts/prices.js");
+        return [times.map(([time, kind]) => timeMark(time, kind)), priceMarks(prices, latest)];
+    }"""
+    times = [["2024-01-02", 0], ["2023-05-01", 1], ["2023-08-15", 2]]
+
+    marks, prices = page.evaluate(ask, [times, [375, 400, 425, 1450], 406.22])
+
+    assert marks == ["2024", "May", "15 Aug"]
+    assert prices == ["375.00", "", "425.00", "1,450.00"]
+
+
+def test_a_caption_is_read_as_a_whole_on_a_phone(stale: Service, visit: Open) -> None:
+    page = opened(stale, visit, width=390)
+    page.get_by_text("Forecasts as a table", exact=True).click()
+
+    region = page.get_by_role("region", name="Forecasts as a table")
+    beyond = """region => [
+        region.scrollWidth - region.clientWidth,
+        region.querySelector("caption span").getBoundingClientRect().right - region.getBoundingClientRect().right,
+    ]"""
+    table_beyond, caption_beyond = region.evaluate(beyond)
+
+    assert table_beyond > 0, "the table is broader than the phone"
+    assert caption_beyond <= 0
+
+
+def test_a_view_that_cannot_be_loaded_says_that_the_service_does_not_answer(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+    visiting.watched.refusals_expected = True
+    page = visiting.go("#/ticker/AAPL")
+    expect(page.locator(".headline")).to_contain_text("with 90 % probability between")
+    page.route("**/page/views/operations.js", lambda route: route.abort())
+
+    page.get_by_role("link", name="Operations").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("The service does not answer.")
+    expect(page.get_by_role("alert")).not_to_contain_text("module")
+
+
+def test_a_probability_of_a_coin_has_no_direction(stale: Service, visit: Open) -> None:
+    visiting = visit(stale)
+    visiting.hush()
+
+    def a_coin(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        even = {"direction": "bearish", "confidence": 0.5001, "change_percent": -0.001}
+        for one in body["predictions"]:
+            one["prediction"] |= even
+        route.fulfill(response=answer, json=body)
+
+    visiting.page.route("**/predict", a_coin)
+    page = visiting.go()
+
+    expect(page.get_by_role("img", name="rise and fall are as likely")).to_have_count(2)
+    expect(page.locator(".direction.bearish")).to_have_count(0)
 
 
 def test_dates_of_another_year_have_it_and_it_is_told_where_prices_end(stale: Service, visit: Open) -> None:

@@ -1,6 +1,6 @@
 /* Starts the page: which view is shown, what all views share. */
 
-import { get } from "./api.js";
+import { Refused, get } from "./api.js";
 import { element, fill } from "./dom.js";
 import { Live } from "./live.js";
 import { ServiceState } from "./state.js";
@@ -36,7 +36,9 @@ async function show(context) {
     if (current) link.setAttribute("aria-current", view === "ticker" ? "true" : "page");
   }
   try {
-    const module = await VIEWS[view]();
+    const module = await VIEWS[view]().catch(() => {
+      throw new Refused(0, "The service does not answer.");
+    });
     if (turn !== shown) return;
     const made = module.show({ ...context, main, ticker, horizon: chosen(context.horizons, parameters) });
     leave = made.leave;
@@ -55,7 +57,9 @@ function fail(error, again) {
   fill(main, element("div", { class: "message", role: "alert" },
     element("h1", {}, "This could not be shown"),
     element("p", {}, error.message),
-    element("button", { type: "button", onclick: again }, "Try again")));
+    element("div", { class: "choices" },
+      element("button", { type: "button", onclick: again }, "Try again"),
+      element("a", { href: "#/" }, "All tickers"))));
 }
 
 function showConnection(live) {

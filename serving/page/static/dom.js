@@ -25,7 +25,7 @@ export function table(caption, headings, rows, numeric = []) {
     element("tr", {}, ...row.map((cell, index) =>
       index === 0 ? element("th", { scope: "row" }, cell) : element("td", { class: side(index) }, cell))));
   return element("table", { class: "plain" },
-    element("caption", {}, caption), element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
+    element("caption", {}, element("span", {}, caption)), element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
 }
 
 /** A region that scrolls sideways, reachable by keyboard. */

@@ -82,9 +82,6 @@ export function trainingTime({ steps }) {
   return begun.length ? seconds(begun.reduce((sum, { started_at: from, finished_at: to }) => sum + Math.max(0, (to ?? now) - from), 0)) : EMPTY;
 }
 
-/** A length of time from Unix seconds to Unix seconds. */
-export const span = (from, to) => (known(from) ? seconds(Math.max(0, (to ?? Date.now() / 1000) - from)) : EMPTY);
-
 /** A number of sessions. */
 export const sessions = (horizon) => `${horizon} session${horizon === 1 ? "" : "s"}`;
 

@@ -1,10 +1,17 @@
 /* Candlesticks with volume, reports, and the cone ahead. */
 
+import { price } from "../format.js";
 import { colour } from "../theme.js";
 import { Fan, bands, coneSteps } from "./fan.js";
 
 const DAY = 86400000;
 const VOLUME_SHARE = 0.18;
+// Kinds of marks on the time axis, as the library numbers them, and for how many characters each has room.
+const [YEAR, MONTH, LONGEST_MARK] = [0, 1, 6];
+// Share of the distance of two prices on the scale that half a tag and half a price take.
+const COVERED = 0.55;
+const MONTH_NAME = new Intl.DateTimeFormat("en-GB", { month: "short", timeZone: "UTC" });
+const DAY_AND_MONTH = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
 /** Draw `bars` and the cone of `predictions` (ascending by horizon) in `container`; gives a function that ends it. */
 export async function drawPrices(container, { bars, reports, predictions }) {
@@ -23,7 +30,8 @@ export async function drawPrices(container, { bars, reports, predictions }) {
 }
 
 function make(library, container, { bars, reports, predictions }) {
-  const chart = library.createChart(container, options(library));
+  const latest = predictions[0]?.current_price ?? bars.at(-1).close;
+  const chart = library.createChart(container, options(library, latest));
   addVolume(library, chart, bars);
   const candles = chart.addSeries(library.CandlestickSeries, {
     upColor: colour("up"), wickUpColor: colour("up"), borderVisible: false,
@@ -31,7 +39,6 @@ function make(library, container, { bars, reports, predictions }) {
   });
   candles.setData([...bars.map(candle), ...sessionsAhead(predictions).map((time) => ({ time }))]);
   candles.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: VOLUME_SHARE + 0.04 } });
-  const latest = predictions[0]?.current_price ?? bars.at(-1).close;
   candles.createPriceLine({ price: latest, lineVisible: false, axisLabelColor: colour("ink"), axisLabelTextColor: colour("surface") });
   addReports(library, candles, bars, reports);
   if (predictions.length) candles.attachPrimitive(new Fan(bars.length - 1, steps(predictions), { band: colour("band") }));
@@ -39,7 +46,7 @@ function make(library, container, { bars, reports, predictions }) {
   return chart;
 }
 
-function options(library) {
+function options(library, latest) {
   const line = { color: colour("line") };
   return {
     autoSize: true,
@@ -48,12 +55,26 @@ function options(library) {
       textColor: colour("muted"), fontFamily: getComputedStyle(document.body).fontFamily, attributionLogo: false,
     },
     grid: { vertLines: { visible: false }, horzLines: line },
-    rightPriceScale: { borderVisible: false },
-    timeScale: { borderColor: colour("line"), rightOffset: 2 },
+    rightPriceScale: { borderVisible: false, entireTextOnly: true },
+    timeScale: { borderColor: colour("line"), rightOffset: 2, tickMarkMaxCharacterLength: LONGEST_MARK, tickMarkFormatter: timeMark },
+    localization: { priceFormatter: price, tickmarksPriceFormatter: (prices) => priceMarks(prices, latest) },
     crosshair: { mode: library.CrosshairMode.Normal },
     handleScroll: { mouseWheel: false, vertTouchDrag: false },
     handleScale: { mouseWheel: false },
   };
+}
+
+/** A month's first session by the month's name, which a day within it has too. */
+export function timeMark(time, kind) {
+  const at = new Date(`${time}T00:00:00Z`);
+  if (kind === YEAR) return String(at.getUTCFullYear());
+  return (kind === MONTH ? MONTH_NAME : DAY_AND_MONTH).format(at);
+}
+
+/** Prices beside the scale, but for one that the tag of the latest price would cover. */
+export function priceMarks(prices, latest) {
+  const least = COVERED * Math.abs(prices[1] - prices[0]);
+  return prices.map((value) => (Math.abs(value - latest) < least ? "" : price(value)));
 }
 
 function addVolume(library, chart, bars) {
@@ -108,5 +129,5 @@ function weekdaysBetween(from, to) {
 /** A year where there is room for it, less on a phone. */
 function showLastSessions(chart, count, ahead, width) {
   const shown = Math.min(count, Math.max(60, Math.floor(width / 4.2)));
-  chart.timeScale().setVisibleLogicalRange({ from: count - shown, to: count + ahead + 1 });
+  chart.timeScale().setVisibleLogicalRange({ from: count - shown, to: count + ahead + 3 });
 }

@@ -31,12 +31,12 @@ export function histogram(bars, label) {
     svg("line", { class: "zero", x1: 0, x2: width, y1: height - foot, y2: height - foot }));
 }
 
-/** One bar cut in shares of `parts` (label, value). */
+/** One bar cut in shares of `parts` (kind, value), each in the colour of its kind. */
 export function shares(parts, label) {
   const whole = parts.reduce((sum, { value }) => sum + value, 0) || 1;
   let start = 0;
-  const pieces = parts.map(({ value }, index) => {
-    const piece = svg("rect", { class: `layer-${index}`, x: start, y: 0, width: (100 * value) / whole, height: 10 });
+  const pieces = parts.map(({ kind, value }) => {
+    const piece = svg("rect", { class: `layer-${kind}`, x: start, y: 0, width: (100 * value) / whole, height: 10 });
     start += (100 * value) / whole;
     return piece;
   });

@@ -20,11 +20,11 @@ export function latency({ request_performance: routes }) {
 
 /** Which layer answered predictions. */
 export function caches({ by_layer: byLayer }) {
-  const parts = Object.entries(LAYERS).filter(([layer]) => byLayer[layer]).map(([layer, label]) => ({ label, value: byLayer[layer] }));
+  const parts = Object.entries(LAYERS).filter(([layer]) => byLayer[layer]).map(([layer, label]) => ({ kind: layer, label, value: byLayer[layer] }));
   if (!parts.length) return [element("p", { class: "empty" }, "Nobody asked for a prediction in the last quarter of an hour.")];
   const whole = parts.reduce((sum, { value }) => sum + value, 0);
-  const named = (label, index) => element("span", {}, element("span", { class: `swatch layer-${index}`, "aria-hidden": "true" }), label);
-  const rows = parts.map(({ label, value }, index) => [named(label, index), count(value), percent(value / whole)]);
+  const named = (kind, label) => element("span", {}, element("span", { class: `swatch layer-${kind}`, "aria-hidden": "true" }), label);
+  const rows = parts.map(({ kind, label, value }) => [named(kind, label), count(value), percent(value / whole)]);
   const found = table("Predictions of the last quarter of an hour", ["Layer", "Answers", "Share"], rows, [1, 2]);
   return [shares(parts, "Shares of the layers"), scrolled("Layers", found)];
 }
@@ -48,7 +48,7 @@ export function providers(usage) {
   if (!names.length) return element("p", { class: "empty" }, "No provider over a network is configured.");
   const rows = names.map((name) => {
     const { used_today: used, limit_today: limit } = usage[name];
-    const bar = limit ? shares([{ value: used }, { value: 0 }, { value: 0 }, { value: Math.max(0, limit - used) }], `${used} of ${limit}`) : "no limit";
+    const bar = limit ? shares([{ kind: "used", value: used }, { kind: "left", value: Math.max(0, limit - used) }], `${used} of ${limit}`) : "no limit";
     return [words(name), count(used), limit ? count(limit) : "–", bar];
   });
   return scrolled("Providers", table("Requests and limits of a day", ["Provider", "Made", "Allowed", "Share"], rows, [1, 2]));

@@ -41,7 +41,7 @@ class Operations {
     fill(main,
       element("div", { class: "bar" }, element("h1", {}, "Operations"), element("a", { href: "/metrics" }, "Prometheus metrics")),
       this.alert, this.tiles.list,
-      columns([byRoute, this.trainings, this.drift], [layers, sizes, quotas, start, this.experiments]));
+      columns([byRoute, this.trainings, this.drift, this.experiments], [layers, sizes, quotas, start]));
   }
 
   leave() {

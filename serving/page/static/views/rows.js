@@ -22,6 +22,12 @@ const width = (one) => (one.prediction.interval.upper - one.prediction.interval.
 const rise = ({ prediction }) => (prediction.direction === "bullish" ? prediction.confidence : 1 - prediction.confidence);
 const modelName = ({ model }) => `${model.type} ${String(model.version ?? 0).padStart(6, "0")}`;
 
+const DIRECTIONS = {
+  bullish: ["▲", "rise is likelier"],
+  bearish: ["▼", "fall is likelier"],
+  even: ["◆", "rise and fall are as likely"],
+};
+
 /** Headings with buttons that sort. */
 export function headings(sort) {
   return Object.entries(COLUMNS).map(([name, column]) =>
@@ -100,7 +106,7 @@ export class Row {
       range: [intervalBar(one, scale, kind), element("span", { class: "ends" }, ends)],
       target: [price(prediction.price_target)],
       change: [change(prediction.change_percent)],
-      rise: [direction(prediction), percent(rise(one))],
+      rise: [direction(one), percent(rise(one))],
       report: [reportText(data.report)],
       model: [modelBadge(one)],
       data: [...dataBadges(one), element("span", { class: "muted" }, sourceText(one))],
@@ -115,8 +121,11 @@ function inShort(one) {
   return element("span", { class: "in-short" }, price(one.current_price), ...dataBadges(one), baseline);
 }
 
-function direction({ direction: way }) {
-  const [sign, word] = way === "bullish" ? ["▲", "rise is likelier"] : ["▼", "fall is likelier"];
+/** What is likelier; nothing where the shown probability is that of a coin. */
+function direction(one) {
+  const even = percent(rise(one)) === percent(0.5);
+  const way = even ? "even" : one.prediction.direction;
+  const [sign, word] = DIRECTIONS[way];
   return element("span", { class: `direction ${way}`, role: "img", "aria-label": word }, sign);
 }
 

@@ -24,7 +24,7 @@ function content(found, { model }) {
     ["Model", byModel ? effect(found.model_factor) : "None: the baseline takes the level as it is"],
     ["Report", report(found.next_report)],
   ];
-  if (byModel && found.next_report) facts.push(["Effect of it", effect(found.report_factor)]);
+  if (byModel && counts(found.next_report)) facts.push(["Effect of it", effect(found.report_factor)]);
   if (byModel) facts.push(["Together", effect(found.correction)]);
   facts.push(["Served interval", `${percent(found.width, 2)} from end to end`]);
   if (found.horizon > 1) {
@@ -41,8 +41,12 @@ function effect(factor) {
   return percentage === 0 ? "Leaves it as it is" : `Makes it ${percentage} % ${factor > 1 ? "wider" : "narrower"}`;
 }
 
+/** Whether a report has any chance to take effect by the target session that is worth telling. */
+const counts = (next) => next !== null && next.in_horizon >= 0.005;
+
 function report(next) {
   if (!next) return "None is expected";
   const how = next.confirmed ? "announced" : "inferred from last year's";
-  return `${date(next.expected_on)}, ${how}; takes effect by the target session with ${percent(next.in_horizon, 0)} probability`;
+  const effect = counts(next) ? `takes effect by the target session with ${percent(next.in_horizon, 0)} probability` : "after the target session";
+  return `${date(next.expected_on)}, ${how}; ${effect}`;
 }
