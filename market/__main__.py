@@ -1,7 +1,21 @@
 """Command line: `python -m market fetch`, `python -m market check FILE.csv`."""
 
-import asyncio
+import os
+import signal
 import sys
+
+INTERRUPTED = 130
+
+
+def _stop(*_: object) -> None:
+    os.write(sys.stderr.fileno(), b"\nstopped\n")
+    os._exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, _stop)  # the imports below take a second, in which nothing is begun
+
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -24,23 +38,31 @@ from market.market import Market
 from market.providers.files import parse_csv
 
 
-@click.group(help="Prices: fill the history store, check files of bars.")
+@click.group(help="Prices: fill the history store, check files of bars. Settings are those of the service.")
 def main() -> None:
     """Group of the commands below."""
 
 
-@main.command(help="Fetch the bars of all configured tickers, or of those named, into the history store.")
-@click.option("--tickers", help="Comma separated; all configured ones without it.")
+@main.command(
+    short_help="Fill the history store.",
+    help="Fetch the bars of all configured tickers, or of those named, into the history store under STOCKS_HOME."
+    " Exit status 0 when every ticker has its bars, stored; 1 when one has not; 130 when it was interrupted.",
+)
+@click.option("--tickers", metavar="A,B", help="Comma separated, such as AAPL,MSFT; all configured ones without it.")
 @click.option(
     "--again", is_flag=True, help="Fetch also what is stored and young; without it a run goes on where one ended."
 )
 def fetch(tickers: str | None, *, again: bool) -> None:
-    """Exit status 0 only when every ticker has its bars, stored."""
+    """Fetch one ticker after the other."""
     stamina.instrumentation.set_on_retry_hooks(())  # retries are not reported, their outcome is
     logs.configure("error")  # the command itself reports what became of each ticker
     settings = _settings()
     names = _names(tickers) or settings.tickers
-    failures = asyncio.run(_fetch(settings, names, again=again))
+    try:
+        failures = asyncio.run(_fetch(settings, names, again=again))
+    except KeyboardInterrupt:
+        click.echo("\nstopped; what was fetched is stored, and the same command goes on from there", err=True)
+        sys.exit(INTERRUPTED)
     sys.exit(1 if failures else 0)
 
 
@@ -78,8 +100,12 @@ async def _fetch_one(market: Market, ticker: str, output: Console, errors: Conso
     return True
 
 
-@main.command(help="Say what is wrong with a file of bars; exit status 0 when it can be used.")
-@click.argument("file", type=click.Path(path_type=Path))
+@main.command(
+    short_help="Say what is wrong with a file of bars.",
+    help="Say what is wrong or unusual in a file of bars, TICKER.csv, with line and remedy."
+    " Exit status 0 when it can be used.",
+)
+@click.argument("file", metavar="FILE.csv", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Read the file as the `files` provider would, and say what is unusual about it."""
     output, errors = terminal.console(), terminal.console(error=True)
@@ -128,4 +154,5 @@ def _settings() -> configuration.Settings:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main(prog_name="python -m market")

@@ -201,13 +201,16 @@ def test_an_interrupted_fetch_goes_on_where_it_ended_and_spends_nothing_twice(
     command = [sys.executable, "-m", "market", "fetch", "--tickers", ",".join(tickers)]
     # Slow enough that the interruption comes in time on a busy machine.
     server.play(played(daily(300, sessions), delay=0.8))
-    first = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    first = subprocess.Popen(command, cwd=ROOT, env=environment, **pipes)
     deadline = time.monotonic() + PATIENT
     while len(server.paths) < 4 and time.monotonic() < deadline:
         time.sleep(0.01)
     first.send_signal(signal.SIGINT)
-    done = [line.partition(":")[0] for line in first.communicate(timeout=PATIENT)[0].splitlines()]
-    assert first.returncode != 0
+    output, told = first.communicate(timeout=PATIENT)
+    done = [line.partition(":")[0] for line in output.splitlines()]
+    assert first.returncode == 130
+    assert told == "\nstopped; what was fetched is stored, and the same command goes on from there\n"
     assert 3 <= len(done) < 8
     before = len(server.paths)
     server.play(played(daily(300, sessions)))
@@ -219,6 +222,21 @@ def test_an_interrupted_fetch_goes_on_where_it_ended_and_spends_nothing_twice(
     asked_again = {path.split("/")[3] for path in server.paths[before:]}
     assert not asked_again & set(done)
     assert asked_again | set(done) == set(tickers)
+
+
+@pytest.mark.slow
+def test_an_interruption_while_it_is_still_being_imported_is_one_line(home: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "market", "fetch"]
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | {"STOCKS_HOME": str(home)}, **pipes) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.rstrip().endswith("| asyncio"):
+                break
+        process.send_signal(signal.SIGINT)
+        told = [line for line in process.stderr if not line.startswith("import time:")]
+    assert process.returncode == 130
+    assert told == ["\n", "stopped\n"]
 
 
 def test_report_dates_are_fetched_with_the_bars(
