@@ -129,7 +129,7 @@ def test_one_tickers_trouble_is_not_anothers(
     assert result.exit_code == 1
     assert "MSFT: 300 sessions" in result.stdout
     assert "NVDA.csv:1: column date, open" in result.stderr
-    assert "IBM: no file" in result.stderr
+    assert "IBM: no prices from any provider: no file" in result.stderr
     assert result.stderr.count("\n") == 2
     assert HistoryStore(home).knows("MSFT")
     assert not HistoryStore(home).knows("IBM")
