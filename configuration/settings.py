@@ -15,7 +15,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -34,6 +33,7 @@ from configuration.horizons import check_horizon
 from configuration.places import absolute, home
 
 PREFIX = "STOCKS_"
+LONGEST_SECONDS = 10 * 365 * 86400  # of any setting
 TICKER_PATTERN = r"^[A-Z][A-Z0-9]{0,5}([.-][A-Z0-9]{1,3})?$"
 WINDOW_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "month": 30 * 86400}
 
@@ -104,6 +104,9 @@ NEEDED = {
     "tiingo": "TIINGO_API_KEY in the environment",
     "yahoo": "market.yahoo.enabled: true",
 }
+# Beyond it clocks and calendars cannot count.
+Seconds = Annotated[float, Field(gt=0, le=LONGEST_SECONDS)]
+SecondsOrNone = Annotated[float, Field(ge=0, le=LONGEST_SECONDS)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Ticker = Annotated[str, BeforeValidator(_in_upper_case), Field(pattern=TICKER_PATTERN)]
 Horizon = Annotated[int, AfterValidator(check_horizon)]
@@ -208,9 +211,9 @@ class Yahoo(ProviderSection):
 class Market(Section):
     providers: Annotated[tuple[ProviderName, ...], Field(min_length=1), AfterValidator(_unique)]
     streams: Annotated[tuple[StreamName, ...], AfterValidator(_unique)]
-    timeout: PositiveFloat
-    history_ttl: PositiveFloat
-    quote_ttl: PositiveFloat
+    timeout: Seconds
+    history_ttl: Seconds
+    quote_ttl: Seconds
     files: Files
     alpha_vantage: AlphaVantage
     tiingo: Tiingo
@@ -246,23 +249,23 @@ class Market(Section):
 
 class Cache(Section):
     redis_url: Annotated[SecretStr | None, AfterValidator(redis_address)]
-    memory_ttl: NonNegativeFloat
-    redis_ttl: NonNegativeFloat
-    prediction_ttl: NonNegativeFloat
-    stale_ttl: NonNegativeFloat
+    memory_ttl: SecondsOrNone
+    redis_ttl: SecondsOrNone
+    prediction_ttl: SecondsOrNone
+    stale_ttl: SecondsOrNone
 
 
 class Serving(Section):
     workers: PositiveInt
     max_concurrency: PositiveInt
-    deadline: PositiveFloat
-    receive_timeout: PositiveFloat
+    deadline: Seconds
+    receive_timeout: Seconds
     max_header_bytes: PositiveInt
     max_body_bytes: PositiveInt
     max_tickers: PositiveInt
     runner: Literal["process", "embedded"]
     adaptive_batching: bool
-    forest_timeout: PositiveFloat
+    forest_timeout: Seconds
     forest_memory_mb: PositiveFloat
     memory_alert_mb: PositiveFloat
     max_streams: PositiveInt

@@ -85,6 +85,10 @@ def test_any_bytes(file: Path, content: bytes) -> None:
         (b"a\n\x00b", "mine.yaml:2: not valid YAML: special characters are not allowed"),
         (b"_env_prefix: x", "_env_prefix: no such setting"),
         (b"market: {timeout: .inf}", "market.timeout = Infinity: Input should be a finite number"),
+        (
+            b"market: {quote_ttl: 1.0e+300}",
+            "market.quote_ttl = 1e+300: Input should be less than or equal to 315360000",
+        ),
         (b"cache: {memory_ttl: .nan}", "cache.memory_ttl = NaN: Input should be a finite number"),
         (b"security: {trusted_proxies: [not an ip]}", 'security.trusted_proxies.0 = "not an ip": must be an IP addr'),
         (b"security: {trusted_proxies: [10.0.0.1/8]}", 'security.trusted_proxies.0 = "10.0.0.1/8": must be'),
