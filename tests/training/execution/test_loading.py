@@ -31,7 +31,7 @@ def test_a_file_is_read_as_it_is_now_for_a_person_and_in_the_background(bars_fol
         bars, failures = load(settings, ["AAPL", "MSFT"], newer_than)
         expected = parse_csv(text.encode(), "AAPL", "AAPL.csv").bars
         assert bars["AAPL"].fingerprint() == expected.fingerprint()
-        assert "MSFT: no file" in failures["MSFT"]
+        assert "MSFT: no prices from any provider: no file" in failures["MSFT"]
 
 
 @pytest.mark.usefixtures("settings")
