@@ -64,7 +64,7 @@ class Overview {
   draw() {
     this.body = element("tbody", {});
     this.summary = element("p", { class: "summary", role: "status" });
-    this.targets = element("p", { class: "summary targets" });
+    this.targets = element("p", { class: "targets" });
     this.alert = element("div", { class: "problem", role: "alert", hidden: true });
     const table = element("table", { class: "overview" },
       element("caption", { class: "visually-hidden" }, "Forecasts of every ticker"),
