@@ -1,8 +1,11 @@
 """Operations, live events, and a service that ends and comes back."""
 
+import re
+
 import httpx
 from playwright.sync_api import Route, expect
 
+from configuration import ROOT
 from tests.page.conftest import Open, check_accessibility
 from tests.redis_servers import free_port
 from tests.serving.running import Service, start
@@ -114,6 +117,25 @@ def test_a_layer_has_its_colour_whichever_others_answered(stale: Service, visit:
 
     assert computed.evaluate(colour) == alone
     assert memory.evaluate(colour) != alone
+
+
+def test_the_words_are_explained_as_in_the_documentation(stale: Service, visit: Open) -> None:
+    page = visit(stale).go("#/operations")
+
+    page.get_by_role("link", name="What the words mean").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("What the words mean")
+    terms, meanings = (page.locator(f".words {tag}").all_inner_texts() for tag in ("dt", "dd"))
+    documented = re.findall(r"^\| ([A-Z][a-z ]+) \| (.+) \|$", _words_of_the_documentation(), re.MULTILINE)
+    assert [*zip(terms, meanings, strict=True)] == documented
+    wanted = {"Session", "Interval score", "Gain", "Level", "Correction", "Champion", "Challenger", "Shadow", "Canary"}
+    assert wanted <= set(terms)
+    check_accessibility(page)
+
+
+def _words_of_the_documentation() -> str:
+    text = (ROOT / "docs" / "page.md").read_text(encoding="utf-8")
+    return text[text.index("## Words") : text.index("## What it asks")]
 
 
 def test_where_nothing_happened_yet_it_says_so(stale: Service, visit: Open) -> None:

@@ -10,6 +10,7 @@ const VIEWS = {
   overview: () => import("./views/overview.js"),
   ticker: () => import("./views/ticker.js"),
   operations: () => import("./views/operations.js"),
+  words: () => import("./views/words.js"),
 };
 const CONNECTIONS = { connecting: "Connecting", live: "Live", polling: "Polling", offline: "Offline" };
 
@@ -17,7 +18,7 @@ const main = document.getElementById("main");
 let leave = () => {};
 let shown = 0;
 
-/** The view and its parameters that the address names: #/, #/ticker/AAPL?horizon=5, #/operations. */
+/** The view and its parameters that the address names: #/, #/ticker/AAPL?horizon=5, #/operations, #/words. */
 function place() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const [name, ticker] = path.split("/");
