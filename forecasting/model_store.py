@@ -17,6 +17,7 @@ from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard, model_name
 LATEST_FILE = "latest"
 # After which a file that is written again has another time, whatever the file system counts in.
 SETTLED_SECONDS = 2.0
+NOT_THERE = (FileNotFoundError, NotADirectoryError)
 
 
 class UnreadableModel(Exception):
@@ -51,12 +52,17 @@ def newest_entry(roots: Sequence[Path], name: str) -> Path | None:
     """The same by the name of the model."""
     for root in roots:
         try:
-            version = (root / name.lower() / LATEST_FILE).read_text(encoding="utf-8").strip()
+            folder = _pointed_to(root, name)
         except OSError:
             continue
-        if version:
-            return root / name.lower() / version
+        if folder is not None:
+            return folder
     return None
+
+
+def _pointed_to(root: Path, name: str) -> Path | None:
+    version = (root / name.lower() / LATEST_FILE).read_text(encoding="utf-8").strip()
+    return root / name.lower() / version if version else None
 
 
 class Pointers:
@@ -73,23 +79,34 @@ class Pointers:
         """The folder of the model `name` that was published last.
 
         Raises:
+            OSError: there is none, and one of the stores cannot be read, so that it may be there.
             ValueError: the pointer is no text.
         """
+        unreadable: OSError | None = None
         for root in self._roots:
             path = f"{root}/{name.lower()}/{LATEST_FILE}"
             try:
-                status = os.stat(path)  # noqa: PTH116  # a path object costs more than the call
-            except OSError:
+                found = self._of(root, path, name)
+            except NOT_THERE:
                 continue
-            mark = (status.st_mtime_ns, status.st_size, status.st_ino)
-            known = self._read.get(path)
-            if known is None or known[0] != mark:
-                known = (mark, newest_entry([Path(root)], name))
-                if time.time() - status.st_mtime > SETTLED_SECONDS:
-                    self._read[path] = known
-            if known[1] is not None:
-                return known[1]
+            except OSError as error:
+                unreadable = error
+                continue
+            if found is not None:
+                return found
+        if unreadable:
+            raise unreadable
         return None
+
+    def _of(self, root: str, path: str, name: str) -> Path | None:
+        status = os.stat(path)  # noqa: PTH116  # a path object costs more than the call
+        mark = (status.st_mtime_ns, status.st_size, status.st_ino)
+        known = self._read.get(path)
+        if known is None or known[0] != mark:
+            known = (mark, _pointed_to(Path(root), name))
+            if time.time() - status.st_mtime > SETTLED_SECONDS:
+                self._read[path] = known
+        return known[1]
 
 
 def read_published_model(folder: Path) -> PublishedModel:

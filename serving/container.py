@@ -20,6 +20,8 @@ from serving.models.open_inference import Inference
 from serving.monitoring.health import HealthCheck
 from serving.monitoring.market_figures import MarketFigures
 from serving.monitoring.model_status import ModelStatuses
+from serving.monitoring.reasons.refusals import SharedRefusals
+from serving.monitoring.reasons.storage import Storage
 from serving.monitoring.reports import PerformanceReports
 from serving.monitoring.track_record.track_record import TrackRecord
 from serving.monitoring.warm_up import WarmUp
@@ -50,6 +52,8 @@ class Container:
     model_statuses: ModelStatuses
     health_check: HealthCheck
     retraining: Retraining
+    refusals: SharedRefusals
+    storage: Storage
     reports: PerformanceReports
     champions: Champions
     forests: ForestClient
@@ -101,6 +105,7 @@ class Container:
             self.drift_watch.figures,
             self.reports.memory_figures,
             self.market_figures.figures,
+            self.storage.figures,
             ended_workers,
         )
 
@@ -109,6 +114,7 @@ class Container:
             self._serve_models(),
             self.forests.watch(),
             self.retraining.follow(self._trained),
+            self.refusals.follow(self.champions.refusals),
             self.performance.watch(),
             self.market_figures.watch(),
             self.event_sources.follow(self.health_check.check, self.retraining),

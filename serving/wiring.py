@@ -24,6 +24,9 @@ from serving.monitoring.health import HealthCheck
 from serving.monitoring.market_figures import MarketFigures
 from serving.monitoring.model_status import ModelStatuses
 from serving.monitoring.price_stream_figures import PriceStreamFigures
+from serving.monitoring.reasons.refusals import SharedRefusals
+from serving.monitoring.reasons.storage import Storage
+from serving.monitoring.reasons.trainings import FailingTrainings
 from serving.monitoring.reports import PerformanceReports
 from serving.monitoring.track_record.track_record import TrackRecord, sessions_held
 from serving.monitoring.warm_up import WarmUp
@@ -88,6 +91,7 @@ def open_container(settings: Settings, call: Call) -> Container:
     events = EventBoard(places)
     event_sources = EventSources(events)
     track_record = TrackRecord(settings.home, settings.serving.track_record_months, sessions_held(len(keys)))
+    storage, refusals = Storage(settings.home, default_roots(settings)), SharedRefusals.of_this_service()
     performance = Performance()
     drift_watch = DriftWatch(settings, market, champions, track_record, WantedRetraining(jobs, worker).ask)
     forecasts = ForecastCache(redis_cache, settings.cache.prediction_ttl)
@@ -137,7 +141,11 @@ def open_container(settings: Settings, call: Call) -> Container:
             forests=forests,
             trainer_problem=retraining.trainer_problem,
             unpublished=publications.unfinished,
+            others=[storage.problems, track_record.problems, FailingTrainings(jobs, keys).problems],
+            refused_elsewhere=refusals.elsewhere,
         ),
+        refusals=refusals,
+        storage=storage,
         retraining=retraining,
         reports=PerformanceReports(settings, performance, market, track_record),
         champions=champions,

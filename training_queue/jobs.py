@@ -123,6 +123,13 @@ class TrainingJobs:
             ).fetchone()
         return Result(*found) if found else None
 
+    def last_results(self) -> list[tuple[tuple[str, int], Result]]:
+        """The outcome of the last training of every ticker and horizon, the newest first."""
+        query = "SELECT ticker, horizon, status, reason, ended_at FROM results ORDER BY ended_at DESC"
+        with self._transaction() as connection:
+            found = connection.execute(query).fetchall()
+        return [((ticker, horizon), Result(*rest)) for ticker, horizon, *rest in found]
+
     def requeue(self, step: Step, *, counts: bool = False) -> None:
         """Queue a claimed step again, behind all that are as urgent.
 

@@ -222,7 +222,9 @@ class Champions:
         """The folder of the newest model, or why it is not known."""
         try:
             return self._pointers.newest(self._name_of(*key))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            return f"{error.filename}: {error.strerror}, so the newest model is not known; let the service read it"
+        except ValueError as error:
             return f"{self._name_of(*key)}: the store's pointer to the newest model cannot be read: {error}"
 
     def _is_due(self, key: Key, folder: Path) -> bool:

@@ -30,12 +30,16 @@ class HealthCheck:
         forests: ForestClient,
         trainer_problem: Callable[[], str],
         unpublished: Callable[[], Sequence[tuple[str, int]]],
+        others: Sequence[Callable[[], Sequence[str]]] = (),
+        refused_elsewhere: Callable[[], Mapping[tuple[str, int], str]] = dict,
     ) -> None:
         """Wire the parts.
 
         Args:
             trainer_problem: why nothing can be trained; empty when a trainer lives or none should.
             unpublished: models whose champion is not published yet; may raise QueueUnavailable.
+            others: each gives further reasons; may wait for the disk or raise QueueUnavailable.
+            refused_elsewhere: why other workers refuse models, by ticker and horizon; may wait for the disk.
         """
         self._settings = settings
         self._market = market
@@ -44,6 +48,8 @@ class HealthCheck:
         self._forests = forests
         self._trainer_problem = trainer_problem
         self._unpublished = unpublished
+        self._others = others
+        self._refused_elsewhere = refused_elsewhere
 
     async def check(self) -> Health:
         """Healthy, or degraded with reasons; and the kind of the prices that are served."""
@@ -55,8 +61,7 @@ class HealthCheck:
             reasons.append(self._forests.problem)
         if problem := self._trainer_problem():
             reasons.append(problem)
-        reasons += await asyncio.to_thread(self._not_published)
-        reasons += [f"model refused: {refusal}" for refusal in shortened([*self._champions.refusals().values()])]
+        reasons += await asyncio.to_thread(self._on_disk)
         return Health(status="degraded" if reasons else "healthy", prices=_kind(histories), reasons=reasons)
 
     async def _histories(self) -> dict[str, History | None]:
@@ -86,12 +91,24 @@ class HealthCheck:
             return [f"prices are simulated, so the models of real prices do not answer: {names}"]
         return []
 
+    def _on_disk(self) -> list[str]:
+        """What is asked of files."""
+        reasons: list[str] = []
+        unreadable = ""
+        for look in (self._not_published, *self._others):
+            try:
+                reasons += look()
+            except QueueUnavailable as error:
+                unreadable = f"the list of trainings cannot be read: {error}"
+        refusals = {**self._refused_elsewhere(), **self._champions.refusals()}
+        refused = [f"model refused: {refusal}" for refusal in shortened([*refusals.values()])]
+        return [*([unreadable] if unreadable else []), *reasons, *refused]
+
     def _not_published(self) -> list[str]:
-        try:
-            models = self._unpublished()
-        except QueueUnavailable as error:
-            return [f"the list of trainings cannot be read: {error}"]
-        return [f"the champion is not published yet: {ticker} at horizon {horizon}" for ticker, horizon in models]
+        return [
+            f"the champion is not published yet: {ticker} at horizon {horizon}"
+            for ticker, horizon in self._unpublished()
+        ]
 
 
 def _price_problems(histories: Mapping[str, History | None]) -> list[str]:

@@ -73,9 +73,11 @@ def test_a_disk_that_fills_up_while_the_service_runs_costs_no_answer(disk: Path)
         assert retrain.status_code == 503
         assert "jobs.sqlite" in retrain.json()["detail"] or "No worker" in retrain.json()["detail"]
         assert worker.is_running()
+        wait_until(lambda: "is full, so trainings" in reasons(service), PATIENT, "health says so")
 
         (disk / "filler").unlink()
         assert statuses(service) == {200}
+        wait_until(lambda: "is full" not in reasons(service), PATIENT, "health says that there is room")
     finally:
         service.end()
 

@@ -3,7 +3,21 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from forecasting.model_store import LATEST_FILE, Pointers
+
+
+def test_a_store_that_cannot_be_read_is_said_unless_another_has_the_model(tmp_path: Path) -> None:
+    (tmp_path / "home").symlink_to("home")  # as a folder of another user, for root too
+    pointers = Pointers([tmp_path / "home", tmp_path / "bento"])
+    with pytest.raises(OSError, match="home/forest-aapl-1/latest"):
+        pointers.newest("forest-AAPL-1")
+
+    pointer = tmp_path / "bento" / "forest-aapl-1" / LATEST_FILE
+    pointer.parent.mkdir(parents=True)
+    pointer.write_text("v1", encoding="utf-8")
+    assert pointers.newest("forest-AAPL-1") == pointer.with_name("v1")
 
 
 def test_pointers_follow_what_is_published_and_read_a_settled_one_once(tmp_path: Path) -> None:

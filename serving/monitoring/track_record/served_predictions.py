@@ -68,6 +68,11 @@ class PredictionLog:
         self._folder = home / "served"
         self._read_to: dict[Path, int] = {}
 
+    @property
+    def folder(self) -> Path:
+        """Where they are."""
+        return self._folder
+
     def append(self, predictions: Iterable[Noted]) -> None:
         """Write predictions down, all of a month at once.
 

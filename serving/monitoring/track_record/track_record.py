@@ -60,6 +60,7 @@ class TrackRecord:
         self._known: dict[Key, list[tuple[Noted, float]]] = {}
         self._awaited: dict[str, set[str]] = defaultdict(set)
         self._lock = threading.Lock()
+        self._problem = ""
 
     def note(self, prediction: Prediction, forecast: Forecast | None = None) -> None:
         """Remember a prediction the first time it is made; a provisional one is not the session's last word.
@@ -93,9 +94,21 @@ class TrackRecord:
                 self._log.append(waiting)
             except OSError as error:
                 del self._pending[:-MOST_PENDING]
-                log.warning("predictions.not_written", waiting=len(waiting), problem=error.strerror)
+                if self._problem != (problem := error.strerror or str(error)):
+                    log.warning("predictions.not_written", waiting=len(waiting), problem=problem)
+                self._problem = problem
                 return
             del self._pending[: len(waiting)]
+        if self._problem:
+            log.info("predictions.written", waited=len(waiting))
+            self._problem = ""
+
+    def problems(self) -> list[str]:
+        """A sentence when what was noted is not on disk, for `/health`."""
+        if not self._problem:
+            return []
+        waiting = f"predictions are not written to the track record, {len(self._pending)} wait in memory"
+        return [f"{waiting}: {self._problem}; see that {self._log.folder} can be written"]
 
     def score_due(self, bars: Mapping[str, Bars]) -> None:
         """Score the predictions whose target session is among `bars`, of all workers."""

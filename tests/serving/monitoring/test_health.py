@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -31,6 +31,8 @@ def make_check(make_settings: Any, parts: Any, settings: Any) -> MakeCheck:
         forests: ForestClient | None = None,
         trainer_problem: str = "",
         unpublished: Callable[[], Sequence[tuple[str, int]]] = published,
+        others: Sequence[Callable[[], Sequence[str]]] = (),
+        refused_elsewhere: Callable[[], Mapping[tuple[str, int], str]] = dict,
         **changed: Any,
     ) -> HealthCheck:
         return HealthCheck(
@@ -41,6 +43,8 @@ def make_check(make_settings: Any, parts: Any, settings: Any) -> MakeCheck:
             forests=forests or ForestClient(answer, 60.0),
             trainer_problem=lambda: trainer_problem,
             unpublished=unpublished,
+            others=others,
+            refused_elsewhere=refused_elsewhere,
         )
 
     return make
@@ -141,6 +145,31 @@ async def test_a_list_of_trainings_that_cannot_be_read_degrades(make_check: Make
     health = await make_check(unpublished=locked).check()
 
     assert health.reasons == ["the list of trainings cannot be read: jobs.sqlite: database is locked"]
+
+
+async def test_what_else_is_broken_degrades_and_a_list_that_cannot_be_read_is_said_once(make_check: MakeCheck) -> None:
+    def locked() -> Sequence[str]:
+        raise QueueUnavailable("jobs.sqlite: database is locked")
+
+    health = await make_check(others=[locked, lambda: ["the disk is full"], locked]).check()
+
+    assert health.reasons == [
+        "the list of trainings cannot be read: jobs.sqlite: database is locked",
+        "the disk is full",
+    ]
+
+
+async def test_what_another_worker_refuses_degrades_and_is_said_once(
+    make_check: MakeCheck, parts: Any, publish: Any
+) -> None:
+    publish("AAPL", corrupt=True)
+    await parts.champions.look()
+    told = {("AAPL", 1): "the same", ("MSFT", 1): "its card is damaged"}
+
+    health = await make_check(refused_elsewhere=lambda: told).check()
+
+    assert [reason for reason in health.reasons if "refused" in reason][1:] == ["model refused: its card is damaged"]
+    assert "the same" not in str(health.reasons)
 
 
 async def test_simulated_prices_with_nothing_configured_are_healthy_and_said(make_check: MakeCheck) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from market.bars import Bars
 from serving.contract.performance import Accuracy
@@ -51,6 +52,26 @@ async def test_coverage_is_the_share_of_outcomes_inside(parts: Any, make_bars: A
     assert score.coverage == pytest.approx(inside / 40)
     assert 0 < score.mean_absolute_error < 0.2
     assert 0 <= score.direction_accuracy <= 1
+
+
+async def test_what_cannot_be_written_is_said_once_and_until_it_is_written(
+    parts: Any, make_bars: Any, tmp_path: Path
+) -> None:
+    _, made = await predictions(parts, make_bars, 2)
+    (tmp_path / "served").touch()  # a file in place of the folder
+    record = TrackRecord(tmp_path)
+    with capture_logs() as lines:
+        for prediction in made:
+            record.note(prediction)
+            record.write()
+        (problem,) = record.problems()
+        (tmp_path / "served").unlink()
+        record.write()
+
+    assert problem.startswith("predictions are not written to the track record, 2 wait in memory: ")
+    assert str(tmp_path / "served") in problem
+    assert record.problems() == []
+    assert [line["event"] for line in lines] == ["predictions.not_written", "predictions.written"]
 
 
 async def test_only_the_last_sessions_are_held(parts: Any, make_bars: Any, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Why `/health` says degraded: parts that are configured or there, and broken."""
