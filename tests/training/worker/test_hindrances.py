@@ -68,7 +68,9 @@ def jobs(settings: Settings) -> TrainingJobs:
 def port(monkeypatch: pytest.MonkeyPatch) -> int:
     """Where MLflow should be, by an address with a password in it."""
     monkeypatch.setattr("training.worker.patience.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("training.mlflow_registry.connection.ANSWERS_WITHIN", PATIENT)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", str(int(PATIENT)))
     port = free_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{port}")
     return port
