@@ -11,12 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from configuration import Settings, bento_folder, bento_store
 from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard, model_name
 
 LATEST_FILE = "latest"
 # After which a file that is written again has another time, whatever the file system counts in.
 SETTLED_SECONDS = 2.0
+REMEDY = "publish the model again (`python -m training publish`), or train it again where another release made it"
 NOT_THERE = (FileNotFoundError, NotADirectoryError)
 
 
@@ -120,9 +123,19 @@ def read_published_model(folder: Path) -> PublishedModel:
         return PublishedModel(folder, ModelCard.model_validate_json(path.read_bytes()))
     except OSError as error:
         raise UnreadableModel(f"{path}: {error.strerror}; publish the model again") from None
-    except ValueError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UnreadableModel(f"{path}: not a model card of this release: {reason}; train the model again") from None
+    except ValidationError as error:
+        raise UnreadableModel(f"{path}: not a model card of this release: {_wrong_in(error)}; {REMEDY}") from None
+
+
+def _wrong_in(error: ValidationError) -> str:
+    """The first thing that is wrong with a card, without what stands there, which may be long."""
+    first, *others = error.errors(include_url=False, include_input=False)
+    more = f" (and {len(others)} more)" if others else ""
+    if not first["loc"]:
+        return " ".join(first["msg"].split()).removeprefix("Value error, ") + more
+    field = ".".join(map(str, first["loc"]))
+    wrong = {"missing": "is missing", "extra_forbidden": "is not known"}.get(first["type"], f"is wrong, {first['msg']}")
+    return f"its field `{field}` {wrong}{more}"
 
 
 def published_models(roots: Sequence[Path], ticker: str, horizon: int) -> Iterator[PublishedModel]:

@@ -123,8 +123,9 @@ def _answers(session: "InferenceSession", rows: Sequence[tuple[str, bytes]]) -> 
 
 
 def _failed(folder: str, error: Exception) -> Output:
-    log.error("model.failed", folder=folder, exc_info=error)
-    return Output(b"", f"{type(error).__name__}: {error}")
+    """The problem of a model, for who asked, who logs it once; here it comes with each row and each new trial."""
+    log.debug("model.failed", folder=folder, exc_info=error)
+    return Output(b"", str(error) if isinstance(error, UnreadableModel) else f"{type(error).__name__}: {error}")
 
 
 def _checked_file(folder: Path) -> tuple[bytes, str]:

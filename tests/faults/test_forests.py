@@ -111,6 +111,9 @@ def test_a_model_broken_while_it_serves_is_reported_as_what_it_is(
     assert (status["model_type"], status["model_loaded"], status["retrain_recommended"]) == ("baseline", False, True)
     assert answered_by(client) == "baseline"
     assert client.get("/v2/models/AAPL/ready").status_code == 503
+    refused = [line for line in json_lines(service) if "not the file its card belongs to" in str(line)]
+    assert {line["event"] for line in refused} <= {"fallback", "model.refused"}
+    assert not any("exception" in line for line in json_lines(service))
 
     forest.write_bytes(whole)
     wait_until(lambda: answered_by(client) == "random_forest", WITHIN, "the mended model answers")

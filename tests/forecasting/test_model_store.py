@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from forecasting.model_store import LATEST_FILE, Pointers
+from forecasting.card import CARD_FILE
+from forecasting.model_store import LATEST_FILE, Pointers, UnreadableModel, read_published_model
 
 
 def test_a_store_that_cannot_be_read_is_said_unless_another_has_the_model(tmp_path: Path) -> None:
@@ -46,3 +47,25 @@ def test_pointers_follow_what_is_published_and_read_a_settled_one_once(tmp_path:
     ours.parent.mkdir(parents=True)
     ours.write_text("v5", encoding="utf-8")
     assert pointers.newest("forest-AAPL-1") == home / "forest-aapl-1" / "v5"
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        ("{", "Invalid JSON: EOF while parsing an object at line 1 column 1"),
+        ('{"format": 1}', "its field `format` is wrong, Input should be 2 (and "),
+        ("{}", "its field `ticker` is missing (and "),
+        ("null", "Input should be an object"),
+    ],
+)
+def test_a_damaged_card_is_said_in_plain_words_with_the_remedy(tmp_path: Path, content: str, wrong: str) -> None:
+    (tmp_path / CARD_FILE).write_text(content, encoding="utf-8")
+
+    with pytest.raises(UnreadableModel) as caught:
+        read_published_model(tmp_path)
+
+    text = str(caught.value)
+    assert text.startswith(f"{tmp_path / CARD_FILE}: not a model card of this release: {wrong}")
+    assert "; publish the model again (`python -m training publish`)" in text
+    assert "pydantic" not in text
+    assert "\n" not in text
