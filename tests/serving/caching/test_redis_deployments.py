@@ -10,6 +10,7 @@ import pytest
 
 from redis_client import connect_async
 from redis_client.failures import COOL_DOWN_SECONDS
+from serving.caching import redis_cache
 from serving.caching.redis_cache import TIMEOUT, RedisCache
 from tests.patience import PATIENT
 from tests.redis_servers import Deployment, Server, cluster, sentinel
@@ -18,8 +19,10 @@ FAILOVER_WITHIN = PATIENT
 
 
 @pytest.fixture
-async def shared(any_redis: Deployment) -> AsyncIterator[RedisCache]:
-    cache = RedisCache(connect_async(any_redis.url, TIMEOUT), "test")
+async def shared(any_redis: Deployment, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RedisCache]:
+    """It waits for as long as a busy machine takes: what comes too late is a test of its own."""
+    monkeypatch.setattr(redis_cache, "TIMEOUT", PATIENT)
+    cache = RedisCache(connect_async(any_redis.url, PATIENT), "test")
     await ready(cache)
     yield cache
     await cache.close()
