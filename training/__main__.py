@@ -112,11 +112,14 @@ def publish() -> None:
     from training.publishing.challengers import publish_challengers
     from training.publishing.operations import publish_champions
 
-    registry = Registry(settings)
-    for tag in publish_champions(settings, registry, _models(settings)):
-        click.echo(f"published {tag}")
-    for tag in publish_challengers(settings, registry, _models(settings)):
-        click.echo(f"published {tag}")
+    registry, models = Registry(settings), _models(settings)
+    published = 0
+    for publish_those in (publish_champions, publish_challengers):
+        for tag in publish_those(settings, registry, models):
+            click.echo(f"published {tag}")
+            published += 1
+    if not published:
+        click.echo("nothing to publish: the model store has every champion that there is")
 
 
 @main.command(help="Make VERSION the champion of TICKER by hand, and publish it.")

@@ -132,7 +132,7 @@ def test_the_champion_of_today_says_what_it_says_as_of_today(
 @pytest.mark.slow
 def test_train_can_resume(trained: "subprocess.CompletedProcess[str]", home: Path, files: Path) -> None:
     assert trained.stdout
-    again = command(home, files, "train", "--horizons", "1", "--tickers", "FINE", "--resume")
+    again = command(home, files, "train", "--horizons", "1,1", "--tickers", "FINE,FINE", "--resume")
     assert again.returncode == 0
     assert again.stdout == "left out 1 of 1: trained on the same bars before\n"
 
@@ -284,6 +284,32 @@ def test_what_cannot_be_is_refused_in_one_line(home: Path, files: Path, words: t
     assert done.returncode != 0
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("compare", "--recipes", "forest,nope"), ("search", "nope"), ("backtest", "--recipe", "nope")]
+)
+def test_a_recipe_that_is_not_there_is_refused_before_anything_heavy_is_imported(
+    home: Path, files: Path, words: tuple[str, ...]
+) -> None:
+    done = command(home, files, *words, PYTHONPROFILEIMPORTTIME="1")
+    (said,) = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert done.returncode == 1
+    assert said.startswith("Error: recipe nope: not among the configured `training.recipes` forest, boosting, ")
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not imported & {"sklearn", "mlflow", "pandas", "onnx"}
+
+
+@pytest.mark.slow
+def test_where_nothing_is_to_be_published_it_says_so(
+    trained: "subprocess.CompletedProcess[str]", home: Path, files: Path
+) -> None:
+    assert trained.stdout
+    done = command(home, files, "publish")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "nothing to publish: the model store has every champion that there is\n",
+    )
 
 
 def test_a_wrong_setting_is_refused_in_one_line(home: Path, files: Path) -> None:

@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from training.commands.options import chosen_tickers, prepare, tickers_option
+from training.commands.options import chosen_recipes, chosen_tickers, prepare, tickers_option
 
 # The command imports what it needs when it runs.
 # ruff: noqa: PLC0415
@@ -18,6 +18,7 @@ from training.commands.options import chosen_tickers, prepare, tickers_option
 def backtest(recipe: str | None, tickers: list[str]) -> None:
     """Exit status 0 only when every ticker has forecasts."""
     settings = prepare()
+    (name,) = chosen_recipes(recipe, settings)[:1] or settings.training.recipes_tried[:1]
     chosen = chosen_tickers(tickers, settings)
     from training.backtest.backtest import backtest as test_strategies
     from training.commands.report import print_backtest
@@ -25,7 +26,6 @@ def backtest(recipe: str | None, tickers: list[str]) -> None:
 
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Walking forward", total=len(chosen))
-        name = recipe or settings.training.recipes_tried[0]
         found = test_strategies(settings, name, chosen, lambda: progress.advance(task))
     print_backtest(found, standard_console())
     click.echo(f"`make ui` shows it at {found.page}")

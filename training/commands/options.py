@@ -17,8 +17,8 @@ PAGE = 4096
 
 
 def listed(_context: click.Context, _parameter: click.Parameter, text: str | None) -> list[str]:
-    """The parts of a comma-separated value, in upper case."""
-    return [part.strip().upper() for part in text.split(",") if part.strip()] if text else []
+    """The parts of a comma-separated value, in upper case, each once."""
+    return list(dict.fromkeys(part.strip().upper() for part in text.split(",") if part.strip())) if text else []
 
 
 tickers_option = click.option("--tickers", callback=listed, help="Comma separated; all configured ones without it.")
@@ -56,6 +56,16 @@ def chosen_tickers(chosen: Sequence[str], settings: Settings, *, any_ticker: boo
                 f"{ticker}: not served here; STOCKS_TICKERS sets `tickers`: {', '.join(settings.tickers)}"
             )
     return list(chosen or settings.tickers)
+
+
+def chosen_recipes(text: str | None, settings: Settings) -> list[str]:
+    """The recipes of a comma-separated value, each once, as far as they are known without their imports."""
+    names = list(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
+    for name in names:
+        if name not in settings.training.recipes:
+            known = ", ".join(settings.training.recipes)
+            raise click.ClickException(f"recipe {name}: not among the configured `training.recipes` {known}")
+    return names
 
 
 def chosen_horizons(texts: Sequence[str], settings: Settings) -> list[int]:

@@ -2,13 +2,14 @@
 
 import shlex
 import sys
+from collections.abc import Mapping
 
 import click
 from rich.console import Console
 from rich.progress import Progress
 
 from configuration.settings import PREFIX
-from training.commands.options import chosen_horizons, chosen_tickers, listed, prepare, tickers_option
+from training.commands.options import chosen_horizons, chosen_recipes, chosen_tickers, listed, prepare, tickers_option
 
 # The command imports what it needs when it runs.
 # ruff: noqa: PLC0415
@@ -22,6 +23,7 @@ from training.commands.options import chosen_horizons, chosen_tickers, listed, p
 def search(recipe: str, trials: int, tickers: list[str], horizons: list[str]) -> None:
     """Exit status 0 only when so many trials have a score."""
     settings = prepare()
+    chosen_recipes(recipe, settings)
     chosen, sessions = chosen_tickers(tickers, settings), chosen_horizons(horizons, settings)
     from training.commands.report import print_search
     from training.commands.tables import standard_console
@@ -42,10 +44,18 @@ def search(recipe: str, trials: int, tickers: list[str], horizons: list[str]) ->
             on_trial=note,
         )
     print_search(found, standard_console())
-    changed = {key: value for key, value in found.best.items() if value != found.configured[key]}
-    words = [f"{PREFIX}TRAINING__RECIPES__{recipe}__{key}".upper() + f"={value}" for key, value in changed.items()]
-    if words:
-        click.echo(f"to compare it: {shlex.join(words)} python -m training compare --recipes {recipe}")
-    else:
-        click.echo("the configured hyperparameters are the best so far")
+    for line in advice(recipe, {key: value for key, value in found.best.items() if value != found.configured[key]}):
+        click.echo(line)
     click.echo(f"`make ui` shows the trials at {found.page}")
+
+
+def advice(recipe: str, changed: Mapping[str, object]) -> list[str]:
+    """What to type to go on with the values of `changed`."""
+    if not changed:
+        return ["the configured hyperparameters are the best so far"]
+    options = [word for key, value in changed.items() for word in ("--set", f"{key}={value}")]
+    variables = [f"{PREFIX}TRAINING__RECIPES__{recipe}__{key}".upper() + f"={value}" for key, value in changed.items()]
+    return [
+        f"to compare it with the configured: python -m training compare --recipes {recipe} {shlex.join(options)}",
+        f"to train it: {shlex.join(variables)} python -m training train",
+    ]

@@ -1,8 +1,10 @@
 """Compare recipes: the same tickers, horizons and folds for each; every score goes to MLflow."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
 
 from configuration import Settings
 from training.comparison.lines import Line, figures, lines_of, table
@@ -15,6 +17,8 @@ from training.execution.run import training_configs
 from training.learning.training_config import TrainingConfig
 from training.mlflow_registry.runs.runs import Runs
 from training.mlflow_registry.runs.views import COMPARISON, comparison_view
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +42,26 @@ def compare(
     tickers: Sequence[str],
     horizons: Sequence[int],
     on_model: Callable[[], None] = lambda: None,
+    *,
+    changed: Mapping[str, Any] = NOTHING,
 ) -> Comparison:
     """Score every recipe on every ticker and horizon.
 
     Args:
         recipes: the first is the reference that the others are compared with.
         on_model: called after each of them.
+        changed: hyperparameters with which the first is scored once more, called `RECIPE_changed`; none when empty.
 
     Raises:
-        ConfigurationError: there is no such recipe.
+        ConfigurationError: there is no such recipe or hyperparameter, or it is out of its bounds.
         RegistryError: MLflow could not be reached.
     """
     runs = Runs(settings)
-    configs = training_configs(settings, recipes)
+    configs = [*training_configs(settings, recipes), *_changed(settings, recipes[0], changed)]
+    names = [config.name for config in configs]
     scored: list[Scored] = []
     failures: list[str] = []
-    with runs.pipeline_run("comparison", {"recipes": ",".join(recipes), "tickers": ",".join(tickers)}) as run_id:
+    with runs.pipeline_run("comparison", {"recipes": ",".join(names), "tickers": ",".join(tickers)}) as run_id:
         for config, found in _results(settings, configs, tickers, horizons):
             on_model()
             if isinstance(found, str):
@@ -61,11 +69,20 @@ def compare(
             else:
                 scored.append(found)
                 _log(runs, config, found, _reference(recipes[0], found, scored))
-        lines = [line for horizon in horizons for line in lines_of(recipes, horizon, scored)]
+        lines = [line for horizon in horizons for line in lines_of(names, horizon, scored)]
         if lines:
             _log_overview(runs, settings, lines, scored)
         page = runs.show(COMPARISON, comparison_view(run_id, horizons))
     return Comparison(lines, list(dict.fromkeys(failures)), page)
+
+
+def _changed(settings: Settings, name: str, changed: Mapping[str, Any]) -> list[TrainingConfig]:
+    if not changed:
+        return []
+    training = settings.training
+    recipes = dict(training.recipes) | {name: training.recipes[name] | dict(changed)}
+    otherwise = settings.model_copy(update={"training": training.model_copy(update={"recipes": recipes})})
+    return [replace(training_configs(otherwise, [name])[0], label=f"{name}_changed")]
 
 
 def _results(

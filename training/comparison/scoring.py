@@ -63,7 +63,7 @@ def _score(bars: Bars, horizon: int, config: TrainingConfig, schedule: ReportSch
         "onnx_bytes": float(len(export_onnx(config.recipe, fitted, data))),
     }
     scores = interval_scores(known.lower, known.upper, known.actual)
-    return Scored(config.recipe.name, data.ticker, horizon, data.session[known.row], scores, crps, metrics)
+    return Scored(config.name, data.ticker, horizon, data.session[known.row], scores, crps, metrics)
 
 
 def crps_of(quantiles: FloatArray, actual: FloatArray) -> FloatArray:

@@ -23,6 +23,7 @@ class TrainingConfig:
         seed: of everything random in a fit.
         pool: tickers that a pooled recipe has learnt from; empty for others.
         problem: why a pooled recipe could learn nothing from them; empty when it could.
+        label: what a comparison calls it; the recipe's name when empty.
     """
 
     recipe: Recipe
@@ -31,6 +32,12 @@ class TrainingConfig:
     seed: int
     pool: tuple[str, ...] = ()
     problem: str = ""
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a comparison calls it."""
+        return self.label or self.recipe.name
 
     def fit(self, data: Dataset, rows: int) -> FittedModel:
         """Fit on the first `rows` rows of `data`, all of whose returns are known.

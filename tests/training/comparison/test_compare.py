@@ -6,7 +6,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import configuration
-from configuration import Settings
+from configuration import ConfigurationError, Settings
 from training.comparison.compare import Comparison, compare
 from training.mlflow_registry.registry import Registry
 
@@ -58,3 +58,20 @@ def _look_at(client: MlflowClient, run_id: str, experiment: str, found: Comparis
     assert [one["groupByData"] for one in view["groupBy"]["groupByKeys"]] == ["recipe"]
     assert "viewStateShareKey=comparison" in found.page
     assert found.failures == []
+
+
+def test_values_can_be_set_beside_the_configured_ones_of_the_first_recipe(cheap: Settings) -> None:
+    found = compare(cheap, ["linear"], ["AAPL"], [1], changed={"width_alpha": 300})
+
+    configured, changed = found.lines
+    assert (configured.recipe, changed.recipe) == ("linear", "linear_changed")
+    assert changed.gain is not None
+    assert configured.means["interval_score"] != changed.means["interval_score"]
+    client = MlflowClient(cheap.tracking_uri)
+    runs = client.search_runs([Registry(cheap).prepare()], "attributes.run_name = 'linear_changed AAPL-1'")
+    assert runs[0].data.params["width_alpha"] == "300.0"
+
+
+def test_a_value_that_cannot_be_is_refused(cheap: Settings) -> None:
+    with pytest.raises(ConfigurationError, match=r"training\.recipes\.linear\.widht_alpha"):
+        compare(cheap, ["linear"], ["AAPL"], [1], changed={"widht_alpha": 300})
