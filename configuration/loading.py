@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from configuration import yaml_file
+from configuration.credentials import misfit
 from configuration.places import ROOT, home
 from configuration.settings import PREFIX, Settings
 
@@ -43,6 +44,7 @@ def load() -> Settings:
         ConfigurationError: in one line, with the key, its value and what is allowed.
     """
     _check_home(home())
+    _check_token(os.environ.get("MLFLOW_TRACKING_TOKEN", ""))
     given = defaults = _read(ROOT / "configuration.yaml")
     other, own = os.environ.get("STOCKS_CONFIGURATION"), {}
     if other:
@@ -93,6 +95,12 @@ def _check_home(folder: Path) -> None:
     for part in (folder, *folder.parents):
         if part.exists() and not part.is_dir():
             raise ConfigurationError(f"STOCKS_HOME = {folder}: {part} is a file; name a folder")
+
+
+def _check_token(token: str) -> None:
+    """MLflow reads it by itself, and so does what follows a registry."""
+    if place := misfit(token.strip()):
+        raise ConfigurationError(f"MLFLOW_TRACKING_TOKEN: its character {place} fits in no HTTP header; copy it again")
 
 
 def _read(path: Path) -> dict[Any, Any]:

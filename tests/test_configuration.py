@@ -323,3 +323,12 @@ def test_a_contact_that_no_header_carries_is_refused(environment: pytest.MonkeyP
     environment.setenv("STOCKS_MARKET__EDGAR__CONTACT", "josé@example.com")
     with pytest.raises(ConfigurationError, match=r"market\.edgar\.contact"):
         load()
+
+
+def test_a_token_of_mlflow_that_no_header_carries_is_refused(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("MLFLOW_TRACKING_TOKEN", "SECRETé")
+    with pytest.raises(ConfigurationError, match="MLFLOW_TRACKING_TOKEN: its character 7 fits in no HTTP") as caught:
+        load()
+    assert "SECRET" not in str(caught.value)
+    environment.setenv("MLFLOW_TRACKING_TOKEN", "SECRET\n")
+    load()

@@ -45,7 +45,7 @@ class ChampionRegistry:
 
     def __init__(self, tracking_uri: str) -> None:
         """Ask the server at `tracking_uri`; MLFLOW_TRACKING_TOKEN is sent as a bearer token when it is set."""
-        token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+        token = os.environ.get("MLFLOW_TRACKING_TOKEN", "").strip()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._client = httpx.Client(base_url=tracking_uri.rstrip("/"), timeout=TIMEOUT_SECONDS, headers=headers)
 

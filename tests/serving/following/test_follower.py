@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
+import pytest
 from structlog.testing import capture_logs
 
 from serving.following.follower import Follower
@@ -16,7 +18,10 @@ from tests.redis_servers import free_port
 class Empty(BaseHTTPRequestHandler):
     """A server that has no champion yet."""
 
+    tokens: ClassVar[list[str | None]] = []
+
     def do_GET(self) -> None:
+        self.tokens.append(self.headers.get("Authorization"))
         self.send_response(200)
         self.send_header("Content-Length", "2")
         self.end_headers()
@@ -55,3 +60,11 @@ def test_an_outage_is_logged_once_when_it_begins_and_once_when_it_is_over(tmp_pa
         ("mlflow.available", address, "info"),
     ]
     assert lines[0]["problem"] == "api/2.0/mlflow/experiments/get-by-name: ConnectError"
+
+
+def test_white_space_around_the_token_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "a-token\n")
+    port = free_port()
+    with ChampionRegistry(f"http://127.0.0.1:{port}") as champions, serving(port):
+        assert champions.changed_at() == ""
+    assert Empty.tokens[-1] == "Bearer a-token"
