@@ -228,6 +228,10 @@ class Market:
             for name, used in usage.items()
         }
 
+    def local_faults(self) -> list[str]:
+        """What is wrong with files of prices, as far as this process has read them."""
+        return self._chain.local_faults()
+
     def stale_tickers(self) -> int:
         """How many of the tickers in memory lack a session that should have been published."""
         return self._histories.stale_tickers()

@@ -5,7 +5,8 @@ from typing import TypeVar
 
 import structlog
 
-from market.errors import KeptForQuotes, MarketError, NoPrices, Paused
+from market.errors import KeptForQuotes, MarketError, NoPrices, Paused, UnknownTicker
+from market.providers.local_faults import LocalFaults
 from market.providers.provider import LimitedProvider, Provider
 from market.providers.quotas.quota import Usage
 
@@ -18,6 +19,7 @@ class Chain:
     """Asks one provider after the other."""
 
     def __init__(self, providers: Sequence[LimitedProvider]) -> None:
+        self._faults = LocalFaults()
         self._limited = {limited.provider.name: limited for limited in providers}
 
     def named(self, source: str) -> LimitedProvider | None:
@@ -57,15 +59,28 @@ class Chain:
         Raises:
             NoPrices: with every provider's reason.
         """
-        reasons = []
+        reasons, missing = [], {}
         for provider in providers:
             try:
-                return await self._ask(self._limited[provider.name], ticker, what, ask, kept_requests)
+                found = await self._ask(self._limited[provider.name], ticker, what, ask, kept_requests)
             except MarketError as error:
                 reasons.append(str(error))
-                if not isinstance(error, Paused | KeptForQuotes):
+                if provider.is_local and isinstance(error, UnknownTicker):
+                    missing[provider.name] = str(error)  # no fault where another provider has it
+                elif provider.is_local:
+                    self._faults.note(provider.name, ticker, str(error))
+                elif not isinstance(error, Paused | KeptForQuotes):
                     log.info("provider.failed", ticker=ticker, what=what, provider=provider.name, reason=str(error))
+            else:
+                self._faults.forget([provider.name, *missing], ticker)
+                return found
+        for name, reason in missing.items():
+            self._faults.note(name, ticker, reason)
         raise NoPrices(ticker, reasons)
+
+    def local_faults(self) -> list[str]:
+        """What is wrong with the files of local providers, as far as they were read: what a person must mend."""
+        return self._faults.reasons()
 
     async def usage(self) -> dict[str, Usage]:
         """Requests of the last 24 hours, of each provider that counts them."""

@@ -91,7 +91,7 @@ class Files:
                 f"{ticker}: no file {path}; put its bars there, or leave the ticker out of STOCKS_TICKERS"
             ) from None
         except OSError as error:
-            raise Unreachable(f"{ticker}: {path}: {error.strerror}") from None
+            raise Unreachable(f"{ticker}: {path}: {error.strerror}; let the service read it") from None
         self._known[ticker] = (version, series)
         self._known.move_to_end(ticker)
         self._tails[ticker] = (version, series.last(TAIL_SESSIONS))

@@ -54,7 +54,8 @@ class HealthCheck:
     async def check(self) -> Health:
         """Healthy, or degraded with reasons; and the kind of the prices that are served."""
         histories = await self._histories()
-        reasons = [*_price_problems(histories), *self._simulated_instead_of_real(histories)]
+        faults = [f"prices are not read anew: {fault}" for fault in shortened(self._market.local_faults())]
+        reasons = [*_price_problems(histories), *faults, *self._simulated_instead_of_real(histories)]
         if self._redis_cache.configured and not await self._redis_cache.working():
             reasons.append("Redis is configured and does not answer; everything is computed in each process")
         if not await self._forests.answer():

@@ -36,6 +36,8 @@ class MarketFigures:
         """Gauges of this moment."""
         stale = GaugeMetricFamily("stocks_stale_tickers", "Tickers in memory whose bars lack a published session.")
         stale.add_metric([], self._market.stale_tickers())
+        broken = GaugeMetricFamily("stocks_broken_price_files", "Files of prices that are missing or cannot be read.")
+        broken.add_metric([], len(self._market.local_faults()))
         used = GaugeMetricFamily(
             "stocks_provider_requests", "Requests to a provider in the last 24 hours.", labels=["provider"]
         )
@@ -46,4 +48,4 @@ class MarketFigures:
             used.add_metric([provider], usage["used_today"])
             if usage["limit_today"] is not None:
                 limit.add_metric([provider], usage["limit_today"])
-        return [stale, used, limit]
+        return [stale, broken, used, limit]

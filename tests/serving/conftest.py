@@ -275,6 +275,7 @@ class FakeMarket:
         self.stale = False
         self.broken: Exception | None = None
         self.quote_life = 300.0
+        self.faults: list[str] = []
         self.asked = 0
         self.gate = asyncio.Event()
         self.gate.set()
@@ -302,6 +303,9 @@ class FakeMarket:
 
     def held(self, ticker: str) -> History | None:
         return History(self.bars[ticker], datetime.now(UTC), self.stale) if ticker in self.bars else None
+
+    def local_faults(self) -> list[str]:
+        return self.faults
 
     def reports_of(self, ticker: str) -> ReportDates:
         return self.reports.get(ticker, ReportDates(ticker))

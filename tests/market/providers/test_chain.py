@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from configuration import Tiingo as TiingoSettings
-from market.errors import NoPrices
+from market.errors import InvalidBars, NoPrices, UnknownTicker
 from market.providers.chain import Chain
 from market.providers.circuit_breaker import ProviderCircuitBreaker
 from market.providers.provider import LimitedProvider, Provider
@@ -69,3 +69,40 @@ async def test_when_the_last_breaks_the_reason_is_among_those_of_the_chain(provi
     with pytest.raises(NoPrices, match="tiingo: asking for AAPL failed unforeseen: ZeroDivisionError at conf") as told:
         await bars(chain, "AAPL")
     assert "SECRETKEY" not in str(told.value)
+
+
+async def test_what_a_person_must_mend_is_a_warning_once_for_each_reason_until_it_is_mended(
+    provider: Any, make_series: Any
+) -> None:
+    answers: dict[str, Any] = {"AAPL": InvalidBars("AAPL", "AAPL.csv:3: the line is empty; delete it")}
+    chain = chain_of(provider("files", answers, is_local=True))
+    with capture_logs() as lines:
+        for _ in range(3):
+            with pytest.raises(NoPrices):
+                await bars(chain, "AAPL")
+        assert chain.local_faults() == ["AAPL: AAPL.csv:3: the line is empty; delete it"]
+        answers["AAPL"] = UnknownTicker("AAPL: no file AAPL.csv; put its bars there")
+        with pytest.raises(NoPrices):
+            await bars(chain, "AAPL")
+        assert chain.local_faults() == ["AAPL: no file AAPL.csv; put its bars there"]
+        answers["AAPL"] = make_series("AAPL")
+        await bars(chain, "AAPL")
+
+    assert chain.local_faults() == []
+    assert [(line["event"], line["log_level"]) for line in lines] == [
+        ("provider.failed", "warning"),
+        ("provider.failed", "warning"),
+        ("provider.mended", "info"),
+    ]
+
+
+async def test_a_missing_file_is_no_fault_where_another_provider_has_the_ticker_but_a_broken_one_is(
+    provider: Any, make_series: Any
+) -> None:
+    answers: dict[str, Any] = {"AAPL": UnknownTicker("AAPL: no file"), "MSFT": InvalidBars("MSFT", "MSFT.csv:3: empty")}
+    other = provider("tiingo", {ticker: make_series(ticker) for ticker in answers})
+    chain = chain_of(provider("files", answers, is_local=True), other)
+
+    assert [(await bars(chain, ticker)).source for ticker in answers] == ["tiingo", "tiingo"]
+
+    assert chain.local_faults() == ["MSFT: MSFT.csv:3: empty"]

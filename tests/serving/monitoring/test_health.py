@@ -84,6 +84,16 @@ async def test_old_or_missing_prices_degrade(make_check: MakeCheck, parts: Any) 
     assert any("no prices: MSFT" in reason for reason in health.reasons)
 
 
+async def test_a_file_of_prices_that_cannot_be_read_degrades_though_older_prices_serve(
+    make_check: MakeCheck, parts: Any
+) -> None:
+    parts.market.faults = ["AAPL: bars/AAPL.csv:3: close 'x' is not a number; correct the line or delete it"]
+
+    (reason,) = (await make_check().check()).reasons
+
+    assert reason.startswith("prices are not read anew: AAPL: bars/AAPL.csv:3")
+
+
 async def test_of_many_tickers_those_are_looked_at_that_memory_holds(
     make_settings: Any, make_check: MakeCheck, parts: Any
 ) -> None:
