@@ -75,7 +75,7 @@ def problems(home: Path) -> list[str]:
     """Everything that is not as it should be."""
     found = [f"{path}: {state}" for path in home.rglob("*.sqlite") if (state := _checked(path)) != "ok"]
     found += [f"{path}: {state}" for path in home.rglob("*.db") if (state := _checked(path)) != "ok"]
-    found += [f"{path}: set aside" for path in home.rglob("*damaged*")]
+    found += [f"{path}: set aside" for mark in ("damaged", "unreadable") for path in home.rglob(f"*.{mark}-*")]
     for ticker in TICKERS:
         folder = newest_folder([home / "bentoml" / "models"], ticker, 1)
         if folder is None:

@@ -22,8 +22,11 @@ def is_damage(error: Exception) -> bool:
     return isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGE
 
 
-def set_aside(path: Path) -> Path | None:
+def set_aside(path: Path, mark: str = "unreadable") -> Path | None:
     """Move the file at `path`, with its logs, to another name if it is damaged; who opens it next makes it anew.
+
+    Args:
+        mark: stands in the new name, before the time.
 
     Returns:
         The new name; None where the file is whole, as when another process has moved the damaged one before.
@@ -34,7 +37,7 @@ def set_aside(path: Path) -> Path | None:
     with FileLock(path.with_name(f"{path.stem}.repair.lock"), timeout=LOCK_SECONDS):
         if not path.exists() or not _is_damaged(path):
             return None
-        aside = path.with_suffix(f".unreadable-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
+        aside = path.with_suffix(f".{mark}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
         with ExitStack() as stack:
             # Where that fails the header is damaged too, or somebody reads for long, who then goes on with the old one.
             with suppress(sqlite3.Error):

@@ -3,18 +3,17 @@
 import fcntl
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import structlog
 
+from concurrency.sqlite_damage import is_damage, set_aside
 from concurrency.sqlite_schema import changed_at
 
 log = structlog.get_logger(__name__)
 
 BUSY_SECONDS = 5.0
-DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 # Each brings the file from one version to the next; `PRAGMA user_version` says how many were applied. A file from
 # before there were versions says 0 and has the first form.
@@ -74,7 +73,7 @@ class QueueDatabase:
             raise QueueUnavailable(f"{self._path}: {error.strerror}") from error
         except sqlite3.DatabaseError as error:
             self._is_current = False
-            if _is_damage(error):
+            if is_damage(error):
                 self._set_aside(error)
             raise QueueUnavailable(f"{self._path}: {error}") from error
 
@@ -94,7 +93,7 @@ class QueueDatabase:
         try:
             self._migrate()
         except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
+            if not is_damage(error):
                 raise
             self._set_aside(error)
             self._migrate()
@@ -117,19 +116,11 @@ class QueueDatabase:
             return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        """Move the file out of the way, unless another process already did."""
-        with _locked(self._path.parent / "migration.lock"):
-            if self._path.exists() and self._is_damaged():
-                aside = self._path.with_suffix(f".damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-                self._path.replace(aside)
-                log.error("queue.damaged", file=str(self._path), problem=str(error), set_aside_as=aside.name)
-
-    def _is_damaged(self) -> bool:
-        try:
-            with self._connection() as connection:
-                return bool(connection.execute("PRAGMA quick_check").fetchone()[0] != "ok")
-        except sqlite3.DatabaseError as error:
-            return _is_damage(error)
+        """Move the file out of the way, unless another process already did; where that fails the damage is told."""
+        with suppress(OSError):
+            if (aside := set_aside(self._path, "damaged")) is None:
+                return
+            log.error("queue.damaged", file=str(self._path), problem=str(error), set_aside_as=aside.name)
 
 
 @contextmanager
@@ -137,8 +128,3 @@ def _locked(path: Path) -> Iterator[None]:
     with path.open("a", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    # The low byte; the others tell which kind of damage.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGE
