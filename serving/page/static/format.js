@@ -49,9 +49,6 @@ export function day(iso, now = new Date()) {
   return found.getUTCFullYear() === now.getUTCFullYear() ? DAY.format(found) : `${DAY.format(found)} ${found.getUTCFullYear()}`;
 }
 
-/** Whether a session's date lies before today, on the universal clock. */
-export const isPast = (iso, now = new Date()) => iso.slice(0, 10) < now.toISOString().slice(0, 10);
-
 /** A date with its year. */
 export const date = (iso) => (iso ? DAY_AND_YEAR.format(new Date(`${iso.slice(0, 10)}T00:00:00Z`)) : EMPTY);
 
@@ -73,13 +70,6 @@ export function age(iso, now = Date.now()) {
 export function ago(iso, now = Date.now()) {
   const told = age(iso, now);
   return told === "now" ? "just now" : `${told} ago`;
-}
-
-/** How long the steps of a job were trained, without the time that they waited. */
-export function trainingTime({ steps }) {
-  const begun = steps.filter(({ started_at: from }) => known(from));
-  const now = Date.now() / 1000;
-  return begun.length ? seconds(begun.reduce((sum, { started_at: from, finished_at: to }) => sum + Math.max(0, (to ?? now) - from), 0)) : EMPTY;
 }
 
 /** A number of sessions. */

@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { outcomesChart } from "../charts/outcomes.js";
 import { chartTable, element, scrolled, table } from "../dom.js";
-import { change, date, isPast, percent, words } from "../format.js";
+import { change, date, percent, words } from "../format.js";
 import { Card } from "./card.js";
 
 export class OutcomesCard extends Card {
@@ -35,6 +35,9 @@ function legend(due) {
     element("li", { class: "inside" }, "Inside"), element("li", { class: "outside" }, "Outside"),
     due.some(({ report }) => report) ? element("li", { class: "report" }, "A report took effect") : null);
 }
+
+/** Whether a session's date lies before today, on the universal clock. */
+const isPast = (iso) => iso < new Date().toISOString().slice(0, 10);
 
 /** Why nothing can be held against what came; the newest forecast tells where prices end. */
 function noneDue({ made_on: madeOn, target_on: targetOn }) {

@@ -2,8 +2,9 @@
 
 import { get, retrain } from "../api.js";
 import { element, fill } from "../dom.js";
-import { sessions, trainingTime } from "../format.js";
+import { sessions } from "../format.js";
 import { Card } from "./card.js";
+import { trainedFor } from "./duration.js";
 
 const OPEN = ["queued", "running"];
 const ASK_EVERY = 2000;
@@ -57,7 +58,7 @@ export class RetrainCard extends Card {
       element("span", { class: `pill ${step.status}` }, step.status), ` ${sessions(step.horizon)}${step.reason ? `: ${step.reason}` : ""}`));
     fill(this.outcome,
       element("p", { class: "summary" }, element("span", { class: `pill ${job.status}`, "data-status": job.status }, job.status),
-        ` ${job.ticker}, ${job.started_at ? `trained for ${trainingTime(job)}` : "waits for its turn"}`),
+        ` ${job.ticker}, ${job.started_at ? `trained for ${trainedFor(job)}` : "waits for its turn"}`),
       element("ul", { class: "steps" }, ...steps));
   }
 }

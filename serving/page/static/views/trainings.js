@@ -2,8 +2,9 @@
 
 import { get } from "../api.js";
 import { element, fill, scrolled, table } from "../dom.js";
-import { age, trainingTime } from "../format.js";
+import { age } from "../format.js";
 import { Card } from "./card.js";
+import { trainedFor } from "./duration.js";
 
 const SHOWN = 20;
 
@@ -33,7 +34,7 @@ export class TrainingsCard extends Card {
     const rows = jobs.map((job) => [
       job.ticker, element("span", { class: `pill ${job.status}` }, job.status),
       [...new Set(job.steps.map(({ horizon }) => horizon))].join(", "),
-      trainingTime(job),
+      trainedFor(job),
       `${age(new Date(1000 * latest(job)).toISOString())}`, outcome(job),
     ]);
     return table("The last trainings, the newest first", ["Ticker", "Status", "Ahead", "Trained for", "Since", "Outcome"], rows, [3, 4]);
