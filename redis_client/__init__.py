@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from redis import Redis  # a cluster's client has the same commands
 
-__all__ = ["AsyncRedis", "check", "connect", "connect_async", "trouble"]
+__all__ = ["AsyncRedis", "check", "connect", "connect_async", "place_of", "trouble"]
 
 
 class AsyncRedis(Protocol):
@@ -75,3 +75,12 @@ def trouble() -> tuple[type[Exception], ...]:
     from redis_client import clients
 
     return clients.TROUBLE
+
+
+def place_of(client: object | None) -> str:
+    """Host and port of the server of a client that was made here, without credentials; empty where there is none."""
+    if client is None:
+        return ""
+    from redis_client import clients
+
+    return clients.PLACES.get(client, "")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import redis
 import redis.asyncio
@@ -19,6 +20,9 @@ from redis.exceptions import RedisClusterException, RedisError
 from redis.retry import Retry
 
 from redis_client import AsyncRedis
+
+# Where each client's server is, for the log.
+PLACES: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 
 TROUBLE = (RedisError, RedisClusterException, OSError)
 
@@ -43,6 +47,7 @@ def connect(url: str, timeout: float) -> redis.Redis:
         client = sentinel.master_for(address.master, _BehindSentinel, **(options | address.options))
     else:
         client = redis.Redis.from_url(url, **options)
+    PLACES[client] = _place(url, address)
     return client  # type: ignore[no-any-return]
 
 
@@ -59,7 +64,15 @@ def connect_async(url: str, timeout: float) -> AsyncRedis:
         client = sentinel.master_for(address.master, _AsyncBehindSentinel, **(pooled | address.options))
     else:
         client = redis.asyncio.Redis.from_url(url, **pooled)
+    PLACES[client] = _place(url, address)
     return client  # type: ignore[no-any-return]
+
+
+def _place(url: str, address: "Address") -> str:
+    """Host and port of every server that was named, or the path of the socket; never user nor password."""
+    if url.startswith("unix"):
+        return urlsplit(url).path
+    return ",".join(f"{name or 'localhost'}:{port}" for name, port in address.hosts)
 
 
 def _options(timeout: float, retry: type[Retry | AsyncRetry]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from concurrency.circuit_breaker import CircuitBreaker, CircuitOpen
 from redis_client import trouble
 
 COOL_DOWN_SECONDS = 5.0
+# redis-py's names of errors about credentials.
+REFUSALS = frozenset({"AuthenticationError", "AuthenticationWrongNumberOfArgsError", "NoPermissionError"})
 
 log = structlog.get_logger(__name__)
 
@@ -21,8 +23,12 @@ class RedisUnavailable(Exception):
 class RedisFailures:
     """Guards the calls of one user of Redis; each user has its own, for one may wait longer than another.
 
+    Attributes:
+        problem: what Redis did at the last failure, for `/health`.
+
     Args:
         purpose: what Redis is used for, as the log says it.
+        at: where it is, as the log says it, without credentials.
         failures: in a row after which Redis is left alone.
         cool_down: seconds for which it is.
         on_failure: called after each call that failed.
@@ -32,6 +38,7 @@ class RedisFailures:
     def __init__(
         self,
         purpose: str,
+        at: str = "",
         *,
         failures: int = 1,
         cool_down: float = COOL_DOWN_SECONDS,
@@ -39,6 +46,9 @@ class RedisFailures:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._purpose = purpose
+        self._at = at
+        self.problem = ""
+        self._is_logged = False
         self._on_failure = on_failure
         self._cool_down = cool_down
         self.circuit = CircuitBreaker(cool_down=cool_down, failures=failures, now=now)
@@ -66,6 +76,9 @@ class RedisFailures:
             raise RedisUnavailable(type(error).__name__) from None
         else:
             self.circuit.succeed()
+            if self._is_logged:
+                self._is_logged = False
+                log.info("redis.available", purpose=self._purpose, at=self._at)
         finally:
             if is_probe:
                 self.circuit.end_probe()
@@ -78,8 +91,13 @@ class RedisFailures:
 
     def _note(self, error: Exception) -> None:
         was_open = self.is_open
+        refused = type(error).__name__ in REFUSALS
+        self.problem = "refuses the user or the password of REDIS_URL" if refused else "does not answer"
         self.circuit.fail()
         self._on_failure()
         if self.is_open and not was_open:
             kind = type(error).__name__
-            log.warning("redis.unavailable", purpose=self._purpose, error=kind, retry_after=self._cool_down)
+            log.warning(
+                "redis.unavailable", purpose=self._purpose, at=self._at, error=kind, retry_after=self._cool_down
+            )
+            self._is_logged = True

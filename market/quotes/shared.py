@@ -16,6 +16,7 @@ from market.history.sqlite_store import HistoryStore
 from market.providers.quotas.quota import DAY_SECONDS
 from market.quotes.quote import Quote
 from market.quotes.quote_json import quote_from_json, quote_to_json
+from redis_client import place_of
 from redis_client.failures import RedisFailures, RedisUnavailable
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class SharedQuotes:
         self._store = store
         self._redis = redis
         self._namespace = namespace
-        self._failures = RedisFailures("quotes")
+        self._failures = RedisFailures("quotes", place_of(redis))
 
     def read(self, ticker: str) -> Quote | None:
         """The newest one known, None when there is none or nothing can be read."""

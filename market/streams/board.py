@@ -12,6 +12,7 @@ import structlog
 from concurrency.atomic_file import replace_file
 from market.errors import MarketError
 from market.quotes.quote import Quote
+from redis_client import place_of
 from redis_client.failures import RedisFailures, RedisUnavailable
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Board:
         self._path = path
         self._redis = redis
         self._name = name
-        self._failures = RedisFailures("streamed prices")
+        self._failures = RedisFailures("streamed prices", place_of(redis))
         self._told = ""
 
     def write(self, beat: str, quotes: Mapping[str, Quote]) -> None:

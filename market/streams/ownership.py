@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from concurrency.atomic_file import replace_file
 from configuration import scratch
+from redis_client import place_of
 from redis_client.failures import RedisFailures, RedisUnavailable
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class RedisLock:
         self._machine = machine
         self._token = ""
         self._known: Lock | None = None
-        self._failures = RedisFailures("streams")
+        self._failures = RedisFailures("streams", place_of(redis))
 
     def hold(self) -> bool:
         """Take or renew it."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from concurrency.micro_batcher import MicroBatcher
 from configuration import Settings
-from redis_client import AsyncRedis, connect_async
+from redis_client import AsyncRedis, connect_async, place_of
 from redis_client.failures import RedisFailures, RedisUnavailable
 from serving.contract.predictions import Prediction
 from serving.telemetry import metrics
@@ -36,8 +36,9 @@ class RedisCache:
         """
         self._redis = redis
         self._namespace = namespace
+        self.place = place_of(redis)
         self._failures = RedisFailures(
-            "answers", failures=FAILURES_IN_A_ROW, on_failure=metrics.REDIS_FAILURES.inc, now=monotonic
+            "answers", self.place, failures=FAILURES_IN_A_ROW, on_failure=metrics.REDIS_FAILURES.inc, now=monotonic
         )
         self._reads = MicroBatcher[str, bytes | None](self._read)
         self._writes = MicroBatcher[Write, None](self._write)
@@ -53,6 +54,11 @@ class RedisCache:
     def configured(self) -> bool:
         """Tell whether Redis is configured."""
         return self._redis is not None
+
+    @property
+    def problem(self) -> str:
+        """What Redis did when it failed last."""
+        return self._failures.problem
 
     async def working(self) -> bool:
         """Tell whether Redis answers now."""

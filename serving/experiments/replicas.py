@@ -7,7 +7,7 @@ from contextlib import suppress
 import msgspec
 
 from configuration import Settings
-from redis_client import AsyncRedis, connect_async
+from redis_client import AsyncRedis, connect_async, place_of
 from redis_client.failures import RedisFailures, RedisUnavailable
 from serving.experiments.states import State
 
@@ -21,7 +21,7 @@ class Replicas:
     def __init__(self, redis: AsyncRedis | None) -> None:
         """Share by `redis`; None where none is configured."""
         self._redis = redis
-        self._failures = RedisFailures("experiments")
+        self._failures = RedisFailures("experiments", place_of(redis))
 
     @classmethod
     def open(cls, settings: Settings) -> "Replicas":

@@ -57,7 +57,8 @@ class HealthCheck:
         faults = [f"prices are not read anew: {fault}" for fault in shortened(self._market.local_faults())]
         reasons = [*_price_problems(histories), *faults, *self._simulated_instead_of_real(histories)]
         if self._redis_cache.configured and not await self._redis_cache.working():
-            reasons.append("Redis is configured and does not answer; everything is computed in each process")
+            redis = f"Redis at {self._redis_cache.place} is configured and {self._redis_cache.problem}"
+            reasons.append(f"{redis}; everything is computed in each process")
         if not await self._forests.answer():
             reasons.append(self._forests.problem)
         if problem := self._trainer_problem():

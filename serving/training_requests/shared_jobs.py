@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from configuration import Settings
-from redis_client import AsyncRedis, connect_async
+from redis_client import AsyncRedis, connect_async, place_of
 from redis_client.failures import RedisFailures, RedisUnavailable
 from serving.contract.schemas import Retrained
 from training_queue.jobs import SECONDS_KEPT
@@ -20,7 +20,7 @@ class SharedJobs:
     def __init__(self, redis: AsyncRedis | None) -> None:
         """Share by `redis`; None where none is configured."""
         self._redis = redis
-        self._failures = RedisFailures("trainings")
+        self._failures = RedisFailures("trainings", place_of(redis))
 
     @classmethod
     def open(cls, settings: Settings) -> "SharedJobs":

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from serving.models.forest_client import ForestClient
 from serving.models.onnx_sessions import Output, Row
 from serving.monitoring.health import HealthCheck
 from tests.patience import PATIENT
+from tests.redis_servers import LOCKED, Server
 from training_queue.database import QueueUnavailable
 
 MakeCheck = Callable[..., HealthCheck]
@@ -112,8 +114,20 @@ async def test_a_redis_that_is_configured_and_gone_degrades(make_check: MakeChec
     health = await make_check(shared).check()
 
     assert health.status == "degraded"
-    assert "Redis" in health.reasons[0]
+    assert health.reasons[0].startswith("Redis at 127.0.0.1:1 is configured and does not answer; ")
     await shared.close()
+
+
+async def test_a_redis_that_refuses_the_password_is_said(make_check: MakeCheck, tmp_path: Path) -> None:
+    server = Server(tmp_path, *LOCKED).start()
+    shared = RedisCache(connect_async(f"redis://:wrong@{server.address}", PATIENT), "test")
+
+    (reason,) = (await make_check(shared).check()).reasons
+
+    assert reason.startswith(f"Redis at {server.address} is configured and refuses the user or the password of REDIS")
+    assert "wrong" not in reason
+    await shared.close()
+    server.stop()
 
 
 async def test_forests_that_do_not_answer_degrade(make_check: MakeCheck, parts: Any, publish: Any) -> None:
