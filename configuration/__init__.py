@@ -7,28 +7,10 @@ from configuration.credentials import SHORTEST_API_KEY, keys_of, misfit
 from configuration.experiments import Experiment
 from configuration.horizons import HORIZONS, LONGEST_HORIZON, HorizonParameters
 from configuration.loading import WELL_KNOWN, ConfigurationError, load
+from configuration.market import Alpaca, AlphaVantage, Edgar, Files, Market, Reports, Tiingo, Yahoo
 from configuration.places import ROOT, anchor, bento_folder, bento_store, home, scratch
-from configuration.settings import (
-    TICKER_PATTERN,
-    WINDOW_SECONDS,
-    Alpaca,
-    AlphaVantage,
-    Cache,
-    Edgar,
-    Files,
-    Market,
-    Performance,
-    Reports,
-    Security,
-    Serving,
-    Settings,
-    Tiingo,
-    Tracing,
-    Training,
-    Yahoo,
-    is_ticker,
-    quota_window,
-)
+from configuration.settings import Cache, Performance, Security, Serving, Settings, Tracing, Training
+from configuration.values import TICKER_PATTERN, WINDOW_SECONDS, is_ticker, quota_window
 
 __all__ = [
     "HORIZONS",

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from configuration.settings import ProviderName
+from configuration.market import ProviderName
 
 
 @pytest.mark.parametrize("name", get_args(ProviderName))
