@@ -47,7 +47,8 @@ def work_until_idle(jobs: TrainingJobs, publications: Publications, *, add_missi
     check_tried(settings)
     if add_missing and settings.training.on_start:
         _add_missing(settings, jobs)
-    idle_since = time.monotonic() if when_possible(jobs.waiting) else time.monotonic() - IDLE
+    has_work = when_possible(lambda: jobs.waiting() or bool(publications.left_behind()))
+    idle_since = time.monotonic() if has_work else time.monotonic() - IDLE
     while time.monotonic() - idle_since < IDLE:
         try:
             if not _work_next(settings, jobs, publications):

@@ -14,7 +14,8 @@ from training.learning.pipeline import Trained
 from training.mlflow_registry.registry import Registry
 from training.publishing.challengers import publish_challengers
 from training.publishing.operations import release
-from training.worker.steps import finish_publications
+from training.worker.steps import finish_publications, work_until_idle
+from training_queue.jobs import TrainingJobs
 from training_queue.publications import Publications
 
 MODEL = ("TEST", 1)
@@ -74,6 +75,34 @@ def test_a_promotion_that_serving_asks_for_is_done_by_the_worker(
     folder = newest_folder(default_roots(settings), *MODEL)
     assert folder is not None
     assert read_published_model(folder).card.version == 2
+    assert publications.left_behind() == []
+
+
+class SleptThrough:
+    """Time that passes by sleeping alone."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_a_promotion_wakes_a_worker_that_has_nothing_to_train(
+    registry: Registry, trained: Trained, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.worker.steps.time", SleptThrough())
+    release(registry, registry.record(trained))
+    registry.record(trained)
+    publications = Publications(settings.home)
+    publications.request_promotion(*MODEL, 2)
+
+    work_until_idle(TrainingJobs(settings.home), publications, add_missing=False)
+
+    assert registry.champion(*MODEL) == 2
     assert publications.left_behind() == []
 
 
