@@ -51,10 +51,11 @@ class Promotions:
 
     async def under_way(self, trial: Trial) -> list[str]:
         """Names of the models of a promoted experiment whose challenger is not known to be champion and to serve."""
-        if trial.state.status != "promoted":
-            return []
+        return await asyncio.to_thread(self._under_way, trial) if trial.state.status == "promoted" else []
+
+    def _under_way(self, trial: Trial) -> list[str]:
         try:
-            noted = await asyncio.to_thread(self._publications.noted)
+            noted = self._publications.noted()
         except QueueUnavailable:
             noted = {(card.ticker, card.horizon) for card in _challengers(trial)}
         waiting = [key for key in sorted(trial.keys) if key in noted or self._experiments.is_swapping(*key)]
