@@ -81,7 +81,7 @@ def test_a_rolled_back_version_can_be_promoted_again(registry: Registry, trained
 
 
 def test_a_version_that_does_not_exist_is_named(registry: Registry) -> None:
-    with pytest.raises(RegistryError, match="forest-TEST-1 version 7: MLflow failed"):
+    with pytest.raises(RegistryError, match="TEST at horizon 1: there is no version 7; there is none; train one"):
         promote(registry, "TEST", 1, 7)
 
 
