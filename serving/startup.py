@@ -1,6 +1,7 @@
 """What may go wrong while BentoML starts, said in one line."""
 
 import errno
+import logging
 import sys
 from types import TracebackType
 
@@ -36,3 +37,9 @@ def explain_busy_port() -> None:
             usual(kind, error, trace)
 
     sys.excepthook = explain
+    logging.getLogger("circus").addFilter(_is_more_than_the_error)
+
+
+def _is_more_than_the_error(record: logging.LogRecord) -> bool:
+    """Whether a line of the supervisor says more than the exception that it raises with it."""
+    return not str(record.msg).startswith("Could not bind")
