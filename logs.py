@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from typing import Any
 
@@ -34,13 +34,15 @@ def on_lost_line(tell: Callable[[], None]) -> None:
     _told_of_lost_lines.append(tell)
 
 
-def configure(level: str) -> None:
+def configure(level: str, without: Collection[str] = ()) -> None:
     """Send everything that is logged in this process, by us or by libraries, to standard error in one form.
 
     Args:
         level: the least important one that is written: debug, info, warning or error.
+        without: events of ours that are told in another way.
     """
     threshold = logging.getLevelNamesMapping()[level.upper()]
+    dropped: list[Processor] = [_dropping(frozenset(without))] if without else []
     shared: list[Processor] = [
         _with_request,
         structlog.stdlib.add_logger_name,
@@ -50,7 +52,7 @@ def configure(level: str) -> None:
     last = _rendering(for_a_person=sys.stderr.isatty())
     # Our own events are written as they are: a record of the standard library on the way would double what they cost.
     structlog.configure(
-        processors=[*shared, *last],
+        processors=[*dropped, *shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=_Lines,
         cache_logger_on_first_use=False,
@@ -80,6 +82,15 @@ def _no_mistake_of_a_client(record: logging.LogRecord) -> bool:
     if isinstance(error, ValidationError):
         return not error.title.endswith("IODescriptor")  # BentoML's name for what a request holds
     return int(getattr(error, "error_code", SERVER_ERROR)) >= SERVER_ERROR
+
+
+def _dropping(events: frozenset[str]) -> Processor:
+    def drop(_logger: Any, _method: str, event: EventDict) -> EventDict:
+        if event["event"] in events:
+            raise structlog.DropEvent
+        return event
+
+    return drop
 
 
 def _with_request(_logger: Any, _method: str, event: EventDict) -> EventDict:

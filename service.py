@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import bentoml
 
+import logs
 from compat import bentoml_entrance, bentoml_proxy, bentoml_supervisor
 from concurrency.parent_death import end_with_parent
 from serving.contract.predictions import Predictions, PredictionsRequest, Tickers
@@ -180,8 +181,6 @@ class StockPrediction:
     @staticmethod
     def close_control_ports() -> None:
         """Once per deployment, before the supervisor starts, which logs as its workers do."""
-        import logs
-
         logs.configure(settings.serving.log_level)
         folder = Path(metrics_folder())
         bentoml_supervisor.close_control_ports(runtime_folder(), folder, SHARED, EndedWorkers(folder).note)

@@ -164,6 +164,7 @@ class Slow(io.StringIO):
         return super().write(text)
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # of a library that another test has imported
 def test_a_process_that_is_forked_while_a_line_is_written_can_write_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Slow()
     with configured():

@@ -31,7 +31,7 @@ def prepare() -> Settings:
     configuration.anchor()
     prepare_environment()
     settings = configuration.load()
-    logs.configure("warning")
+    logs.configure("warning", without=["provider.failed"])  # each command says what became of each ticker
     _check_home(settings.home)
     return settings
 
