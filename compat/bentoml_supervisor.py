@@ -7,6 +7,7 @@ services of a BENTOML_HOME share, also a start that fails because its port is in
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def close_control_ports(
         RuntimeError: this release of BentoML starts its supervisor otherwise.
     """
     from bentoml._internal.utils import circus  # noqa: PLC0415  # only the supervisor needs its 20 MB
+    from circus.exc import ConflictError  # noqa: PLC0415
 
     arbiter = getattr(circus, "Arbiter", None)
     if not isinstance(arbiter, type) or "Arbiter" not in circus.create_standalone_arbiter.__code__.co_names:
@@ -75,6 +77,11 @@ def close_control_ports(
             }
             super().__init__(watchers, *args, **given)
 
+        def manage_watchers(self) -> Any:
+            """Look after the processes, but while they are being started: then it is tried again a second later."""
+            with suppress(ConflictError):
+                return super().manage_watchers()
+
     setattr(circus, "Arbiter", PrivateArbiter)  # noqa: B010  # a type is not assigned to otherwise
 
 
@@ -85,11 +92,23 @@ def _import_less(watcher: Any) -> None:
 
 
 def _tell_of_ends(watcher: Any, ended: Callable[[str, int, int], None]) -> None:
-    """Have `ended` called for each process of a watcher that ends while it should run."""
+    """Have `ended` called for each process of a watcher that ends while it should run.
+
+    circus drops a process without a word that has ended since it looked for such; here it is looked for once more.
+    """
+    from circus.process import DEAD_OR_ZOMBIE, UNEXISTING  # noqa: PLC0415  # only the supervisor needs it
+
     service = watcher.args[watcher.args.index(SERVICE) + 1] if SERVICE in watcher.args else watcher.name
 
     def tell(*, process_pid: int, exit_code: int, **_: Any) -> None:
         if watcher.is_active():
             ended(service, process_pid, exit_code)
 
-    watcher.hooks[AFTER_END] = tell
+    def manage() -> Any:
+        for process in [*watcher.processes.values()]:
+            if process.status in {DEAD_OR_ZOMBIE, UNEXISTING}:
+                watcher.reap_process(process.pid)
+        return managed()
+
+    managed = watcher.manage_processes
+    watcher.manage_processes, watcher.hooks[AFTER_END] = manage, tell
