@@ -17,6 +17,7 @@ from configuration import Settings, bento_folder, bento_store
 from forecasting.card import CARD_FILE, FOREST_FILE, ModelCard, model_name
 
 LATEST_FILE = "latest"
+LONGEST_NAME = 255
 # After which a file that is written again has another time, whatever the file system counts in.
 SETTLED_SECONDS = 2.0
 REMEDY = "publish the model again (`python -m training publish`), or train it again where another release made it"
@@ -64,7 +65,10 @@ def newest_entry(roots: Sequence[Path], name: str) -> Path | None:
 
 
 def _pointed_to(root: Path, name: str) -> Path | None:
-    version = (root / name.lower() / LATEST_FILE).read_text(encoding="utf-8").strip()
+    with (root / name.lower() / LATEST_FILE).open("rb", buffering=0) as file:
+        # Read once: BentoML writes this file over, and two reads could see the beginning of one name and the end of
+        # another.
+        version = file.read(LONGEST_NAME).decode().strip()
     return root / name.lower() / version if version else None
 
 

@@ -1,12 +1,36 @@
 """Where published models are found."""
 
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from forecasting.card import CARD_FILE
-from forecasting.model_store import LATEST_FILE, Pointers, UnreadableModel, read_published_model
+from forecasting.model_store import LATEST_FILE, Pointers, UnreadableModel, newest_folder, read_published_model
+from tests.patience import PATIENT
+
+
+def test_a_pointer_that_is_written_over_while_it_is_read_names_no_mixture(tmp_path: Path) -> None:
+    (tmp_path / "forest-aapl-1").mkdir()
+    pointer, was_read = tmp_path / "forest-aapl-1" / LATEST_FILE, threading.Event()
+    os.mkfifo(pointer)  # which gives what was written so far
+
+    def write() -> None:
+        with suppress(BrokenPipeError), pointer.open("wb", buffering=0) as file:
+            file.write(b"v11-875be15c")
+            was_read.wait(PATIENT)
+            file.write(b"a")
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    found = newest_folder([tmp_path], "AAPL", 1)
+    was_read.set()
+    writing.join()
+
+    assert found is not None
+    assert found.name == "v11-875be15c"
 
 
 def test_a_store_that_cannot_be_read_is_said_unless_another_has_the_model(tmp_path: Path) -> None:
