@@ -243,8 +243,8 @@ def counted_since(before: str, after: str) -> str:
         return re.sub(r'(_bucket|_sum|_count)(?=[{ ])|,?le="[^"]*"', "", line.rpartition(" ")[0])
 
     earlier = set(before.splitlines())
-    # Servers keep their metrics in shared files, which have no times of creation.
-    lines = [line for line in after.splitlines() if "_created" not in line]
+    # Servers keep their metrics in shared files, which have no times of creation and nothing of a single process.
+    lines = [line for line in after.splitlines() if not re.search(r"_created|^(# \w+ )?(python|process)_", line)]
     counted = {series(line) for line in lines if line not in earlier}
     return "\n".join(line for line in lines if line.startswith("#") or series(line) in counted)
 
