@@ -10,6 +10,8 @@ TrainingError
   NoBacktest       a ticker that was asked for has no forecasts
 """
 
+from collections.abc import Iterator
+
 
 class TrainingError(Exception):
     """Base of all of them; the text is one line that names the ticker and what to do."""
@@ -41,3 +43,11 @@ class NoSearch(TrainingError):
 
 class NoBacktest(TrainingError):
     """A ticker that was asked for has no forecasts, and a portfolio without it would be another."""
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that it came from, the last one first."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__

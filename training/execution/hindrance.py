@@ -3,11 +3,12 @@
 import errno
 import re
 import sqlite3
-from collections.abc import Iterator
 from typing import Literal
 
 import httpx
 from requests import exceptions
+
+from training.errors import causes
 
 # No answer from the MLflow server, or from what it needs; no room on a disk.
 Hindrance = Literal["mlflow", "disk"]
@@ -20,7 +21,7 @@ AWAY = re.compile(r"too many 50[234] error responses")
 
 def hindrance_of(error: BaseException) -> Hindrance | None:
     """What made an operation fail that would make those of other models fail too; None when it is about this one."""
-    for cause in _causes(error):
+    for cause in causes(error):
         if _is_full(cause):
             return "disk"
         if isinstance(cause, UNREACHABLE) or (isinstance(cause, exceptions.RetryError) and AWAY.search(str(cause))):
@@ -33,9 +34,3 @@ def _is_full(error: BaseException) -> bool:
         # The low byte; the others tell more of some kinds.
         return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
     return isinstance(error, OSError) and error.errno in NO_ROOM
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

@@ -17,7 +17,7 @@ from requests.exceptions import ChunkedEncodingError
 from sqlalchemy.exc import SQLAlchemyError
 
 from compat.mlflow_headers import leave_out_databricks
-from training.errors import RegistryError
+from training.errors import RegistryError, causes
 
 Result = TypeVar("Result")
 
@@ -75,12 +75,8 @@ def past_a_restart(work: Callable[[], Result], again: Callable[[], Result]) -> R
         return again()
 
 
-def _comes_from(error: BaseException | None, kind: type[BaseException]) -> bool:
-    while error is not None:
-        if isinstance(error, kind):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+def _comes_from(error: BaseException, kind: type[BaseException]) -> bool:
+    return any(isinstance(cause, kind) for cause in causes(error))
 
 
 @contextmanager
