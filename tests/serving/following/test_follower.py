@@ -1,8 +1,5 @@
 """A follower whose MLflow server goes away and comes back; one that works is in tests/training/mlflow_registry."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +9,7 @@ from structlog.testing import capture_logs
 
 from serving.following.follower import Follower
 from serving.following.registry import ChampionRegistry
+from tests.http_servers import serving
 from tests.redis_servers import free_port
 
 
@@ -31,26 +29,13 @@ class Empty(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-@contextmanager
-def serving(port: int) -> Iterator[None]:
-    server = HTTPServer(("127.0.0.1", port), Empty)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def test_an_outage_is_logged_once_when_it_begins_and_once_when_it_is_over(tmp_path: Path) -> None:
     port = free_port()
     with ChampionRegistry(f"http://me:secret@127.0.0.1:{port}/") as champions, capture_logs() as lines:
         follower = Follower(champions, tmp_path, [])
         for _ in range(3):
             follower.try_to_look()
-        with serving(port):
+        with serving(HTTPServer(("127.0.0.1", port), Empty)):
             for _ in range(2):
                 follower.try_to_look()
 
@@ -65,6 +50,6 @@ def test_an_outage_is_logged_once_when_it_begins_and_once_when_it_is_over(tmp_pa
 def test_white_space_around_the_token_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "a-token\n")
     port = free_port()
-    with ChampionRegistry(f"http://127.0.0.1:{port}") as champions, serving(port):
+    with ChampionRegistry(f"http://127.0.0.1:{port}") as champions, serving(HTTPServer(("127.0.0.1", port), Empty)):
         assert champions.changed_at() == ""
     assert Empty.tokens[-1] == "Bearer a-token"

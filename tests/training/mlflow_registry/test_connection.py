@@ -3,10 +3,7 @@
 import ipaddress
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -17,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.http_servers import serving
 from training.errors import RegistryError
 from training.mlflow_registry.connection import ANSWERS_WITHIN, check_answers, translated, without_secret
 
@@ -29,18 +27,6 @@ class Refuses(BaseHTTPRequestHandler):
 
     def log_message(self, *_words: object) -> None:
         """Nothing."""
-
-
-@contextmanager
-def serving(server: HTTPServer) -> Iterator[int]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.mark.parametrize("uri", ["sqlite:////nowhere/mlflow.db", "file:///nowhere", "databricks"])

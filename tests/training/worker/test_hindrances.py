@@ -3,8 +3,6 @@
 import json
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -12,6 +10,7 @@ from structlog.testing import capture_logs
 
 import configuration
 from configuration import Settings
+from tests.http_servers import serving
 from tests.patience import PATIENT
 from tests.redis_servers import free_port
 from tests.serving.running import wait_until
@@ -44,19 +43,6 @@ class Restarting(BaseHTTPRequestHandler):
 
     def log_message(self, *_words: object) -> None:
         """Nothing."""
-
-
-@contextmanager
-def serving(port: int) -> Iterator[None]:
-    server = ThreadingHTTPServer(("127.0.0.1", port), Restarting)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture
@@ -100,7 +86,7 @@ def test_a_step_waits_in_the_queue_as_it_was_while_mlflow_is_away(jobs: Training
 def test_a_step_that_fails_whenever_mlflow_answers_again_is_left_to_fail(jobs: TrainingJobs, port: int) -> None:
     job_id = jobs.add("AAPL", [1], RETRAIN).job_id
     settings = configuration.load()
-    with serving(port):
+    with serving(ThreadingHTTPServer(("127.0.0.1", port), Restarting)):
         for _ in range(MOST_ATTEMPTS - 1):
             with pytest.raises(Hindered, match="MLflow failed") as caught:
                 work(claimed(jobs), jobs, settings)
@@ -123,7 +109,7 @@ def test_the_wait_for_mlflow_is_told_while_it_lasts_and_logged_once(jobs: Traini
         waiting.start()
         wait_until(lambda: told.reason() == sentence, PATIENT, "it is told")
         assert jobs.waiting()
-        with serving(port):
+        with serving(ThreadingHTTPServer(("127.0.0.1", port), Restarting)):
             waiting.join(PATIENT)
 
     assert told.reason() == ""
