@@ -24,6 +24,7 @@ def to_json(body: Body) -> bytes:
 
 def _plain(value: object) -> object:
     if not isinstance(value, Body):
+        # As msgspec asks of its hook for a value that it does not know.
         raise NotImplementedError(f"{type(value).__name__} is no body of an answer")
     left_out_if, moments = _kind(type(value))
     fields = value.__dict__

@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import struct
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -78,7 +79,7 @@ class RemoteForests:
             return self._connection
 
 
-class _Messages(asyncio.Protocol):
+class _Messages(asyncio.Protocol, ABC):
     """Sends and receives whole messages."""
 
     def __init__(self) -> None:
@@ -102,8 +103,9 @@ class _Messages(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         self.is_lost = True
 
+    @abstractmethod
     def take(self, message: bytes) -> None:
-        raise NotImplementedError
+        """Do what a message asks for."""
 
     def send(self, content: object) -> None:
         message = _encode(content)
